@@ -1,0 +1,1 @@
+"""The checks of the add-a-model recipe: one file per step, one function per claim."""

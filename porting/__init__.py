@@ -1,0 +1,63 @@
+"""porting: prove that a model re-implemented in Transformers is the same model as the original.
+
+The public API is loaded on first use, so that importing the package imports neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from porting.comparison import Comparison, TensorComparison, compare
+    from porting.errors import PortingError
+    from porting.hooks import capture
+    from porting.portfile import Inputs, Portfile, Tolerance
+    from porting.trace import Trace, open_trace
+    from porting.verification import Verification, verify
+    from porting.weights import WeightsReport, assert_loaded, check_weights
+
+__all__ = [
+    "Comparison",
+    "Inputs",
+    "Portfile",
+    "PortingError",
+    "TensorComparison",
+    "Tolerance",
+    "Trace",
+    "Verification",
+    "WeightsReport",
+    "assert_loaded",
+    "capture",
+    "check_weights",
+    "compare",
+    "open_trace",
+    "verify",
+]
+
+_HOMES = {
+    "porting.comparison": ("Comparison", "TensorComparison", "compare"),
+    "porting.errors": ("PortingError",),
+    "porting.hooks": ("capture",),
+    "porting.portfile": ("Inputs", "Portfile", "Tolerance"),
+    "porting.trace": ("Trace", "open_trace"),
+    "porting.verification": ("Verification", "verify"),
+    "porting.weights": ("WeightsReport", "assert_loaded", "check_weights"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("porting")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'porting' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,64 @@
+"""The exceptions that porting raises on purpose; each says what to do next and carries its exit code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PortingError(Exception):
+    """Something the user can act on; shown as one message, never as a traceback.
+
+    Attributes:
+        code: a stable word for programs that read the JSON form of the error.
+        hint: the next thing to do, or an empty string.
+        exit_code: what the command line exits with.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the ``{"schema": 1, "error": ...}`` document of the command line's ``--json``."""
+        return {"schema": 1, "error": {"code": self.code, "message": self.message, "hint": self.hint}}
+
+
+class PortfileError(PortingError):
+    """The portfile is missing, cannot be run, or one of its functions does not keep its contract."""
+
+    code = "portfile"
+
+
+class CaptureError(PortingError):
+    """A model cannot be captured, or its forward raised."""
+
+    code = "capture"
+
+
+class TraceError(PortingError):
+    """A trace folder is missing, unfinished, failed, damaged or not a trace."""
+
+    code = "trace"
+
+
+class CheckpointError(PortingError):
+    """A checkpoint is missing, damaged, of an unknown format or unsafe to read."""
+
+    code = "checkpoint"
+
+
+class OutputError(PortingError):
+    """A result cannot be written where it was asked for."""
+
+    code = "output"
+
+
+class MismatchError(PortingError, AssertionError):
+    """A result that was asserted to be right is not (``result.assert_ok()``)."""
+
+    code = "mismatch"
+    exit_code = 1

@@ -1,0 +1,61 @@
+"""What every result of the public API can do: say whether it is fine, raise if not, print itself, become JSON."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from porting.errors import MismatchError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class Result(ABC):
+    """Base of the frozen dataclasses that the public functions return."""
+
+    @property
+    @abstractmethod
+    def ok(self) -> bool:
+        """Whether the command line would exit with 0."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """The result in one line, the verdict first."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The result as the JSON document of the command's ``--json``; no NaN or Infinity."""
+
+    def assert_ok(self) -> None:
+        """Raise if the result is not `ok`.
+
+        Raises:
+            MismatchError: with the summary and the places that differ as its message.
+        """
+        __tracebackhide__ = True
+        if not self.ok:
+            raise MismatchError(self.failure_message())
+
+    def failure_message(self) -> str:
+        """What `assert_ok` says."""
+        return self.summary()
+
+    def __repr__(self) -> str:
+        """One line: the class and the summary."""
+        return f"<{type(self).__name__}: {self.summary()}>"
+
+    def __rich__(self) -> RenderableType:
+        """The terminal rendering."""
+        from porting.report.terminal import render
+
+        return render(self)
+
+    def _repr_html_(self) -> str:
+        """The same rendering for notebooks."""
+        from rich.console import Console
+
+        console = Console(record=True, file=io.StringIO(), width=120)
+        console.print(self)
+        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")

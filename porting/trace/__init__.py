@@ -1,0 +1,29 @@
+"""A trace: what one run of a model did, and its form on disk.
+
+``structure`` names the leaves of nested values, ``model`` holds the records, ``sketches`` fingerprints tensors,
+``writing`` and ``reading`` are the folder format (``docs/trace-format.md``).
+"""
+
+from __future__ import annotations
+
+from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace
+from porting.trace.reading import open_trace
+from porting.trace.sketches import Sketch, sketch
+from porting.trace.structure import Record, flatten, rebuild
+from porting.trace.writing import save_trace
+
+__all__ = [
+    "Call",
+    "Failure",
+    "Leaf",
+    "ModuleInfo",
+    "ParameterInfo",
+    "Record",
+    "Sketch",
+    "Trace",
+    "flatten",
+    "open_trace",
+    "rebuild",
+    "save_trace",
+    "sketch",
+]

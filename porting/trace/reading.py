@@ -1,0 +1,231 @@
+"""Open a trace folder: everything is validated before use, a tensor's content when it is read."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from porting.errors import CheckpointError, TraceError
+from porting.tensorfiles import Header, read_header, read_tensor, torch_dtypes
+from porting.text import show
+from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
+from porting.trace.sketches import Sketch
+from porting.trace.structure import Structure
+from porting.trace.writing import FORMAT, MANIFEST, manifest_hash, tensor_bytes
+
+if TYPE_CHECKING:
+    import os
+
+    import torch
+
+MAX_MANIFEST_BYTES = 512 << 20
+SHARD_NAME = re.compile(r"tensors-\d{5}\.safetensors")
+
+
+def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) -> Trace:
+    """Open a trace; tensors are read when asked for, and verified then.
+
+    Args:
+        folder: the trace's folder.
+        allow_failed: also open the trace of a forward that raised.
+
+    Raises:
+        TraceError: there is no finished trace, it is damaged in any byte of the manifest or of a shard's header,
+            or it is the trace of a forward that raised.
+    """
+    path = Path(folder)
+    document = _manifest(path)
+    try:
+        store = _Store(path, document["shards"])
+        trace = _Reader(store).trace(document)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise TraceError(f"{show(path / MANIFEST)} is not a valid manifest: {show(repr(error))}") from None
+    if trace.failure is not None and not allow_failed:
+        raise TraceError(
+            f"{show(path)} is the trace of a forward that raised in "
+            f"{show(trace.failure.path or 'the model itself')} ({show(trace.failure.class_name)}): "
+            f"{show(trace.failure.error)}",
+            hint=f"look at it with: porting capture --show {show(path)}",
+        )
+    return trace
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        what = "holds no finished trace (no manifest.json)" if folder.is_dir() else "does not exist"
+        raise TraceError(f"{show(folder)} {what}", hint="record it again with: porting capture")
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise TraceError(f"{show(path)} is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
+    try:
+        document = json.loads(path.read_bytes(), object_pairs_hook=_unique, parse_constant=_refuse)
+    except (OSError, ValueError, RecursionError) as error:
+        raise TraceError(f"{show(path)} cannot be read: {show(error)}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else "no format number"
+        raise TraceError(f"{show(path)} is not a trace of format {FORMAT}: it says {show(found)}")
+    if not hmac.compare_digest(str(document.get("sha256")), manifest_hash(document)):
+        raise TraceError(
+            f"{show(path)} does not have the hash it carries: it was changed after it was written",
+            hint="record the trace again with: porting capture",
+        )
+    return document
+
+
+class _Store(Mapping[str, "torch.Tensor"]):
+    """Tensors on disk, by key; each is checked against its checksum whenever it is read."""
+
+    def __init__(self, folder: Path, shards: Mapping[str, Mapping[str, Any]]) -> None:
+        self.folder = folder
+        self.headers: dict[str, Header] = {}
+        self.places: dict[str, tuple[str, int]] = {}
+        for name, entry in shards.items():
+            if not SHARD_NAME.fullmatch(name):
+                raise TraceError(f"{show(folder)}: {show(name)} is not a name for a shard")
+            self.headers[name] = self._header(name, entry)
+
+    def _header(self, name: str, entry: Mapping[str, Any]) -> Header:
+        path = self.folder / name
+        if path.is_symlink():
+            raise TraceError(f"{show(path)} is a link; a trace's shards are files of its own")
+        try:
+            header = read_header(path)
+        except CheckpointError as error:
+            raise TraceError(f"the trace is damaged: {error.message}", hint=error.hint) from None
+        if (header.size, header.sha256) != (entry["bytes"], entry["header_sha256"]):
+            raise TraceError(
+                f"the trace is damaged: {show(path)} is not the file that the manifest speaks of"
+            )
+        return header
+
+    def register(self, place: Mapping[str, Any], dtype: str, shape: tuple[int, ...]) -> str:
+        """Note where a tensor lies, after checking that the shard's header agrees; returns its key."""
+        key, shard = place["key"], place["shard"]
+        entry = self.headers[shard].tensors[key]
+        found = (str(torch_dtypes().get(entry.dtype)).removeprefix("torch."), entry.shape)
+        if found != (dtype, shape):
+            raise TraceError(
+                f"the trace is damaged: tensor {show(key)} is {found}, the manifest says {dtype}, {shape}"
+            )
+        self.places[key] = (shard, place["crc32"])
+        return str(key)
+
+    def __getitem__(self, key: str) -> torch.Tensor:
+        shard, crc32 = self.places[key]
+        path = self.folder / shard
+        try:
+            tensor = read_tensor(path, key, self.headers[shard].tensors[key])
+        except CheckpointError as error:
+            raise TraceError(f"the trace is damaged: {error.message}", hint=error.hint) from None
+        if zlib.crc32(tensor_bytes(tensor)) != crc32:
+            raise TraceError(
+                f"the trace is damaged: tensor {show(key)} in {show(path)} does not have its checksum",
+                hint="record the trace again with: porting capture",
+            )
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class _Reader:
+    """Manifest entries as the records of `porting.trace.model`."""
+
+    def __init__(self, store: _Store) -> None:
+        self.store = store
+
+    def trace(self, document: Mapping[str, Any]) -> Trace:
+        calls = tuple(self.call(index, entry) for index, entry in enumerate(document["calls"]))
+        valid = document["valid"]
+        failure = document["failure"]
+        return Trace(
+            calls=calls,
+            modules={entry["path"]: self.module(entry) for entry in document["modules"]},
+            inputs=self.value(document["inputs"]),
+            outputs=self.value(document["outputs"]),
+            tensors=self.store,
+            run=document["run"],
+            valid=None if valid is None else self.store.register(valid, "bool", tuple(valid["shape"])),
+            failure=None if failure is None else Failure(failure["path"], failure["class"], failure["error"]),
+        )
+
+    def call(self, index: int, entry: Mapping[str, Any]) -> Call:
+        parent = entry["parent"]
+        if parent is not None and not 0 <= parent < index:
+            raise ValueError(f"call {index} has parent {parent}")
+        return Call(
+            index=index,
+            step=entry["step"],
+            path=entry["path"],
+            repeat=entry["repeat"],
+            class_name=entry["class"],
+            parent=parent,
+            inputs=self.value(entry["inputs"]),
+            outputs=self.value(entry["outputs"]),
+        )
+
+    def value(self, entry: Mapping[str, Any]) -> Value:
+        leaves = tuple(self.leaf(each) for each in entry["leaves"])
+        if _count_leaves(entry["structure"]) != len(leaves):
+            raise ValueError("a structure does not have as many leaves as are listed")
+        return Value(entry["structure"], leaves)
+
+    def leaf(self, entry: Mapping[str, Any]) -> Leaf:
+        shape = tuple(entry["shape"]) if "shape" in entry else None
+        strides = tuple(entry["strides"]) if "strides" in entry else None
+        if "shard" not in entry:
+            return Leaf(
+                entry["name"], entry.get("dtype"), shape, None, None, entry.get("value"), entry.get("type")
+            )
+        key = self.store.register(entry, entry["dtype"], shape or ())
+        return Leaf(entry["name"], entry["dtype"], shape, strides, key)
+
+    def module(self, entry: Mapping[str, Any]) -> ModuleInfo:
+        parameters = tuple(self.parameter(each) for each in entry["parameters"])
+        return ModuleInfo(
+            entry["path"], entry["class"], entry["training"], entry["settings"], parameters, entry["alias_of"]
+        )
+
+    def parameter(self, entry: Mapping[str, Any]) -> ParameterInfo:
+        shape = tuple(entry["shape"])
+        sketch = None if entry["sketch"] is None else self.sketch(entry["sketch"], shape)
+        return ParameterInfo(entry["name"], entry["kind"], entry["dtype"], shape, sketch, entry["tied_to"])
+
+    def sketch(self, entry: Mapping[str, Any], shape: tuple[int, ...]) -> Sketch:
+        axes = []
+        for place in entry["axes"]:
+            lengths = self.store.headers[place["shard"]].tensors[place["key"]].shape
+            key = self.store.register(place, "float64", lengths)
+            axes.append(self.store[key].numpy())
+        if len(axes) != min(max(len(shape), 1), 2):
+            raise ValueError(f"a sketch of {len(axes)} axes for shape {shape}")
+        return Sketch(tuple(axes), entry["crc32"])
+
+
+def _count_leaves(structure: Structure) -> int:
+    if structure["kind"] == "leaf":
+        return 1
+    if structure["kind"] not in ("list", "tuple", "dict") or len(structure["keys"]) != len(
+        structure["items"]
+    ):
+        raise ValueError(f"unknown structure {structure['kind']!r}")
+    return sum(_count_leaves(item) for item in structure["items"])
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice")
+    return found
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not a number of JSON")

@@ -1,0 +1,1 @@
+"""Jinja templates of the files that porting writes, read through ``importlib.resources``."""
