@@ -1,0 +1,67 @@
+"""The result of an alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from porting.trace import Call, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Modules that correspond: most often one and one, for fused weights one and several.
+
+    Attributes:
+        original: paths on the original's side.
+        ported: paths on the port's side.
+        evidence: why, in a few words.
+        confidence: 1.0 for equal weights or the user's map, less for weaker evidence.
+        layout: how the original's tensors become the port's, where they are not laid out alike.
+    """
+
+    original: tuple[str, ...]
+    ported: tuple[str, ...]
+    evidence: str
+    confidence: float
+    layout: str | None = None
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Which module is which.
+
+    Attributes:
+        groups: in the port's execution order.
+        unmatched_original: executed original modules without a counterpart.
+        unmatched_ported: executed ported modules without a counterpart.
+    """
+
+    groups: tuple[Group, ...]
+    unmatched_original: tuple[str, ...]
+    unmatched_ported: tuple[str, ...]
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(original path, ported path) of every one-to-one group."""
+        return tuple(
+            (group.original[0], group.ported[0])
+            for group in self.groups
+            if len(group.original) == len(group.ported) == 1
+        )
+
+    @cached_property
+    def original_of(self) -> Mapping[str, str]:
+        """Original path by ported path."""
+        return {ported: original for original, ported in self.pairs}
+
+    def calls(self, original: Trace, ported: Trace) -> list[tuple[Call, Call]]:
+        """The aligned calls, in the order in which the ported ones returned."""
+        found = []
+        for call in ported.completed:
+            path = self.original_of.get(call.path)
+            other = None if path is None else original.by_key.get((call.step, path, call.repeat))
+            if other is not None:
+                found.append((other, call))
+        return found

@@ -1,0 +1,171 @@
+"""Evidence from weights: a converted port holds the original's tensors, possibly transposed, split or fused."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from porting.trace import ModuleInfo, ParameterInfo, Trace
+
+CLOSE = 1e-2
+"""Relative distance of signatures below which contents count as the same: bfloat16 rounding moves them by 2e-3."""
+FUSED_SHARE = 0.95
+"""Share of a tensor's rows that must be found in another for it to be a part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """Owners of weights that correspond, one to one or a fused one to its parts."""
+
+    original: tuple[str, ...]
+    ported: tuple[str, ...]
+    evidence: str
+    confidence: float
+
+
+def match_weights(original: Trace, ported: Trace) -> list[Atom]:
+    """Pair the modules that own parameters by the contents of these; ambiguous contents by name and order."""
+    left, right = _owners(original), _owners(ported)
+    trust = _name_trust(left, right)
+    atoms: list[Atom] = []
+    for group_left, group_right in _by_shape(left, right):
+        atoms += _assign(group_left, group_right, trust)
+    used_left = {path for atom in atoms for path in atom.original}
+    used_right = {path for atom in atoms for path in atom.ported}
+    rest_left = [owner for owner in left if owner.path not in used_left]
+    rest_right = [owner for owner in right if owner.path not in used_right]
+    fused = [Atom((whole,), parts, "weights, split", 1.0) for whole, parts in _fused(rest_left, rest_right)]
+    taken = {path for atom in fused for path in atom.ported}
+    rest_right = [owner for owner in rest_right if owner.path not in taken]
+    split = [Atom(parts, (whole,), "weights, fused", 1.0) for whole, parts in _fused(rest_right, rest_left)]
+    return atoms + fused + split
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    path: str
+    place: float
+    class_name: str
+    parameters: tuple[ParameterInfo, ...]
+
+    @property
+    def main(self) -> ParameterInfo:
+        return max(self.parameters, key=lambda parameter: (int(np.prod(parameter.shape)), len(parameter.shape)))
+
+
+def _owners(trace: Trace) -> list[_Owner]:
+    """Modules with parameters or statistics of their own; ``place`` is their turn in execution, 0 to 1."""
+    turns = {call.path: call.index for call in reversed(trace.calls)}
+    count = max(len(trace.calls), 1)
+    return [
+        _Owner(module.path, turns.get(module.path, count) / count, module.class_name, parameters)
+        for module in trace.modules.values()
+        if (parameters := _informative(module))
+    ]
+
+
+def _informative(module: ModuleInfo) -> tuple[ParameterInfo, ...]:
+    return tuple(
+        parameter
+        for parameter in module.parameters
+        if parameter.kind != "non-persistent buffer" and parameter.sketch is not None and parameter.shape
+    )
+
+
+def _by_shape(left: Sequence[_Owner], right: Sequence[_Owner]) -> Iterator[tuple[list[_Owner], list[_Owner]]]:
+    """Owners whose largest tensors have the same dimensions, in any order."""
+    groups: dict[tuple[int, ...], tuple[list[_Owner], list[_Owner]]] = defaultdict(lambda: ([], []))
+    for side, owners in enumerate((left, right)):
+        for owner in owners:
+            groups[tuple(sorted(owner.main.shape))][side].append(owner)
+    return ((one, other) for one, other in groups.values() if one and other)
+
+
+def _assign(left: Sequence[_Owner], right: Sequence[_Owner], trust: bool) -> Iterator[Atom]:
+    values = np.array([[_value_evidence(one, other) for other in right] for one in left])
+    names = np.array([[float(one.path == other.path) for other in right] for one in left])
+    ties = np.array([[_tie_break(one, other) for other in right] for one in left])
+    scores = 2.0 * values + (3.0 if trust else 0.0) * names + ties
+    for i, j in zip(*linear_sum_assignment(scores, maximize=True), strict=True):
+        if values[i, j] >= 0.5:
+            evidence = "weights" if left[i].main.shape == right[j].main.shape else "weights, transposed"
+            yield Atom((left[i].path,), (right[j].path,), evidence, 1.0 if values[i, j] == 1.0 else 0.8)
+        elif trust and names[i, j]:
+            yield Atom((left[i].path,), (right[j].path,), "name", 0.9)
+
+
+def _value_evidence(one: _Owner, other: _Owner) -> float:
+    """Share of the owners' tensors that are found on the other side; 0.5 if they are all equal constants."""
+    telling = [p for p in other.parameters if not _constant(p)]
+    if not telling:
+        same = all(any(_same(mine, p) for mine in one.parameters) for p in other.parameters)
+        return 0.5 * same * (len(one.parameters) == len(other.parameters))
+    found = sum(any(_same(mine, p) for mine in one.parameters) for p in telling)
+    return found / max(len(telling), sum(not _constant(p) for p in one.parameters))
+
+
+def _tie_break(one: _Owner, other: _Owner) -> float:
+    leaf = one.path.rsplit(".", 1)[-1] == other.path.rsplit(".", 1)[-1]
+    return 0.2 * (1 - abs(one.place - other.place)) + 0.1 * leaf + 0.02 * (one.class_name == other.class_name)
+
+
+def _name_trust(left: Iterable[_Owner], right: Iterable[_Owner]) -> bool:
+    """Whether paths mean the same on both sides: most owners with the same path have the same contents."""
+    others = {owner.path: owner for owner in right}
+    evidence = [
+        _value_evidence(owner, others[owner.path])
+        for owner in left
+        if owner.path in others and not all(map(_constant, owner.parameters))
+    ]
+    return bool(evidence) and float(np.mean(evidence)) > 0.5
+
+
+def _same(one: ParameterInfo, other: ParameterInfo) -> bool:
+    """Whether the contents are equal, up to a transposition of a matrix and the rounding of a cast."""
+    assert one.sketch is not None
+    assert other.sketch is not None
+    if one.shape == other.shape:
+        if one.dtype == other.dtype and one.sketch.crc32 == other.sketch.crc32:
+            return True
+        if all(_close(a, b) for a, b in zip(one.sketch.axes, other.sketch.axes, strict=True)):
+            return True
+    if len(one.shape) != 2 or one.shape != other.shape[::-1]:
+        return False
+    return _close(one.sketch.axes[0], other.sketch.axes[1]) and _close(one.sketch.axes[1], other.sketch.axes[0])
+
+
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
+    scale = float(np.linalg.norm(a))
+    return float(np.linalg.norm(a - b)) <= CLOSE * scale if scale else not b.any()
+
+
+def _constant(parameter: ParameterInfo) -> bool:
+    assert parameter.sketch is not None
+    return all(axis.size < 2 or bool(np.ptp(axis) == 0) for axis in parameter.sketch.axes)
+
+
+def _fused(wholes: Sequence[_Owner], parts: Sequence[_Owner]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each owner whose matrix holds the rows of several others, with those; rows may be interleaved."""
+    free = list(parts)
+    for whole in wholes:
+        found = [part for part in free if _is_part(whole.main, part.main)]
+        if len(found) > 1 and sum(part.main.shape[0] for part in found) <= whole.main.shape[0]:
+            free = [part for part in free if part not in found]
+            yield whole.path, tuple(part.path for part in found)
+
+
+def _is_part(whole: ParameterInfo, part: ParameterInfo) -> bool:
+    if len(whole.shape) != 2 or len(part.shape) != 2 or whole.shape[1] != part.shape[1]:
+        return False
+    if part.shape[0] >= whole.shape[0] or whole.sketch is None or part.sketch is None:
+        return False
+    rows = np.sort(whole.sketch.axes[0])
+    wanted = part.sketch.axes[0]
+    right = np.clip(np.searchsorted(rows, wanted), 1, len(rows) - 1)
+    distance = np.minimum(np.abs(rows[right] - wanted), np.abs(rows[right - 1] - wanted))
+    spacing = float(np.std(rows)) / len(rows)
+    return bool(np.mean(distance <= 1e-3 * spacing) >= FUSED_SHARE)

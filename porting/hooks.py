@@ -1,0 +1,335 @@
+"""Capture: hooks on every module of a torch model, one trace out."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from porting.errors import CaptureError
+from porting.module_table import describe_modules, executed_modules
+from porting.portfile import Inputs
+from porting.preserving import preserved, seed_everything
+from porting.progress import Progress, silent
+from porting.text import show
+from porting.trace import Call, Failure, Leaf, Trace, flatten, save_trace
+from porting.trace.model import Value
+
+Run = Callable[[torch.nn.Module, Inputs], Any]
+
+_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_NOTHING = Value({"kind": "leaf"}, (Leaf(""),))
+
+
+def capture(
+    model: torch.nn.Module,
+    inputs: Mapping[str, Any] | tuple[Any, ...] | Inputs,
+    *,
+    run: Run | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    valid_positions: torch.Tensor | None = None,
+    side: str = "",
+    seed: int = 0,
+    record_inputs: bool = True,
+    sketches: bool = True,
+    progress: Progress = silent,
+) -> Trace:
+    """Run a model once and record every module call, with the tensors that go in and come out.
+
+    Tensors are copied when they pass, so that later in-place writes do not change them; identical content is kept
+    once. The model runs without gradients, in the mode it is in, and is left as it was found.
+
+    Args:
+        model: any eager torch module.
+        inputs: keyword arguments as a dict, positional ones as a tuple, or both as `Inputs`.
+        run: how to run it, ``run(model, inputs)``, when that is not ``model(*args, **kwargs)``; may call the model
+            several times (each outermost call is a step of its own).
+        folder: also write the trace there, replacing an earlier trace.
+        valid_positions: bool tensor over (batch, sequence) of what counts in a comparison; None: everything.
+        side: ``original`` or ``ported``, noted in the trace.
+        seed: of the random generators during the run.
+        record_inputs: leave False to record outputs alone.
+        sketches: fingerprint the parameters, which alignment by weights needs.
+        progress: called as module calls complete.
+
+    Returns:
+        The trace, in memory.
+
+    Raises:
+        CaptureError: the model is scripted or compiled, the forward raised (the message names the innermost module;
+            with ``folder`` the part that ran is kept as a failed trace), or no module was called.
+        OutputError: the folder cannot be written.
+    """
+    _refuse_opaque(model)
+    given = inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
+    recorder = _Recorder(model, record_inputs, progress)
+    with preserved(model), torch.no_grad():
+        modules = describe_modules(model, sketches=sketches, progress=progress)
+        run_inputs = recorder.value(_combined(given))
+        seed_everything(seed)
+        error: Exception | None = None
+        result: Any = None
+        with recorder.hooked():
+            try:
+                result = run(model, given) if run else model(*given.args, **given.kwargs)
+            except Exception as raised:
+                error = raised
+    trace = Trace(
+        calls=recorder.finished(),
+        modules=modules,
+        inputs=run_inputs,
+        outputs=_NOTHING if error else recorder.value(result),
+        tensors=recorder.contents,
+        run=_run_facts(model, side, seed),
+        valid=recorder.keep("valid", valid_positions),
+        failure=recorder.failure(error) if error else None,
+    )
+    if folder is not None:
+        save_trace(trace, folder, lambda text: progress(text, len(trace.calls), len(trace.calls)))
+    if trace.failure and error:
+        raise _raised(trace.failure, side, folder) from error
+    if not trace.calls:
+        raise CaptureError(
+            "the run called no module of the model, so there is nothing to record",
+            hint="check that run_original or run_ported calls the model it is given",
+        )
+    return trace
+
+
+@dataclass(slots=True)
+class _Open:
+    """A call that has been entered: what is known of it so far."""
+
+    index: int
+    step: int
+    path: str
+    repeat: int
+    module: torch.nn.Module
+    parent: int | None
+    inputs: Value = _NOTHING
+    outputs: Value = _NOTHING
+
+    def close(self) -> Call:
+        name = type(self.module).__name__
+        return Call(self.index, self.step, self.path, self.repeat, name, self.parent, self.inputs, self.outputs)
+
+
+@dataclass
+class _Recorder:
+    """Collects calls and snapshots while the hooks are on."""
+
+    model: torch.nn.Module
+    record_inputs: bool
+    progress: Progress
+    calls: list[_Open] = field(default_factory=list)
+    stack: list[_Open] = field(default_factory=list)
+    contents: dict[str, torch.Tensor] = field(default_factory=dict)
+    step: int = -1
+
+    def __post_init__(self) -> None:
+        self.paths: dict[int, str] = {}
+        for path, module in executed_modules(self.model):
+            self.paths.setdefault(id(module), path)
+        self._repeats: dict[tuple[int, str], int] = {}
+        self._seen: dict[tuple[Any, ...], str] = {}
+        self._signatures: dict[int, inspect.Signature | None] = {}
+
+    def hooked(self) -> _Hooks:
+        """A context in which every module is hooked."""
+        return _Hooks(self)
+
+    def entered(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Pre-forward hook: a call begins."""
+        parent = self.stack[-1] if self.stack else None
+        if parent is None:
+            self.step += 1
+        path = self.paths[id(module)]
+        repeat = self._repeats.get((self.step, path), 0)
+        self._repeats[self.step, path] = repeat + 1
+        call = _Open(len(self.calls), self.step, path, repeat, module, parent.index if parent else None)
+        self.calls.append(call)
+        self.stack.append(call)
+        if self.record_inputs:
+            call.inputs = self.value(named_arguments(self._signature(module), args, kwargs))
+
+    def left(self, module: torch.nn.Module, _: Any, __: Any, output: Any) -> None:
+        """Forward hook: a call has returned; calls above it raised and were caught by the model."""
+        while self.stack:
+            call = self.stack.pop()
+            if call.module is module:
+                call.outputs = self.value(output)
+                break
+        self.progress("running", len(self.calls), len(self.paths))
+
+    def value(self, value: Any) -> Value:
+        """Take a value apart and snapshot its tensors."""
+        structure, leaves = flatten(value)
+        return Value(structure, tuple(self._leaf(name, leaf) for name, leaf in leaves))
+
+    def keep(self, key: str, tensor: torch.Tensor | None) -> str | None:
+        """Keep one more tensor under a key of its own."""
+        if tensor is None:
+            return None
+        self.contents[key] = tensor.detach().cpu().clone()
+        return key
+
+    def finished(self) -> tuple[Call, ...]:
+        """The calls in order of entry."""
+        return tuple(call.close() for call in self.calls)
+
+    def failure(self, error: Exception) -> Failure:
+        """Where the run raised: the innermost call that never returned."""
+        call = self.stack[-1] if self.stack else None
+        path = call.path if call else ""
+        name = type(call.module).__name__ if call else "outside the model"
+        return Failure(path, name, f"{type(error).__name__}: {show(error, 1000)}")
+
+    def _signature(self, module: torch.nn.Module) -> inspect.Signature | None:
+        if id(module) not in self._signatures:
+            self._signatures[id(module)] = forward_signature(module)
+        return self._signatures[id(module)]
+
+    def _leaf(self, name: str, value: Any) -> Leaf:
+        if isinstance(value, torch.Tensor):
+            return self._tensor_leaf(name, value)
+        if isinstance(value, float) and not np.isfinite(value):
+            return Leaf(name, value=str(value))
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return Leaf(name, value=value)
+        return Leaf(name, type_name=type(value).__name__)
+
+    def _tensor_leaf(self, name: str, tensor: torch.Tensor) -> Leaf:
+        reason = _not_recordable(tensor)
+        if reason:
+            return Leaf(name, type_name=f"not recorded: {reason}")
+        dtype, shape = str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
+        strides = None if tensor.is_contiguous() else tuple(tensor.stride())
+        return Leaf(name, dtype, shape, strides, self._snapshot(tensor))
+
+    def _snapshot(self, tensor: torch.Tensor) -> str:
+        place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), tensor.device)
+        key = self._seen.get(place)
+        if key is not None and _same_bits(self.contents[key], tensor):
+            return key
+        key = f"t{len(self.contents)}"
+        plain = tensor.detach().resolve_conj().resolve_neg()
+        if plain.device.type == "cpu":
+            self.contents[key] = plain.clone(memory_format=torch.contiguous_format)
+        else:
+            self.contents[key] = plain.cpu().contiguous()
+        self._seen[place] = key
+        return key
+
+
+class _Hooks:
+    """Hooks on every module, taken off again whatever happens."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        self.recorder = recorder
+        self.handles: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> None:
+        try:
+            for _, module in executed_modules(self.recorder.model):
+                self.handles.append(module.register_forward_pre_hook(self.recorder.entered, with_kwargs=True))
+                self.handles.append(module.register_forward_hook(self.recorder.left, with_kwargs=True))
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+
+def forward_signature(module: torch.nn.Module) -> inspect.Signature | None:
+    """The signature of a module's forward, or None if it has none that Python can read."""
+    try:
+        return inspect.signature(module.forward)
+    except (TypeError, ValueError):
+        return None
+
+
+def named_arguments(
+    signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments by parameter name in the signature's order; ``args.0`` and so on where there is no name."""
+    if signature is not None:
+        try:
+            bound = dict(signature.bind(*args, **kwargs).arguments)
+        except TypeError:
+            bound = None
+        if bound is not None:
+            for parameter in signature.parameters.values():
+                if parameter.kind is inspect.Parameter.VAR_KEYWORD and parameter.name in bound:
+                    bound.update(bound.pop(parameter.name))
+            return bound
+    return {**{f"args.{index}": value for index, value in enumerate(args)}, **kwargs}
+
+
+def _combined(inputs: Inputs) -> dict[str, Any]:
+    return {**{f"args.{index}": value for index, value in enumerate(inputs.args)}, **inputs.kwargs}
+
+
+def _same_bits(kept: torch.Tensor, tensor: torch.Tensor) -> bool:
+    if tensor.device.type != "cpu" or tensor.is_conj() or tensor.is_neg():
+        return False
+    bits = _BITS.get(tensor.element_size())
+    if bits is None or tensor.dtype == torch.bool or tensor.dim() == 0:
+        return torch.equal(kept, tensor)
+    return torch.equal(kept.view(bits), tensor.detach().view(bits))
+
+
+def _not_recordable(tensor: torch.Tensor) -> str:
+    if tensor.is_meta:
+        return "no data (on meta)"
+    if tensor.is_quantized:
+        return "quantized tensor"
+    if tensor.is_nested:
+        return "nested tensor"
+    if tensor.layout != torch.strided:
+        return f"{tensor.layout} tensor".replace("torch.", "")
+    return ""
+
+
+def _refuse_opaque(model: torch.nn.Module) -> None:
+    for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            kind, advice = "scripted or traced", "return the Python module it was made from"
+        elif hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
+            kind, advice = "compiled", "return the module before torch.compile"
+        else:
+            continue
+        raise CaptureError(
+            f"{show(path) or 'the model'} ({type(module).__name__}) is {kind}: hooks do not see inside it", hint=advice
+        )
+
+
+def _run_facts(model: torch.nn.Module, side: str, seed: int) -> dict[str, Any]:
+    training = [path for path, module in model.named_modules() if module.training]
+    return {
+        "side": side,
+        "model": type(model).__name__,
+        "seed": seed,
+        "training": len(training),
+        "threads": torch.get_num_threads(),
+        "devices": sorted({str(parameter.device) for parameter in model.parameters()}),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+    }
+
+
+def _raised(failure: Failure, side: str, folder: str | os.PathLike[str] | None) -> CaptureError:
+    where = f"in {show(failure.path)}" if failure.path else "in the model itself"
+    hint = (
+        f"see what ran before it: porting capture --show {show(folder)}"
+        if folder is not None
+        else "add --debug for the traceback"
+    )
+    which = f"the {side} model's forward" if side else "the forward"
+    return CaptureError(f"{which} raised {where} ({show(failure.class_name)}): {failure.error}", hint=hint)

@@ -1,0 +1,100 @@
+"""The modules of a live model as the records that a trace stores: settings, parameters, buffers, sketches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from porting.progress import Progress, silent
+from porting.trace import ModuleInfo, ParameterInfo, sketch
+
+
+def describe_modules(
+    model: torch.nn.Module, *, sketches: bool = True, progress: Progress = silent
+) -> dict[str, ModuleInfo]:
+    """Describe every module of ``model`` by path, in the order of ``named_modules``.
+
+    Args:
+        model: the live model; nothing in it is changed.
+        sketches: also read the parameters' contents (takes about half a forward on a CPU).
+        progress: called per module.
+    """
+    first_module: dict[int, str] = {}
+    first_tensor: dict[int, str] = {}
+    table: dict[str, ModuleInfo] = {}
+    modules = executed_modules(model, remove_duplicate=False)
+    for done, (path, module) in enumerate(modules):
+        progress("reading weights", done, len(modules))
+        alias = first_module.setdefault(id(module), path)
+        table[path] = ModuleInfo(
+            path=path,
+            class_name=type(module).__name__,
+            training=module.training,
+            settings=settings(module),
+            parameters=()
+            if alias != path
+            else tuple(_parameters(path, module, first_tensor, sketches)),
+            alias_of=None if alias == path else alias,
+        )
+    return table
+
+
+def executed_modules(model: torch.nn.Module, *, remove_duplicate: bool = True) -> list[tuple[str, torch.nn.Module]]:
+    """The modules of the tree by path, without torch's own parametrizations: those belong to the module they serve."""
+    return [
+        (path, module)
+        for path, module in model.named_modules(remove_duplicate=remove_duplicate)
+        if "parametrizations" not in path.split(".")
+    ]
+
+
+def settings(module: torch.nn.Module) -> dict[str, bool | int | float | str | None]:
+    """The public scalar attributes of a module: numbers, strings, booleans, functions by name, short tuples as text."""
+    found: dict[str, bool | int | float | str | None] = {}
+    for name, value in vars(module).items():
+        if name.startswith("_") or name == "training":
+            continue
+        if value is None or isinstance(value, (bool, int, str)):
+            found[name] = value
+        elif isinstance(value, float):
+            found[name] = value if math.isfinite(value) else str(value)
+        elif isinstance(value, (tuple, list)) and len(value) <= 8 and all(isinstance(v, (int, float)) for v in value):
+            found[name] = str(tuple(value))
+        elif callable(value) and not isinstance(value, (type, torch.nn.Module)):
+            found[name] = getattr(value, "__name__", type(value).__name__)
+    return found
+
+
+def owned_tensors(module: torch.nn.Module) -> Iterator[tuple[str, str, torch.Tensor]]:
+    """The tensors that a module owns itself: name, kind (as in `ParameterInfo.kind`) and tensor.
+
+    Those that torch's parametrizations keep for it are its own, too.
+    """
+    if "parametrizations" in module._modules:
+        for name, parameter in module._modules["parametrizations"].named_parameters():  # type: ignore[union-attr]
+            yield f"parametrizations.{name}", "parameter", parameter
+    for name, parameter in module._parameters.items():
+        if parameter is not None:
+            yield name, "parameter", parameter
+    for name, buffer in module._buffers.items():
+        if buffer is not None:
+            persistent = name not in module._non_persistent_buffers_set
+            yield name, "buffer" if persistent else "non-persistent buffer", buffer
+
+
+def _parameters(
+    path: str, module: torch.nn.Module, seen: dict[int, str], sketches: bool
+) -> Iterator[ParameterInfo]:
+    for name, kind, tensor in owned_tensors(module):
+        full = f"{path}.{name}" if path else name
+        first = seen.setdefault(id(tensor), full)
+        yield ParameterInfo(
+            name=name,
+            kind=kind,
+            dtype=str(tensor.dtype).removeprefix("torch."),
+            shape=tuple(tensor.shape),
+            sketch=sketch(tensor) if sketches else None,
+            tied_to=None if first == full else first,
+        )
