@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from porting.hooks import capture
     from porting.portfile import Inputs, Portfile, Tolerance
     from porting.trace import Trace, open_trace
-    from porting.verification import Verification, verify
+    from porting.verification import Verification, verify, verify_portfile
     from porting.weights import WeightsReport, assert_loaded, check_weights
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "compare",
     "open_trace",
     "verify",
+    "verify_portfile",
 ]
 
 _HOMES = {
@@ -41,7 +42,7 @@ _HOMES = {
     "porting.hooks": ("capture",),
     "porting.portfile": ("Inputs", "Portfile", "Tolerance"),
     "porting.trace": ("Trace", "open_trace"),
-    "porting.verification": ("Verification", "verify"),
+    "porting.verification": ("Verification", "verify", "verify_portfile"),
     "porting.weights": ("WeightsReport", "assert_loaded", "check_weights"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
 from porting.errors import CaptureError
-from porting.module_table import describe_modules, executed_modules
+from porting.module_table import describe_modules
 from porting.portfile import Inputs
 from porting.preserving import preserved, seed_everything
 from porting.progress import Progress, silent
 from porting.text import show
 from porting.trace import Call, Failure, Leaf, Trace, flatten, save_trace
 from porting.trace.model import Value
+from porting.tracking import CallTracker, OpenCall
 
 Run = Callable[[torch.nn.Module, Inputs], Any]
 
@@ -102,70 +101,29 @@ def capture(
     return trace
 
 
-@dataclass(slots=True)
-class _Open:
-    """A call that has been entered: what is known of it so far."""
-
-    index: int
-    step: int
-    path: str
-    repeat: int
-    module: torch.nn.Module
-    parent: int | None
-    inputs: Value = _NOTHING
-    outputs: Value = _NOTHING
-
-    def close(self) -> Call:
-        name = type(self.module).__name__
-        return Call(self.index, self.step, self.path, self.repeat, name, self.parent, self.inputs, self.outputs)
-
-
-@dataclass
-class _Recorder:
+class _Recorder(CallTracker):
     """Collects calls and snapshots while the hooks are on."""
 
-    model: torch.nn.Module
-    record_inputs: bool
-    progress: Progress
-    calls: list[_Open] = field(default_factory=list)
-    stack: list[_Open] = field(default_factory=list)
-    contents: dict[str, torch.Tensor] = field(default_factory=dict)
-    step: int = -1
-
-    def __post_init__(self) -> None:
-        self.paths: dict[int, str] = {}
-        for path, module in executed_modules(self.model):
-            self.paths.setdefault(id(module), path)
-        self._repeats: dict[tuple[int, str], int] = {}
+    def __init__(self, model: torch.nn.Module, record_inputs: bool, progress: Progress) -> None:
+        super().__init__(model)
+        self.record_inputs = record_inputs
+        self.progress = progress
+        self.contents: dict[str, torch.Tensor] = {}
+        self._calls: list[OpenCall] = []
+        self._inputs: dict[int, Value] = {}
+        self._outputs: dict[int, Value] = {}
         self._seen: dict[tuple[Any, ...], str] = {}
-        self._signatures: dict[int, inspect.Signature | None] = {}
 
-    def hooked(self) -> _Hooks:
-        """A context in which every module is hooked."""
-        return _Hooks(self)
-
-    def entered(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Pre-forward hook: a call begins."""
-        parent = self.stack[-1] if self.stack else None
-        if parent is None:
-            self.step += 1
-        path = self.paths[id(module)]
-        repeat = self._repeats.get((self.step, path), 0)
-        self._repeats[self.step, path] = repeat + 1
-        call = _Open(len(self.calls), self.step, path, repeat, module, parent.index if parent else None)
-        self.calls.append(call)
-        self.stack.append(call)
+    def entering(self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Note the call, and its arguments as they are now."""
+        self._calls.append(call)
         if self.record_inputs:
-            call.inputs = self.value(named_arguments(self._signature(module), args, kwargs))
+            self._inputs[call.index] = self.value(self.arguments(call, args, kwargs))
 
-    def left(self, module: torch.nn.Module, _: Any, __: Any, output: Any) -> None:
-        """Forward hook: a call has returned; calls above it raised and were caught by the model."""
-        while self.stack:
-            call = self.stack.pop()
-            if call.module is module:
-                call.outputs = self.value(output)
-                break
-        self.progress("running", len(self.calls), len(self.paths))
+    def leaving(self, call: OpenCall, output: Any) -> None:
+        """Note what the call returned, as it is now."""
+        self._outputs[call.index] = self.value(output)
+        self.progress("running", len(self._outputs), len(self.paths))
 
     def value(self, value: Any) -> Value:
         """Take a value apart and snapshot its tensors."""
@@ -181,7 +139,19 @@ class _Recorder:
 
     def finished(self) -> tuple[Call, ...]:
         """The calls in order of entry."""
-        return tuple(call.close() for call in self.calls)
+        return tuple(
+            Call(
+                index=call.index,
+                step=call.step,
+                path=call.path,
+                repeat=call.repeat,
+                class_name=type(call.module).__name__,
+                parent=call.parent.index if call.parent else None,
+                inputs=self._inputs.get(call.index, _NOTHING),
+                outputs=self._outputs.get(call.index, _NOTHING),
+            )
+            for call in self._calls
+        )
 
     def failure(self, error: Exception) -> Failure:
         """Where the run raised: the innermost call that never returned."""
@@ -189,11 +159,6 @@ class _Recorder:
         path = call.path if call else ""
         name = type(call.module).__name__ if call else "outside the model"
         return Failure(path, name, f"{type(error).__name__}: {show(error, 1000)}")
-
-    def _signature(self, module: torch.nn.Module) -> inspect.Signature | None:
-        if id(module) not in self._signatures:
-            self._signatures[id(module)] = forward_signature(module)
-        return self._signatures[id(module)]
 
     def _leaf(self, name: str, value: Any) -> Leaf:
         if isinstance(value, torch.Tensor):
@@ -225,52 +190,6 @@ class _Recorder:
             self.contents[key] = plain.cpu().contiguous()
         self._seen[place] = key
         return key
-
-
-class _Hooks:
-    """Hooks on every module, taken off again whatever happens."""
-
-    def __init__(self, recorder: _Recorder) -> None:
-        self.recorder = recorder
-        self.handles: list[torch.utils.hooks.RemovableHandle] = []
-
-    def __enter__(self) -> None:
-        try:
-            for _, module in executed_modules(self.recorder.model):
-                self.handles.append(module.register_forward_pre_hook(self.recorder.entered, with_kwargs=True))
-                self.handles.append(module.register_forward_hook(self.recorder.left, with_kwargs=True))
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self.handles:
-            handle.remove()
-
-
-def forward_signature(module: torch.nn.Module) -> inspect.Signature | None:
-    """The signature of a module's forward, or None if it has none that Python can read."""
-    try:
-        return inspect.signature(module.forward)
-    except (TypeError, ValueError):
-        return None
-
-
-def named_arguments(
-    signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Arguments by parameter name in the signature's order; ``args.0`` and so on where there is no name."""
-    if signature is not None:
-        try:
-            bound = dict(signature.bind(*args, **kwargs).arguments)
-        except TypeError:
-            bound = None
-        if bound is not None:
-            for parameter in signature.parameters.values():
-                if parameter.kind is inspect.Parameter.VAR_KEYWORD and parameter.name in bound:
-                    bound.update(bound.pop(parameter.name))
-            return bound
-    return {**{f"args.{index}": value for index, value in enumerate(args)}, **kwargs}
 
 
 def _combined(inputs: Inputs) -> dict[str, Any]:

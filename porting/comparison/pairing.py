@@ -1,0 +1,93 @@
+"""Which leaf of an original value is which of the ported one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+
+from porting.comparison.layout import Layout, find_layout
+from porting.trace import Leaf, Trace
+from porting.trace.model import Value
+
+IMPOSSIBLE = 1e6
+SAMPLE = 4096
+"""Elements looked at to tell leaves of one shape apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeafPair:
+    """Two leaves that correspond, and the layout between them."""
+
+    original: Leaf
+    ported: Leaf
+    layout: Layout
+
+
+def pair_leaves(original: Trace, one: Value, ported: Trace, other: Value) -> list[LeafPair]:
+    """Pair the tensors of two values: by shape, and where several fit by content, then name, then order.
+
+    Args:
+        original: the trace that ``one`` is from.
+        one: inputs or outputs of an original call.
+        ported: the trace that ``other`` is from.
+        other: inputs or outputs of the aligned ported call.
+    """
+    left, right = list(one.tensor_leaves()), list(other.tensor_leaves())
+    layouts = {
+        (i, j): layout
+        for i, a in enumerate(left)
+        for j, b in enumerate(right)
+        if _family(a) == _family(b) and (layout := find_layout(original.tensor(a), b.shape or ())) is not None
+    }
+    if not layouts:
+        return []
+    costs = np.full((len(left), len(right)), IMPOSSIBLE)
+    crowded = len(layouts) > 1
+    for (i, j), layout in layouts.items():
+        values = (layout.apply(original.tensor(left[i])), ported.tensor(right[j]))
+        content = _distance(*values) if crowded else 0.0
+        costs[i, j] = content + 0.1 * (left[i].name != right[j].name) + 0.01 * abs(i - j)
+    return [
+        LeafPair(left[i], right[j], layouts[i, j])
+        for i, j in zip(*linear_sum_assignment(costs), strict=True)
+        if (i, j) in layouts
+    ]
+
+
+def pair_results(one: Value, other: Value) -> tuple[list[tuple[Leaf, Leaf]], list[str]]:
+    """Pair what two runs returned: by name where both have names in common, else by position.
+
+    Returns:
+        The pairs, and the names of the leaves that stay without a partner.
+    """
+    left, right = list(one.tensor_leaves()), list(other.tensor_leaves())
+    common = [leaf.name for leaf in right if leaf.name in {each.name for each in left}]
+    if one.structure["kind"] == other.structure["kind"] == "dict" and common:
+        by_name = {leaf.name: leaf for leaf in left}
+        pairs = [(by_name[leaf.name], leaf) for leaf in right if leaf.name in by_name]
+    else:
+        pairs = list(zip(left, right, strict=False))
+    done = {id(leaf) for pair in pairs for leaf in pair}
+    return pairs, _names(left, done, "original") + _names(right, done, "ported")
+
+
+def _names(leaves: Sequence[Leaf], done: set[int], side: str) -> list[str]:
+    return [f"{side} {leaf.name or 'output'}" for leaf in leaves if id(leaf) not in done]
+
+
+def _family(leaf: Leaf) -> bool:
+    return bool(leaf.dtype) and ("float" in str(leaf.dtype) or "complex" in str(leaf.dtype))
+
+
+def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Relative L2 distance over a sample, at most 1; non-finite elements are left out."""
+    step = max(1, one.numel() // SAMPLE)
+    a, b = (tensor.reshape(-1)[::step].double() for tensor in (one, other))
+    difference = torch.nan_to_num(a - b, posinf=0.0, neginf=0.0)
+    scale = float(torch.nan_to_num(a, posinf=0.0, neginf=0.0).norm())
+    distance = float(difference.norm())
+    return min(1.0, distance / scale) if scale else float(distance > 0)

@@ -1,0 +1,50 @@
+"""Which elements of a tensor count: the valid positions, followed along its batch and sequence axes."""
+
+from __future__ import annotations
+
+import torch
+
+
+def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.Tensor | None:
+    """The valid positions as a mask that broadcasts to ``shape``; None if all count or no axes fit.
+
+    The batch axis is the first of the batch's size, the sequence axis the one after it if it has the sequence's
+    size, else every other axis of that size: (B, T, C), (T, B, C), (B, H, T, D) and the two sides of (B, H, T, T).
+    A first axis of B * T is both (batch and sequence flattened).
+
+    Args:
+        shape: of the tensor to compare.
+        valid: bool over (batch, sequence).
+    """
+    if valid is None or bool(valid.all()):
+        return None
+    batch, length = valid.shape
+    if shape and shape[0] == batch * length and batch > 1 and length not in shape[1:]:
+        return valid.reshape(-1, *[1] * (len(shape) - 1))
+    axes = _axes(shape, batch, length)
+    if axes is None:
+        return None
+    mask = torch.ones([1] * len(shape), dtype=torch.bool)
+    for axis in axes[1]:
+        mask = mask & _placed(valid, len(shape), axes[0], axis)
+    return mask.expand(shape)
+
+
+def _axes(shape: tuple[int, ...], batch: int, length: int) -> tuple[int, list[int]] | None:
+    """The batch axis and the sequence axes."""
+    if len(shape) < 2:
+        return None
+    if shape[:2] == (batch, length):
+        return 0, [1]
+    if shape[:2] == (length, batch):
+        return 1, [0]
+    if shape[0] != batch:
+        return None
+    axes = [axis for axis in range(1, len(shape)) if shape[axis] == length]
+    return (0, axes) if axes and len(shape) > 2 else None
+
+
+def _placed(valid: torch.Tensor, dims: int, batch_axis: int, axis: int) -> torch.Tensor:
+    shape = [1] * dims
+    shape[batch_axis], shape[axis] = valid.shape
+    return (valid if batch_axis < axis else valid.t()).reshape(shape)

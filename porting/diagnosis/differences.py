@@ -1,0 +1,136 @@
+"""What differs between two aligned modules without running anything: weights, settings, mode."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from porting.alignment import Alignment
+from porting.trace import ModuleInfo, ParameterInfo, Trace
+
+EQUAL = 1e-6
+"""Relative distance of sketches under which two float tensors count as the same values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What differs, each in a clause."""
+
+    weights: tuple[str, ...]
+    settings: tuple[str, ...]
+
+    def texts(self) -> tuple[str, ...]:
+        """Weights first."""
+        return self.weights + self.settings
+
+
+def module_differences(original: Trace, ported: Trace, alignment: Alignment, path: str) -> Differences:
+    """What differs at one ported module.
+
+    A module without a counterpart is looked at through its parent: a function there may do its work.
+    """
+    counterpart = alignment.original_of.get(path)
+    module = ported.modules[path]
+    if counterpart is None:
+        return Differences((), tuple(_functional(original, ported, alignment, path)))
+    one = original.modules[counterpart]
+    return Differences(tuple(differing_weights(original, one, module)), tuple(_differing_settings(one, module)))
+
+
+def differing_weights(original: Trace, one: ModuleInfo, other: ModuleInfo) -> Iterator[str]:
+    """Each own tensor of the ported module that does not hold what its counterpart holds."""
+    for mine, theirs in _tensor_pairs(one, other):
+        if mine.shape != theirs.shape and mine.shape != theirs.shape[::-1]:
+            yield f"{theirs.name} has shape {theirs.shape}, the original's {mine.name} has {mine.shape}"
+        elif not _equal(mine, theirs):
+            holds = _holder(original, theirs)
+            source = f"it holds the original's {holds}" if holds else "it equals no tensor of the original"
+            yield f"{theirs.name} differs from the original's {mine.name}{_distance(mine, theirs)}: {source}"
+
+
+def _tensor_pairs(one: ModuleInfo, other: ModuleInfo) -> Iterator[tuple[ParameterInfo, ParameterInfo]]:
+    """Own tensors by name; the rest by order, if there are equally many."""
+    left = {p.name: p for p in one.parameters if p.kind != "non-persistent buffer"}
+    right = {p.name: p for p in other.parameters if p.kind != "non-persistent buffer"}
+    for name in [name for name in right if name in left]:
+        yield left.pop(name), right.pop(name)
+    if len(left) == len(right):
+        yield from zip(left.values(), right.values(), strict=True)
+
+
+def _equal(mine: ParameterInfo, theirs: ParameterInfo) -> bool:
+    if mine.sketch is None or theirs.sketch is None:
+        return mine.sketch is theirs.sketch
+    if mine.shape == theirs.shape and (mine.dtype, mine.sketch.crc32) == (theirs.dtype, theirs.sketch.crc32):
+        return True
+    if mine.shape == theirs.shape and all(
+        _close(a, b) for a, b in zip(mine.sketch.axes, theirs.sketch.axes, strict=True)
+    ):
+        return True
+    transposed = len(mine.shape) == 2 and mine.shape == theirs.shape[::-1] and mine.shape != theirs.shape
+    return transposed and _close(mine.sketch.axes[0], theirs.sketch.axes[1])
+
+
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
+    return float(np.linalg.norm(a - b)) <= EQUAL * float(np.linalg.norm(a))
+
+
+def _distance(mine: ParameterInfo, theirs: ParameterInfo) -> str:
+    if mine.sketch is None or theirs.sketch is None or mine.shape != theirs.shape:
+        return ""
+    a, b = mine.sketch.axes[0], theirs.sketch.axes[0]
+    scale = float(np.linalg.norm(a))
+    return f" (relative distance {float(np.linalg.norm(a - b)) / scale:.2g})" if scale else ""
+
+
+def _holder(original: Trace, theirs: ParameterInfo) -> str | None:
+    """Full name of the original tensor whose content a ported one has, also transposed."""
+    assert theirs.sketch is not None
+    for module in original.modules.values():
+        for parameter in module.parameters:
+            if parameter.sketch is None or math.prod(parameter.shape) < 2:
+                continue
+            name = f"{module.path}.{parameter.name}" if module.path else parameter.name
+            if parameter.shape == theirs.shape and parameter.sketch.crc32 == theirs.sketch.crc32:
+                return name
+            if len(theirs.shape) == 2 and parameter.shape == theirs.shape[::-1]:
+                if _close(parameter.sketch.axes[0], theirs.sketch.axes[1]):
+                    return f"{name}, transposed"
+    return None
+
+
+def _differing_settings(one: ModuleInfo, other: ModuleInfo) -> Iterator[str]:
+    if one.training != other.training:
+        yield f"training mode is {'on' if other.training else 'off'}, in the original it is {_on(one.training)}"
+    left = {_canonical(name): (name, value) for name, value in one.settings.items()}
+    for name, value in other.settings.items():
+        theirs, mine = left.get(_canonical(name), (name, value))
+        if type(mine) in (bool, int, float) and type(value) in (bool, int, float) and mine != value:
+            yield f"{name} is {value}, the original's {theirs} is {mine}"
+        elif type(mine) is type(value) is str and mine != value:
+            yield f"{name} is {value}, the original's {theirs} is {mine}"
+
+
+def _functional(original: Trace, ported: Trace, alignment: Alignment, path: str) -> Iterator[str]:
+    """A setting of the original parent that has the name of a ported child without a counterpart."""
+    parent, _, leaf = path.rpartition(".")
+    counterpart = alignment.original_of.get(parent)
+    own = ported.modules[path]
+    description = own.class_name + "".join(f", {name}={value}" for name, value in list(own.settings.items())[:4])
+    setting = original.modules[counterpart].settings.get(leaf) if counterpart is not None else None
+    if setting is not None:
+        yield f"{leaf} is {description}, the original's {counterpart or 'model'} has {leaf} = {setting}"
+    else:
+        yield f"it is {description}, and no module of the original does the same"
+
+
+def _canonical(name: str) -> str:
+    """One name for the many that a norm's epsilon goes by; other names as they are."""
+    return "eps" if "eps" in name.lower() else name
+
+
+def _on(flag: bool) -> str:
+    return "on" if flag else "off"

@@ -1,0 +1,42 @@
+"""Put tensors in the place of others inside arguments and outputs, leaving the containers as they are."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+
+
+def substituted(value: Any, by_id: Mapping[int, torch.Tensor]) -> Any:
+    """``value`` with every tensor whose ``id`` is in ``by_id`` exchanged.
+
+    Tuples, lists, mappings (``ModelOutput`` among them), named tuples and dataclasses are copied; other objects, such
+    as caches, are left alone: they hold state that the run goes on to use.
+    """
+    if isinstance(value, torch.Tensor):
+        return by_id.get(id(value), value)
+    if isinstance(value, Mapping):
+        return _mapping(value, by_id)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(substituted(item, by_id) for item in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)([substituted(item, by_id) for item in value])
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = copy.copy(value)
+        for field in fields(value):
+            object.__setattr__(changed, field.name, substituted(getattr(value, field.name), by_id))
+        return changed
+    return value
+
+
+def _mapping(value: Mapping[Any, Any], by_id: Mapping[int, torch.Tensor]) -> Mapping[Any, Any]:
+    items = {key: substituted(item, by_id) for key, item in value.items()}
+    if type(value) is dict:
+        return items
+    changed = copy.copy(value)
+    for key, item in items.items():
+        changed[key] = item  # type: ignore[index]
+    return changed

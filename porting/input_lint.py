@@ -1,0 +1,49 @@
+"""What the inputs of a verification cannot show: weaknesses that are reported beside the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from porting.text import show
+from porting.trace import Trace
+
+
+def input_warnings(original: Trace, ported: Trace) -> tuple[tuple[str, str], ...]:
+    """Code and message of each weakness: mode, batch, padding, constant inputs, positions."""
+    return (*_modes(original, ported), *_weak_inputs(ported))
+
+
+def _modes(original: Trace, ported: Trace) -> Iterator[tuple[str, str]]:
+    for side, trace in (("original", original), ("ported", ported)):
+        training = [module.path for module in trace.modules.values() if module.training]
+        if training:
+            first = show(training[0] or "the model itself")
+            yield (
+                "training-mode",
+                f"{len(training)} modules of the {side} model are in training mode (first: {first}); "
+                f"return model.eval() from {side}() unless that is meant",
+            )
+
+
+def _weak_inputs(ported: Trace) -> Iterator[tuple[str, str]]:
+    tensors = {leaf.name: ported.tensor(leaf) for leaf in ported.inputs.tensor_leaves()}
+    batched = [tensor for tensor in tensors.values() if tensor.dim() >= 2]
+    if batched and all(tensor.shape[0] == 1 for tensor in batched):
+        yield "batch-of-one", "the batch has one row, so nothing is seen of how rows could mix"
+    valid = ported.valid_positions()
+    mask = tensors.get("attention_mask")
+    if mask is not None and mask.dim() == 2 and (valid is None or bool(valid.all())):
+        yield "no-padding", "no position is padding, so nothing is seen of how the attention mask is used"
+    for name, tensor in tensors.items():
+        if name != "attention_mask" and tensor.dim() >= 2 and tensor.numel() > 1 and _constant(tensor):
+            yield "constant-input", f"{show(name)} has the same value everywhere, which hides most mistakes"
+    ids = tensors.get("input_ids")
+    if ids is not None and ids.dim() == 2 and ids.shape[1] < 2:
+        yield "one-position", "the sequence has one position, so nothing is seen of attention or positions"
+
+
+def _constant(tensor: torch.Tensor) -> bool:
+    flat = tensor.reshape(-1)
+    return tensor.dtype != torch.bool and bool((flat == flat[0]).all())

@@ -1,0 +1,130 @@
+"""Follow a running model call by call: hooks on every module, taken off again whatever happens."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from porting.module_table import executed_modules
+
+
+@dataclass(slots=True, eq=False)
+class OpenCall:
+    """A call that has been entered.
+
+    Attributes:
+        index: its place among all calls, in order of entry.
+        step: which outermost call it belongs to.
+        path: the module's path.
+        repeat: how many times the module had been called before in this step.
+        module: the live module.
+        parent: the call it was made from.
+    """
+
+    index: int
+    step: int
+    path: str
+    repeat: int
+    module: torch.nn.Module
+    parent: OpenCall | None
+
+    @property
+    def key(self) -> tuple[int, str, int]:
+        """Step, path and call index, as in `porting.trace.Call`."""
+        return self.step, self.path, self.repeat
+
+
+class CallTracker:
+    """Base of what listens to a run: knows which call is open; subclasses see each call enter and leave."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model = model
+        self.paths: dict[int, str] = {}
+        for path, module in executed_modules(model):
+            self.paths.setdefault(id(module), path)
+        self.stack: list[OpenCall] = []
+        self.step = -1
+        self.entered = 0
+        self._repeats: dict[tuple[int, str], int] = {}
+        self._signatures: dict[int, inspect.Signature | None] = {}
+
+    def entering(
+        self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """A call begins; what is returned replaces its arguments, None keeps them."""
+
+    def leaving(self, call: OpenCall, output: Any) -> Any:
+        """A call has returned ``output``; what is returned replaces it, None keeps it."""
+
+    def arguments(self, call: OpenCall, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by parameter name, in the order of the forward's signature."""
+        key = id(call.module)
+        if key not in self._signatures:
+            self._signatures[key] = _forward_signature(call.module)
+        return named_arguments(self._signatures[key], args, kwargs)
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        """Listen to every module; the hooks see what other hooks have changed and are removed at the end."""
+        handles = []
+        try:
+            for _, module in executed_modules(self.model):
+                handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
+                handles.append(module.register_forward_hook(self._leave, with_kwargs=True))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        parent = self.stack[-1] if self.stack else None
+        if parent is None:
+            self.step += 1
+        path = self.paths[id(module)]
+        repeat = self._repeats.get((self.step, path), 0)
+        self._repeats[self.step, path] = repeat + 1
+        call = OpenCall(self.entered, self.step, path, repeat, module, parent)
+        self.entered += 1
+        self.stack.append(call)
+        return self.entering(call, args, kwargs)
+
+    def _leave(self, module: torch.nn.Module, _: Any, __: Any, output: Any) -> Any:
+        while self.stack:
+            call = self.stack.pop()  # calls above this one raised, and the model went on
+            if call.module is module:
+                return self.leaving(call, output)
+        return None
+
+
+def named_arguments(
+    signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments by parameter name in the signature's order; ``args.0`` and so on where there is no name."""
+    bound = _bound(signature, args, kwargs)
+    if signature is None or bound is None:
+        return {**{f"args.{index}": value for index, value in enumerate(args)}, **kwargs}
+    for parameter in signature.parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD and parameter.name in bound:
+            bound.update(bound.pop(parameter.name))
+    return bound
+
+
+def _bound(
+    signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    try:
+        return None if signature is None else dict(signature.bind(*args, **kwargs).arguments)
+    except TypeError:
+        return None
+
+
+def _forward_signature(module: torch.nn.Module) -> inspect.Signature | None:
+    try:
+        return inspect.signature(module.forward)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,270 @@
+"""Verification: the main path put together, from two models (or a portfile) to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from porting.comparison import CallComparison, Comparison, compare
+from porting.comparison.traces import divergence_dict, summarise
+from porting.diagnosis import Culprit, find_culprits
+from porting.hooks import Run, capture
+from porting.input_lint import input_warnings
+from porting.isolation import Isolation, isolate
+from porting.portfile import Inputs, OutputPairs, Portfile, Tolerance
+from porting.progress import Progress, silent
+from porting.results import Result
+from porting.text import show
+from porting.trace import Trace, open_trace
+
+Warnings = tuple[tuple[str, str], ...]
+Given = Mapping[str, Any] | tuple[Any, ...] | Inputs
+
+
+@dataclass(frozen=True)
+class Verification(Result):
+    """Whether a port is the same model as its original, and if not, which modules are at fault.
+
+    Attributes:
+        comparison: both models run freely.
+        isolation: every aligned ported module judged on its own.
+        culprits: modules with a fault of their own, most upstream first.
+        uncovered: executed ported parameters that lie under no compared call.
+        original: the original's trace.
+        ported: the port's trace.
+        warnings: code and message of what weakens the verdict.
+        strict: whether ``suspicious`` is a failure.
+    """
+
+    comparison: Comparison
+    isolation: Isolation
+    culprits: tuple[Culprit, ...]
+    uncovered: tuple[str, ...]
+    original: Trace
+    ported: Trace
+    warnings: Warnings
+    strict: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """``mismatch``, ``inconclusive``, ``suspicious`` or ``match``, in this order of precedence."""
+        if self.comparison.verdict == "mismatch":
+            return "mismatch"
+        if self.comparison.verdict == "inconclusive" or self.uncovered or not self.isolation.observations:
+            return "inconclusive"
+        return "suspicious" if self.culprits else "match"
+
+    @property
+    def ok(self) -> bool:
+        """``match``, and ``suspicious`` unless `strict`."""
+        return self.verdict == "match" or (self.verdict == "suspicious" and not self.strict)
+
+    @property
+    def first_divergence(self) -> CallComparison | None:
+        """The first ported call, as they returned, whose accumulated error fails the tolerance."""
+        return self.comparison.first_divergence
+
+    def summary(self) -> str:
+        """Verdict, the figures behind it, and the first culprit."""
+        text = summarise(self.verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence)
+        if self.culprits:
+            more = f" and {len(self.culprits) - 1} more" if len(self.culprits) > 1 else ""
+            text += f"; culprit: {show(self.culprits[0].ported or 'the model itself')}{more}"
+        if self.uncovered:
+            text += f"; {len(self.uncovered)} executed parameters lie under no compared module"
+        return text
+
+    def failure_message(self) -> str:
+        """The summary, then each culprit with what differs there."""
+        lines = [self.summary()]
+        for culprit in self.culprits[:5]:
+            lines.append(f"  {show(culprit.ported or 'the model itself')} ({culprit.where})")
+            lines += [f"    {show(text)}" for text in culprit.differences]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of ``porting verify --json``."""
+        first = self.first_divergence
+        return {
+            **self.comparison.to_dict(),
+            "verdict": self.verdict,
+            "strict": self.strict,
+            "first_divergence": None if first is None else divergence_dict(first),
+            "culprits": [culprit.to_dict() for culprit in self.culprits],
+            "isolation": {
+                "judged": len(self.isolation.observations),
+                "noise_measured": self.isolation.noise_measured,
+                "unfed": [list(item) for item in self.isolation.unfed],
+            },
+            "uncovered": list(self.uncovered),
+            "warnings": [{"code": code, "message": message} for code, message in self.warnings],
+        }
+
+
+def verify(
+    original: torch.nn.Module | Trace,
+    ported: torch.nn.Module,
+    inputs: Given,
+    *,
+    original_inputs: Given | None = None,
+    run_original: Run | None = None,
+    run_ported: Run | None = None,
+    outputs: Callable[[Any, Any], OutputPairs | None] | None = None,
+    valid_positions: torch.Tensor | None = None,
+    tolerance: Tolerance | None = None,
+    module_map: Mapping[str, str] | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> Verification:
+    """Prove that a port is the same model as its original, or name the modules that differ.
+
+    Args:
+        original: the original model, in the mode it is to be judged in, or its recorded trace.
+        ported: the port.
+        inputs: of the port, and of the original unless it has its own.
+        original_inputs: where the two forwards take different arguments.
+        run_original: how to run the original, when that is not ``model(*args, **kwargs)``.
+        run_ported: the same for the port.
+        outputs: ``outputs(original_out, ported_out)`` gives (name, original, ported) of the final outputs; else they
+            are paired by name or position.
+        valid_positions: bool over (batch, sequence) of what counts; default: a 2-D ``attention_mask`` of the inputs.
+        tolerance: 1e-3 absolute and relative, if None.
+        module_map: original path to ported path, to overrule the alignment.
+        strict: make ``suspicious`` a failure.
+        progress: called as the work goes on.
+
+    Raises:
+        CaptureError: a forward raised, or a model cannot be captured.
+        PortfileError: ``module_map`` names a module that does not exist.
+    """
+    given = inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
+    tolerance = tolerance or Tolerance()
+    valid = _default_valid(given) if valid_positions is None else valid_positions
+    results: dict[str, Any] = {}
+    if isinstance(original, Trace):
+        reference = original
+        results["original"] = original.value(original.outputs)
+    else:
+        first = given if original_inputs is None else original_inputs
+        reference = capture(
+            original,
+            first,
+            run=_keeping(results, "original", run_original),
+            valid_positions=valid,
+            side="original",
+            progress=progress,
+        )
+    trace = capture(
+        ported,
+        given,
+        run=_keeping(results, "ported", run_ported),
+        valid_positions=valid,
+        side="ported",
+        seed=1,
+        progress=progress,
+    )
+    pairs = outputs(results["original"], results["ported"]) if outputs else None
+    comparison = compare(reference, trace, tolerance=tolerance, module_map=module_map, outputs=pairs)
+    isolation = isolate(
+        ported,
+        given,
+        reference,
+        trace,
+        comparison.alignment,
+        run=run_ported,
+        tolerance=tolerance,
+        seed=1,
+        progress=progress,
+    )
+    return Verification(
+        comparison=comparison,
+        isolation=isolation,
+        culprits=find_culprits(isolation, reference, trace, comparison.alignment),
+        uncovered=_uncovered(comparison, trace),
+        original=reference,
+        ported=trace,
+        warnings=(*comparison.warnings, *input_warnings(reference, trace), *_isolation_warnings(isolation)),
+        strict=strict,
+    )
+
+
+def verify_portfile(portfile: Portfile, *, strict: bool = False, progress: Progress = silent) -> Verification:
+    """Verify what a portfile describes; with an ``ORIGINAL_TRACE`` the original is not built.
+
+    Raises:
+        PortfileError: a function of the portfile does not keep its contract.
+        TraceError: the recorded trace is missing or damaged.
+        CaptureError: a forward raised.
+    """
+    progress("building the original", 0, 1)
+    original: torch.nn.Module | Trace
+    if portfile.original_trace is not None:
+        original = open_trace(portfile.original_trace)
+        original_inputs = None
+    else:
+        original = portfile.build("original")
+        original_inputs = portfile.inputs("original")
+    progress("building the port", 0, 1)
+    verification = verify(
+        original,
+        portfile.build("ported"),
+        portfile.inputs("ported"),
+        original_inputs=original_inputs,
+        run_original=lambda model, inputs: portfile.run("original", model, inputs),
+        run_ported=lambda model, inputs: portfile.run("ported", model, inputs),
+        outputs=portfile.pair_outputs,
+        valid_positions=portfile.valid_positions(),
+        tolerance=portfile.tolerance(),
+        module_map=portfile.module_map,
+        strict=strict,
+        progress=progress,
+    )
+    misspelt = tuple(("portfile-name", text) for text in portfile.warnings)
+    return replace(verification, warnings=(*misspelt, *verification.warnings))
+
+
+def _keeping(results: dict[str, Any], side: str, run: Run | None) -> Run:
+    def kept(model: torch.nn.Module, inputs: Inputs) -> Any:
+        results[side] = run(model, inputs) if run else model(*inputs.args, **inputs.kwargs)
+        return results[side]
+
+    return kept
+
+
+def _default_valid(inputs: Inputs) -> torch.Tensor | None:
+    mask = inputs.kwargs.get("attention_mask")
+    return mask.bool() if isinstance(mask, torch.Tensor) and mask.dim() == 2 else None
+
+
+def _uncovered(comparison: Comparison, ported: Trace) -> tuple[str, ...]:
+    """Parameters of executed ported modules without a compared call at or above them."""
+    compared = {call.ported.index for call in comparison.calls if _compared(call)}
+    covered: set[int] = set()
+    for call in ported.calls:
+        if call.index in compared or call.parent in covered:
+            covered.add(call.index)
+    paths = {call.path for call in ported.calls if call.index in covered}
+    return tuple(
+        f"{call.path}.{parameter.name}" if call.path else parameter.name
+        for call in ported.calls
+        if call.path not in paths and call.repeat == 0 and call.step == 0
+        for parameter in ported.modules[call.path].parameters
+        if parameter.kind == "parameter"
+    )
+
+
+def _compared(call: CallComparison) -> bool:
+    """Whether a call's result was compared: something of a module's, everything of the model's own."""
+    comparable = [leaf for leaf in call.leaves if leaf.numbers.comparable]
+    if call.ported.path:
+        return bool(comparable)
+    return len(comparable) >= sum("float" in str(leaf.dtype) for leaf in call.ported.outputs.tensor_leaves())
+
+
+def _isolation_warnings(isolation: Isolation) -> Warnings:
+    if isolation.noise_measured:
+        return ()
+    return (("noise-estimated", "the port cannot compute in float64, so rounding was estimated, not measured"),)
