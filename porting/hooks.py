@@ -226,7 +226,8 @@ def _refuse_opaque(model: torch.nn.Module) -> None:
         else:
             continue
         raise CaptureError(
-            f"{show(path) or 'the model'} ({type(module).__name__}) is {kind}: hooks do not see inside it", hint=advice
+            f"{show(path) or 'the model'} ({type(module).__name__}) is {kind}: hooks do not see inside it",
+            hint=advice,
         )
 
 
@@ -239,7 +240,11 @@ def _run_facts(model: torch.nn.Module, side: str, seed: int) -> dict[str, Any]:
         "training": len(training),
         "threads": torch.get_num_threads(),
         "devices": sorted({str(parameter.device) for parameter in model.parameters()}),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
     }
 
 

@@ -33,15 +33,15 @@ def describe_modules(
             class_name=type(module).__name__,
             training=module.training,
             settings=settings(module),
-            parameters=()
-            if alias != path
-            else tuple(_parameters(path, module, first_tensor, sketches)),
+            parameters=() if alias != path else tuple(_parameters(path, module, first_tensor, sketches)),
             alias_of=None if alias == path else alias,
         )
     return table
 
 
-def executed_modules(model: torch.nn.Module, *, remove_duplicate: bool = True) -> list[tuple[str, torch.nn.Module]]:
+def executed_modules(
+    model: torch.nn.Module, *, remove_duplicate: bool = True
+) -> list[tuple[str, torch.nn.Module]]:
     """The modules of the tree by path, without torch's own parametrizations: those belong to the module they serve."""
     return [
         (path, module)
@@ -60,7 +60,11 @@ def settings(module: torch.nn.Module) -> dict[str, bool | int | float | str | No
             found[name] = value
         elif isinstance(value, float):
             found[name] = value if math.isfinite(value) else str(value)
-        elif isinstance(value, (tuple, list)) and len(value) <= 8 and all(isinstance(v, (int, float)) for v in value):
+        elif (
+            isinstance(value, (tuple, list))
+            and len(value) <= 8
+            and all(isinstance(v, (int, float)) for v in value)
+        ):
             found[name] = str(tuple(value))
         elif callable(value) and not isinstance(value, (type, torch.nn.Module)):
             found[name] = getattr(value, "__name__", type(value).__name__)

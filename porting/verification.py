@@ -69,7 +69,9 @@ class Verification(Result):
 
     def summary(self) -> str:
         """Verdict, the figures behind it, and the first culprit."""
-        text = summarise(self.verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence)
+        text = summarise(
+            self.verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence
+        )
         if self.culprits:
             more = f" and {len(self.culprits) - 1} more" if len(self.culprits) > 1 else ""
             text += f"; culprit: {show(self.culprits[0].ported or 'the model itself')}{more}"
@@ -257,14 +259,12 @@ def _uncovered(comparison: Comparison, ported: Trace) -> tuple[str, ...]:
 
 
 def _compared(call: CallComparison) -> bool:
-    """Whether a call's result was compared: something of a module's, everything of the model's own."""
-    comparable = [leaf for leaf in call.leaves if leaf.numbers.comparable]
-    if call.ported.path:
-        return bool(comparable)
-    return len(comparable) >= sum("float" in str(leaf.dtype) for leaf in call.ported.outputs.tensor_leaves())
+    return any(leaf.numbers.comparable for leaf in call.leaves)
 
 
 def _isolation_warnings(isolation: Isolation) -> Warnings:
     if isolation.noise_measured:
         return ()
-    return (("noise-estimated", "the port cannot compute in float64, so rounding was estimated, not measured"),)
+    return (
+        ("noise-estimated", "the port cannot compute in float64, so rounding was estimated, not measured"),
+    )

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
 from porting.alignment.model import Group
 from porting.alignment.weights import Atom
 from porting.trace import Trace
 
 MIN_OVERLAP = 0.5
 """Share of common weights (intersection over union) from which containers can correspond."""
+
+CLOSE = 1e-2
+"""Relative L2 distance below which two results are the same, with or without a small upstream difference."""
 
 Contents = Mapping[str, frozenset[int]]
 
@@ -30,13 +36,36 @@ def match_containers(
     right = _contents(ported, [atom.ported for atom in atoms])
     left = {path: held for path, held in left.items() if not taken(path, "\0")}
     right = {path: held for path, held in right.items() if not taken("\0", path)}
-    groups = _equal_contents(left, right)
+    likeness = _Likeness(original, ported)
+    groups = _equal_contents(left, right, likeness)
     done_left = {group.original[0] for group in groups}
     done_right = {group.ported[0] for group in groups}
     return groups + _overlapping(
         {path: held for path, held in left.items() if path not in done_left},
         {path: held for path, held in right.items() if path not in done_right},
+        likeness,
     )
+
+
+class _Likeness:
+    """How unlike two containers are beside the weights that they hold: what they return, and their names."""
+
+    def __init__(self, original: Trace, ported: Trace) -> None:
+        self.original = original
+        self.ported = ported
+
+    def cost(self, a: str, b: str) -> float:
+        """0 for equal results under one name; more than 1 if what they return differs or has another shape."""
+        one, other = self.original.by_key.get((0, a, 0)), self.ported.by_key.get((0, b, 0))
+        if one is None or other is None:
+            return 2.0
+        left = next(one.outputs.tensor_leaves(), None)
+        right = next(other.outputs.tensor_leaves(), None)
+        if left is None or right is None or left.shape != right.shape:
+            return 2.0
+        x, y = self.original.tensor(left).double(), self.ported.tensor(right).double()
+        scale = float(x.norm())
+        return 1.0 * (float((x - y).norm()) > CLOSE * scale) + 0.1 * (_name(a) != _name(b))
 
 
 def _contents(trace: Trace, owners: Sequence[tuple[str, ...]]) -> dict[str, frozenset[int]]:
@@ -55,34 +84,34 @@ def _ancestors(path: str) -> list[str]:
     return [".".join(names[:length]) for length in range(len(names), 0, -1)]
 
 
-def _equal_contents(left: Contents, right: Contents) -> list[Group]:
-    """Containers with the same atoms; nested ones with the same atoms are paired from the innermost out."""
+def _equal_contents(left: Contents, right: Contents, likeness: _Likeness) -> list[Group]:
+    """Containers with the same atoms; of nested ones with the same atoms those are paired that are most alike."""
     chains: dict[frozenset[int], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for side, contents in enumerate((left, right)):
         for path, held in contents.items():
             chains[held][side].append(path)
     groups = []
     for one, other in chains.values():
-        for a, b in zip(*_chain(one, other), strict=False):
-            groups.append(Group((a,), (b,), "contains the same weights", 0.95 if len(one) == len(other) else 0.7))
+        pairs = zip(one, other, strict=True) if len(one) == len(other) else _alike(one, other, likeness)
+        confidence = 0.95 if len(one) == len(other) else 0.7
+        groups += [Group((a,), (b,), "contains the same weights", confidence) for a, b in pairs]
     return groups
 
 
-def _chain(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
-    """Order two chains of nested containers for pairing: equal last names first, then innermost first."""
-    names = {path.rsplit(".", 1)[-1] for path in left} & {path.rsplit(".", 1)[-1] for path in right}
+def _alike(left: Sequence[str], right: Sequence[str], likeness: _Likeness) -> list[tuple[str, str]]:
+    """Pair two chains of nested containers of different lengths."""
+    if not left or not right:
+        return []
+    costs = np.array(
+        [[likeness.cost(a, b) + 0.01 * abs(i - j) for j, b in enumerate(right)] for i, a in enumerate(left)]
+    )
+    return [
+        (left[i], right[j]) for i, j in zip(*linear_sum_assignment(costs), strict=True) if costs[i, j] < 2.0
+    ]
 
-    def key(path: str) -> tuple[bool, str, int]:
-        name = path.rsplit(".", 1)[-1]
-        return (name not in names, name if name in names else "", -path.count("."))
 
-    if len(left) == len(right):
-        return left, right
-    return sorted(left, key=key), sorted(right, key=key)
-
-
-def _overlapping(left: Contents, right: Contents) -> list[Group]:
-    """Containers that share most of their atoms, each other's best."""
+def _overlapping(left: Contents, right: Contents, likeness: _Likeness) -> list[Group]:
+    """Containers that share most of their atoms, each other's best, and that return the same or are named alike."""
     overlap = {(a, b): len(x & y) / len(x | y) for a, x in left.items() for b, y in right.items() if x & y}
     best_left: dict[str, str] = {}
     best_right: dict[str, str] = {}
@@ -91,5 +120,11 @@ def _overlapping(left: Contents, right: Contents) -> list[Group]:
     return [
         Group((a,), (b,), f"contains {overlap[a, b]:.0%} of the same weights", 0.8 * overlap[a, b])
         for a, b in best_left.items()
-        if best_right[b] == a and overlap[a, b] >= MIN_OVERLAP
+        if best_right[b] == a
+        and overlap[a, b] >= MIN_OVERLAP
+        and (_name(a) == _name(b) or likeness.cost(a, b) < 1.0)
     ]
+
+
+def _name(path: str) -> str:
+    return path.rsplit(".", 1)[-1]

@@ -52,6 +52,11 @@ class Alignment:
         )
 
     @cached_property
+    def reordered(self) -> frozenset[str]:
+        """Ported paths whose outputs are the original's in another order, so that they are not compared."""
+        return frozenset(path for group in self.groups if group.layout for path in group.ported)
+
+    @cached_property
     def original_of(self) -> Mapping[str, str]:
         """Original path by ported path."""
         return {ported: original for original, ported in self.pairs}
@@ -60,7 +65,7 @@ class Alignment:
         """The aligned calls, in the order in which the ported ones returned."""
         found = []
         for call in ported.completed:
-            path = self.original_of.get(call.path)
+            path = None if call.path in self.reordered else self.original_of.get(call.path)
             other = None if path is None else original.by_key.get((call.step, path, call.repeat))
             if other is not None:
                 found.append((other, call))

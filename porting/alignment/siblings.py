@@ -73,11 +73,12 @@ class Siblings:
 
     def _score(self, one: tuple[Call, str], other: tuple[Call, str]) -> float:
         (a, before_a), (b, before_b) = one, other
-        if _kind(a) != _kind(b) or _shape(a) != _shape(b) or self._weights(a, b):
+        if _kind(b) not in (_kind(a), "identity") or _shape(a) != _shape(b) or self._weights(a, b):
             return 0.0
         same_place = self.pairs.get(before_a, "") == before_b
         same_name = a.path.rsplit(".", 1)[-1] == b.path.rsplit(".", 1)[-1]
-        return 2.0 * same_place + 2.0 * (_class(a) == _class(b)) + 1.5 * same_name
+        same_class = _class(a) == _class(b)
+        return 2.0 * same_place + 2.0 * same_class + 1.5 * same_name
 
     def _weights(self, a: Call, b: Call) -> bool:
         """Whether the two own tensors of different shapes."""
@@ -86,7 +87,7 @@ class Siblings:
             sorted(tuple(sorted(p.shape)) for p in module.parameters if p.kind == "parameter")
             for module in (left, right)
         ]
-        return shapes[0] != shapes[1]
+        return shapes[0] != shapes[1] and _kind(b) != "identity"
 
 
 def _shape(call: Call) -> tuple[int, ...] | None:

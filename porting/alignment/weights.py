@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ CLOSE = 1e-2
 """Relative distance of signatures below which contents count as the same: bfloat16 rounding moves them by 2e-3."""
 FUSED_SHARE = 0.95
 """Share of a tensor's rows that must be found in another for it to be a part of it."""
+SAME_NAMES = 0.8
+"""Share of common paths from which two trees are taken to be named alike, whatever the weights say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Atom:
     ported: tuple[str, ...]
     evidence: str
     confidence: float
+    layout: str | None = None
 
 
 def match_weights(original: Trace, ported: Trace) -> list[Atom]:
@@ -42,7 +45,8 @@ def match_weights(original: Trace, ported: Trace) -> list[Atom]:
     taken = {path for atom in fused for path in atom.ported}
     rest_right = [owner for owner in rest_right if owner.path not in taken]
     split = [Atom(parts, (whole,), "weights, fused", 1.0) for whole, parts in _fused(rest_right, rest_left)]
-    return atoms + fused + split
+    taken = {path for atom in fused + split for path in (*atom.original, *atom.ported)}
+    return atoms + fused + split + list(_reordered(rest_left, rest_right, taken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,9 @@ class _Owner:
 
     @property
     def main(self) -> ParameterInfo:
-        return max(self.parameters, key=lambda parameter: (int(np.prod(parameter.shape)), len(parameter.shape)))
+        return max(
+            self.parameters, key=lambda parameter: (int(np.prod(parameter.shape)), len(parameter.shape))
+        )
 
 
 def _owners(trace: Trace) -> list[_Owner]:
@@ -113,15 +119,18 @@ def _tie_break(one: _Owner, other: _Owner) -> float:
     return 0.2 * (1 - abs(one.place - other.place)) + 0.1 * leaf + 0.02 * (one.class_name == other.class_name)
 
 
-def _name_trust(left: Iterable[_Owner], right: Iterable[_Owner]) -> bool:
-    """Whether paths mean the same on both sides: most owners with the same path have the same contents."""
+def _name_trust(left: Sequence[_Owner], right: Sequence[_Owner]) -> bool:
+    """Whether paths mean the same on both sides: the trees have the same names, or names and contents agree."""
     others = {owner.path: owner for owner in right}
-    evidence = [
-        _value_evidence(owner, others[owner.path])
-        for owner in left
-        if owner.path in others and not all(map(_constant, owner.parameters))
-    ]
-    return bool(evidence) and float(np.mean(evidence)) > 0.5
+    shared = [owner for owner in left if owner.path in others]
+    if len(shared) >= SAME_NAMES * max(len(left), len(right)):
+        return True
+    evidence = [_value_evidence(owner, others[owner.path]) for owner in shared if _telling(owner)]
+    return bool(evidence) and float(np.mean(evidence)) >= 0.5
+
+
+def _telling(owner: _Owner) -> bool:
+    return not all(map(_constant, owner.parameters))
 
 
 def _same(one: ParameterInfo, other: ParameterInfo) -> bool:
@@ -135,7 +144,9 @@ def _same(one: ParameterInfo, other: ParameterInfo) -> bool:
             return True
     if len(one.shape) != 2 or one.shape != other.shape[::-1]:
         return False
-    return _close(one.sketch.axes[0], other.sketch.axes[1]) and _close(one.sketch.axes[1], other.sketch.axes[0])
+    return _close(one.sketch.axes[0], other.sketch.axes[1]) and _close(
+        one.sketch.axes[1], other.sketch.axes[0]
+    )
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:
@@ -156,6 +167,23 @@ def _fused(wholes: Sequence[_Owner], parts: Sequence[_Owner]) -> Iterator[tuple[
         if len(found) > 1 and sum(part.main.shape[0] for part in found) <= whole.main.shape[0]:
             free = [part for part in free if part not in found]
             yield whole.path, tuple(part.path for part in found)
+
+
+def _reordered(left: Sequence[_Owner], right: Sequence[_Owner], taken: set[str]) -> Iterator[Atom]:
+    """Owners of matrices with the same rows in another order, as fused projections that are interleaved otherwise."""
+    for one in left:
+        for other in right:
+            if one.path in taken or other.path in taken or one.main.shape != other.main.shape:
+                continue
+            if len(one.main.shape) == 2 and _same_rows(one.main, other.main):
+                taken |= {one.path, other.path}
+                yield Atom((one.path,), (other.path,), "weights, rows in another order", 0.9, "rows permuted")
+
+
+def _same_rows(one: ParameterInfo, other: ParameterInfo) -> bool:
+    assert one.sketch is not None
+    assert other.sketch is not None
+    return _close(np.sort(one.sketch.axes[0]), np.sort(other.sketch.axes[0])) and not _constant(one)
 
 
 def _is_part(whole: ParameterInfo, part: ParameterInfo) -> bool:

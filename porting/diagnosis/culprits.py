@@ -54,7 +54,9 @@ class Culprit:
         }
 
 
-def find_culprits(isolation: Isolation, original: Trace, ported: Trace, alignment: Alignment) -> tuple[Culprit, ...]:
+def find_culprits(
+    isolation: Isolation, original: Trace, ported: Trace, alignment: Alignment
+) -> tuple[Culprit, ...]:
     """The culprits of a reference-fed run, most upstream first, each path once."""
     found: dict[str, Culprit] = {}
     for observation in isolation.observations:

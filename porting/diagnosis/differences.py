@@ -37,7 +37,9 @@ def module_differences(original: Trace, ported: Trace, alignment: Alignment, pat
     if counterpart is None:
         return Differences((), tuple(_functional(original, ported, alignment, path)))
     one = original.modules[counterpart]
-    return Differences(tuple(differing_weights(original, one, module)), tuple(_differing_settings(one, module)))
+    return Differences(
+        tuple(differing_weights(original, one, module)), tuple(_differing_settings(one, module))
+    )
 
 
 def differing_weights(original: Trace, one: ModuleInfo, other: ModuleInfo) -> Iterator[str]:
@@ -103,7 +105,7 @@ def _holder(original: Trace, theirs: ParameterInfo) -> str | None:
 
 
 def _differing_settings(one: ModuleInfo, other: ModuleInfo) -> Iterator[str]:
-    if one.training != other.training:
+    if one.training != other.training and _mode_matters(other):
         yield f"training mode is {'on' if other.training else 'off'}, in the original it is {_on(one.training)}"
     left = {_canonical(name): (name, value) for name, value in one.settings.items()}
     for name, value in other.settings.items():
@@ -114,12 +116,19 @@ def _differing_settings(one: ModuleInfo, other: ModuleInfo) -> Iterator[str]:
             yield f"{name} is {value}, the original's {theirs} is {mine}"
 
 
+def _mode_matters(module: ModuleInfo) -> bool:
+    """Whether a module by itself behaves differently in training mode: dropout, running statistics."""
+    return "drop" in module.class_name.lower() or any(p.name == "running_mean" for p in module.parameters)
+
+
 def _functional(original: Trace, ported: Trace, alignment: Alignment, path: str) -> Iterator[str]:
     """A setting of the original parent that has the name of a ported child without a counterpart."""
     parent, _, leaf = path.rpartition(".")
     counterpart = alignment.original_of.get(parent)
     own = ported.modules[path]
-    description = own.class_name + "".join(f", {name}={value}" for name, value in list(own.settings.items())[:4])
+    description = own.class_name + "".join(
+        f", {name}={value}" for name, value in list(own.settings.items())[:4]
+    )
     setting = original.modules[counterpart].settings.get(leaf) if counterpart is not None else None
     if setting is not None:
         yield f"{leaf} is {description}, the original's {counterpart or 'model'} has {leaf} = {setting}"
