@@ -20,6 +20,11 @@ class Result(ABC):
     def ok(self) -> bool:
         """Whether the command line would exit with 0."""
 
+    @property
+    def exit_code(self) -> int:
+        """What the command line exits with: 0 verified, 1 a difference, 3 inconclusive."""
+        return 0 if self.ok else 1
+
     @abstractmethod
     def summary(self) -> str:
         """The result in one line, the verdict first."""

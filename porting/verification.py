@@ -63,6 +63,11 @@ class Verification(Result):
         return self.verdict == "match" or (self.verdict == "suspicious" and not self.strict)
 
     @property
+    def exit_code(self) -> int:
+        """0 verified, 1 a difference, 3 inconclusive."""
+        return 0 if self.ok else 3 if self.verdict == "inconclusive" else 1
+
+    @property
     def first_divergence(self) -> CallComparison | None:
         """The first ported call, as they returned, whose accumulated error fails the tolerance."""
         return self.comparison.first_divergence

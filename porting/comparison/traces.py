@@ -95,6 +95,11 @@ class Comparison(Result):
         """Whether the verdict is ``match``."""
         return self.verdict == "match"
 
+    @property
+    def exit_code(self) -> int:
+        """0 verified, 1 a difference, 3 inconclusive."""
+        return 0 if self.ok else 3 if self.verdict == "inconclusive" else 1
+
     def summary(self) -> str:
         """Verdict, the furthest output and the first call that diverges."""
         return summarise(self.verdict, self.outputs, self.tolerance, self.first_divergence)

@@ -1,0 +1,68 @@
+"""The command line: ``porting COMMAND``.
+
+A command's module is imported when the command runs, so that ``porting --help`` imports neither torch nor
+transformers.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from porting.cli._frame import guarded
+
+COMMANDS = {
+    "demo": "See a real port proven right, and a seeded bug found.",
+    "verify": "Prove that a port is the same model as its original, or name the modules that differ.",
+    "capture": "Record what a model does: every module call, with its tensors.",
+    "compare": "Compare two recorded traces.",
+    "weights": "Check a checkpoint's names and shapes against the ported class.",
+    "tests": "Write an integration test with values from the original.",
+    "checklist": "Show the recipe's steps, with what a program verified.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands' names and one-line helps; imports a command's module only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"porting.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            error.message += f" The commands are: {', '.join(COMMANDS)}."
+            raise
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 verified, 1 a difference, 2 wrong usage, 3 inconclusive, 4 could not run, 5 a bug in porting.",
+)
+@click.version_option(package_name="porting", message="%(prog)s %(version)s")
+def group() -> None:
+    """Prove that a model re-implemented in Transformers is the same model as the original.
+
+    Start with `porting demo`, or write a portfile.py and run `porting verify`.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    guarded(group)

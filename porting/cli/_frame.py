@@ -1,0 +1,158 @@
+"""What all commands share: options, where output goes, progress, and how errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+import click
+
+from porting.errors import PortingError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from porting.progress import Progress
+    from porting.results import Result
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+WIDTH = 140
+"""Columns of a table that is not printed to a terminal, so that no path is cut."""
+
+_results: TextIO | None = None
+
+
+def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--portfile``, ``--json`` and ``--debug``; the command gets ``portfile`` and ``as_json``.
+
+    While the command runs, everything but its result goes to stderr: prints of the user's code, also of C code.
+    """
+
+    @click.option("--portfile", default="portfile.py", show_default=True, help="The file that describes the port.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else there.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(function)
+    def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:  # noqa: ARG001 - read from the command line by `guarded`
+        with _stdout_for_results():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def finish(result: Result, *, as_json: bool) -> NoReturn:
+    """Print a result, or its JSON document, and exit with its code."""
+    if as_json:
+        emit_json(result.to_dict())
+    else:
+        console().print(result)
+    sys.exit(result.exit_code)
+
+
+def emit_json(document: dict[str, Any]) -> None:
+    """Print one JSON document on stdout."""
+    stream = _results or sys.stdout
+    stream.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    stream.flush()
+
+
+def console() -> Console:
+    """A console for results, on stdout."""
+    from rich.console import Console
+
+    stream = _results or sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+
+
+def say(text: str) -> None:
+    """Print a message or a hint on stderr."""
+    print(text, file=sys.stderr)  # noqa: T201 - the one place that prints messages
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress bar on stderr; silent where that is not a terminal."""
+    from porting.progress import silent
+
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1)
+        yield lambda text, done, total: bar.update(
+            task, description=text, completed=min(done, total), total=max(total, 1)
+        )
+
+
+def guarded(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
+    """Run a command; every error becomes one message and the exit code of its kind."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
+    debug = "--debug" in arguments or os.environ.get("PORTING_DEBUG") == "1"
+    try:
+        code = command.main(args=arguments, prog_name="porting", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the outermost frame: nothing may end in a traceback by accident
+        code = _report(error, as_json=as_json, debug=debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: Exception, *, as_json: bool, debug: bool) -> int:
+    kind, message, hint, code = _described(error)
+    if as_json:
+        emit_json({"schema": 1, "error": {"code": kind, "message": message, "hint": hint}})
+    if debug:
+        traceback.print_exception(error)
+    say(f"Error: {message}")
+    if hint:
+        say(f"Hint: {hint}")
+    return code
+
+
+def _described(error: Exception) -> tuple[str, str, str, int]:
+    """Code, message, hint and exit code of an error."""
+    if isinstance(error, PortingError):
+        return error.code, error.message, error.hint, error.exit_code
+    if isinstance(error, click.UsageError):
+        context = error.ctx.command_path if error.ctx else "porting"
+        return "usage", error.format_message(), f"see: {context} --help", 2
+    if isinstance(error, click.ClickException):
+        return "usage", error.format_message(), "", 2
+    if isinstance(error, (OSError, MemoryError)):
+        return "system", f"{type(error).__name__}: {error}", "free what is missing and run it again", 4
+    text = f"a bug in porting itself: {type(error).__name__}: {error}"
+    return "internal", text, "run it again with --debug and report what it prints", 5
+
+
+@contextmanager
+def _stdout_for_results() -> Iterator[None]:
+    """Keep stdout for the result: file descriptor 1 leads to stderr meanwhile."""
+    global _results  # noqa: PLW0603 - one process, one stdout
+    sys.stdout.flush()
+    saved = os.dup(1)
+    _results = os.fdopen(os.dup(saved), "w", encoding="utf-8", errors="backslashreplace")
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+        _results.close()
+        _results = None

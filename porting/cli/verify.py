@@ -1,0 +1,36 @@
+"""``porting verify``."""
+
+from __future__ import annotations
+
+import click
+
+from porting.cli._frame import common_options, finish, progress_bar
+
+
+@click.command()
+@click.option("--strict", is_flag=True, help="Fail on `suspicious`: a bug that the tolerance hides.")
+@click.option("--full", is_flag=True, help="Show every module, without folding equal layers.")
+@common_options
+def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
+    """Prove that a port is the same model as its original, or name the modules that differ.
+
+    Runs both models on the portfile's inputs, aligns their modules, compares the outputs, and then judges every
+    ported module by itself on the original's own tensors.
+
+    \b
+    Examples:
+      porting verify
+      porting verify --portfile ports/bert.py --strict
+      porting verify --json | jq .verdict
+    """
+    from porting.portfile import Portfile
+    from porting.recipe import record_verification
+    from porting.report.terminal import shown_in_full
+    from porting.verification import verify_portfile
+
+    loaded = Portfile.load(portfile)
+    with progress_bar() as progress:
+        verification = verify_portfile(loaded, strict=strict, progress=progress)
+    record_verification(loaded, verification)
+    with shown_in_full(full):
+        finish(verification, as_json=as_json)

@@ -1,0 +1,1 @@
+"""Reports: results as terminal tables; nothing is computed here."""
