@@ -29,15 +29,15 @@ def render_weights(report: WeightsReport) -> RenderableType:
 
 def _table(report: WeightsReport) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, width in (("status", 10), ("name", 36), ("checkpoint", None), ("model", None)):
-        table.add_column(column, overflow="fold", min_width=width)
+    for column in ("status", "name", "checkpoint", "model"):
+        table.add_column(column, overflow="fold", no_wrap=column != "name")
     for finding, name in folded(report.findings):
-        model = "; ".join(part for part in (str(finding.model or ""), detail(finding)) if part)
+        said = detail(finding)
         table.add_row(
             Text(finding.status, style=STYLES[finding.status]),
-            Text(show(name)),
+            Text.assemble(show(name), (f"\n  {said}" if said else "", "dim")),
             Text(str(finding.checkpoint or "-")),
-            Text(model or "-"),
+            Text(str(finding.model or "-")),
         )
     return table
 

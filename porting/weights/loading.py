@@ -59,7 +59,13 @@ def _audit(model: torch.nn.Module, source: Source, rules: Rules | None, strict: 
         checkpoint=source.label,
         total=len(tensors.tensors),
         matched=sum(name not in bad for name in found.pairs),
-        findings=by_gravity((*empty, *wrong, *(each for each in found.findings if not _replaced(each, bad)))),
+        findings=by_gravity(
+            (
+                *empty,
+                *wrong,
+                *(each for each in found.findings if not (each.status == "TIED" and each.name in bad)),
+            )
+        ),
         warnings=found.warnings,
         values=True,
         strict=strict,
@@ -75,11 +81,6 @@ def _wrong_values(
             wrong.append(Finding("VALUE", name, source.specs[given], spec(name, tensors[name]), note=note))
     held = look_alikes({finding.name: tensors[finding.name] for finding in wrong}, source)
     return [dataclasses.replace(finding, other=held.get(finding.name, ())) for finding in wrong]
-
-
-def _replaced(finding: Finding, bad: set[str]) -> bool:
-    """Whether a graver word on the same tensor makes this one wrong: a tie that does not hold is no tie."""
-    return finding.status in ("TIED", "MISSING") and finding.name in bad
 
 
 def _print_unused(report: WeightsReport) -> None:

@@ -144,7 +144,7 @@ def _prefix_remark(
     changed = [(renamed[name], target) for target, names in sources.items() for name in names]
     for verb, longer in (("adding", 1), ("removing", 0)):
         count = sum(pair[longer] == model.prefix + str(pair[1 - longer]) for pair in changed)
-        if count:
+        if model.prefix and count:
             yield Remark(
                 "base-model-prefix",
                 f"{count:,} names match after {verb} {show(model.prefix)}, as from_pretrained does",
