@@ -55,17 +55,12 @@ def _audit(model: torch.nn.Module, source: Source, rules: Rules | None, strict: 
     empty = [Finding("META", name, model=spec(name, tensor)) for name, tensor in on_meta(model)]
     wrong = _wrong_values(tensors.tensors, {**found.pairs, **found.tied}, source)
     bad = {finding.name for finding in (*empty, *wrong)}
+    by_name = (each for each in found.findings if each.status != "TIED" or each.name not in bad)
     return WeightsReport(
         checkpoint=source.label,
         total=len(tensors.tensors),
         matched=sum(name not in bad for name in found.pairs),
-        findings=by_gravity(
-            (
-                *empty,
-                *wrong,
-                *(each for each in found.findings if not (each.status == "TIED" and each.name in bad)),
-            )
-        ),
+        findings=by_gravity((*empty, *wrong, *by_name)),
         warnings=found.warnings,
         values=True,
         strict=strict,
