@@ -7,7 +7,6 @@ and maps the whole file; both traces and checkpoints are read here instead.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import stat
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from porting import strictjson
 from porting.errors import CheckpointError
 from porting.text import show
 
@@ -96,8 +96,8 @@ def read_header(path: Path) -> Header:
             raise _broken(path, f"its header claims {length:,} bytes, in a file of {size:,}")
         raw = os.pread(descriptor, length, 8)
     try:
-        document = json.loads(raw, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        document = strictjson.loads(raw)
+    except ValueError as error:
         raise _broken(path, f"its header is not JSON: {show(error)}") from None
     if not raw.startswith(b"{") or not isinstance(document, dict):
         raise _broken(path, "its header is not a JSON object")
@@ -177,17 +177,6 @@ def _check_ranges(path: Path, tensors: Mapping[str, TensorHeader], data_start: i
 
 def _naturals(value: Any) -> bool:
     return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number of JSON")
 
 
 def _broken(path: Path, why: str) -> CheckpointError:

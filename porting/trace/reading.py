@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from porting import strictjson
 from porting.errors import CheckpointError, TraceError
 from porting.tensorfiles import Header, read_header, read_tensor, torch_dtypes
 from porting.text import show
@@ -63,8 +63,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         raise TraceError(f"{show(path)} is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
     try:
-        document = json.loads(path.read_bytes(), object_pairs_hook=_unique, parse_constant=_refuse)
-    except (OSError, ValueError, RecursionError) as error:
+        document = strictjson.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise TraceError(f"{show(path)} cannot be read: {show(error)}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else "no format number"
@@ -218,14 +218,3 @@ def _count_leaves(structure: Structure) -> int:
     ):
         raise ValueError(f"unknown structure {structure['kind']!r}")
     return sum(_count_leaves(item) for item in structure["items"])
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
-    return found
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is not a number of JSON")

@@ -1,0 +1,53 @@
+"""``porting weights``: does the checkpoint have every weight of the port, by name and shape?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from porting.cli._frame import common_options, finish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from porting.weights import WeightsReport
+
+
+def run(portfile_path: str | Path, checkpoint: str | Path | None, strict: bool) -> WeightsReport:
+    """Check a checkpoint, by default the portfile's own, against the ported model.
+
+    The model is ``ported_class()`` built from ``config()`` on the meta device; without ``config()``, the
+    live one.
+
+    Raises:
+        PortingError: the portfile, the checkpoint or the model cannot be used.
+    """
+    from porting.errors import PortfileError
+    from porting.portfile import Portfile
+    from porting.weights import build_on_meta, check_weights
+
+    portfile = Portfile.load(portfile_path)
+    path = checkpoint or portfile.checkpoint()
+    if path is None:
+        raise PortfileError(
+            "no checkpoint is given, and the portfile has no checkpoint()",
+            hint="name it: porting weights PATH (a .safetensors file, an index or a folder)",
+        )
+    config = portfile.config()
+    model = portfile.build("ported") if config is None else build_on_meta(portfile.ported_class(), config)
+    rules = portfile.call("rules") if "rules" in portfile.functions else None
+    return check_weights(path, model, rules, strict=strict)
+
+
+@click.command("weights")
+@click.argument("checkpoint", required=False, type=click.Path())
+@click.option("--strict", is_flag=True, help="Fail on checkpoint weights that the port does not use, too.")
+@common_options
+def command(checkpoint: str | None, strict: bool, portfile: str, as_json: bool) -> None:
+    """Compare the names, shapes and dtypes of CHECKPOINT with the ported model's; no weights are loaded.
+
+    CHECKPOINT is a .safetensors file, a .safetensors.index.json or a folder; by default, the portfile's
+    checkpoint().
+    """
+    finish(run(portfile, checkpoint, strict), as_json=as_json)

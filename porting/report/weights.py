@@ -1,0 +1,50 @@
+"""The terminal rendering of a `WeightsReport`: one row per finding, equal layers folded, then the verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from porting.text import show
+from porting.weights.report import FAILING, detail, folded
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from porting.weights.report import WeightsReport
+
+STYLES = {**dict.fromkeys(FAILING, "red"), "UNEXPECTED": "yellow", "DTYPE": "cyan", "TIED": "dim"}
+
+
+def render_weights(report: WeightsReport) -> RenderableType:
+    """The table of findings (none if all is plain), the remarks, the verdict and the next command."""
+    remarks = [Text(f"note: {remark.message}", style="dim") for remark in report.warnings]
+    table = [_table(report)] if report.findings else []
+    verdict = Text(report.summary(), style="bold green" if report.ok else "bold red")
+    return Group(*table, *remarks, verdict, Text(f"next: {_next(report)}", style="dim"))
+
+
+def _table(report: WeightsReport) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("status", "name", "checkpoint", "model"):
+        table.add_column(column, overflow="fold", no_wrap=column != "name")
+    for finding, name in folded(report.findings):
+        said = detail(finding)
+        table.add_row(
+            Text(finding.status, style=STYLES[finding.status]),
+            Text.assemble(show(name), (f"\n  {said}" if said else "", "dim")),
+            Text(str(finding.checkpoint or "-")),
+            Text(str(finding.model or "-")),
+        )
+    return table
+
+
+def _next(report: WeightsReport) -> str:
+    if report.ok:
+        return "porting verify"
+    if report.matched:
+        return "correct the names and shapes in the model or the conversion, then run porting weights again"
+    return "check that this is the checkpoint of this model, or give the portfile rules() that rename"

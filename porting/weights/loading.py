@@ -1,0 +1,85 @@
+"""The asserts of a conversion script: after loading, each weight is the checkpoint's, in value too."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from porting.weights.matching import ModelTensors, Rules, match
+from porting.weights.report import Finding, WeightsReport, by_gravity, describe, folded
+from porting.weights.source import Checkpoint, Source, source_of, spec
+from porting.weights.values import difference, look_alikes, on_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+
+def assert_loaded(
+    model: torch.nn.Module, state_dict: Checkpoint, rules: Rules | None = None, *, strict: bool = False
+) -> WeightsReport:
+    """Assert that a model holds a checkpoint: every name, shape and value; print what was not used.
+
+    Values are compared exactly, after a cast to the model's dtype (which is reported). A weight that the
+    checkpoint lacks must be tied to one that it has, and equal it.
+
+    Args:
+        model: after your own loading code ran.
+        state_dict: what was loaded, before it was changed: a state dict, or the path of a checkpoint, whose
+            tensors are then read one at a time.
+        rules: a mapping or a function from checkpoint name to model name, None for one left out on purpose.
+        strict: also fail on checkpoint tensors that were not used.
+
+    Returns:
+        The report, which is ok.
+
+    Raises:
+        MismatchError: an AssertionError that lists every problem, the gravest first.
+        CheckpointError: the checkpoint cannot be read.
+        PortingError: the rules or the model cannot be used.
+    """
+    __tracebackhide__ = True
+    report = _audit(model, source_of(state_dict), rules, strict)
+    _print_unused(report)
+    report.assert_ok()
+    return report
+
+
+def _audit(model: torch.nn.Module, source: Source, rules: Rules | None, strict: bool) -> WeightsReport:
+    tensors = ModelTensors.of(model)
+    found = match(source.specs, tensors, rules)
+    empty = [Finding("META", name, model=spec(name, tensor)) for name, tensor in on_meta(model)]
+    wrong = _wrong_values(tensors.tensors, {**found.pairs, **found.tied}, source)
+    bad = {finding.name for finding in (*empty, *wrong)}
+    by_name = (each for each in found.findings if each.status != "TIED" or each.name not in bad)
+    return WeightsReport(
+        checkpoint=source.label,
+        total=len(tensors.tensors),
+        matched=sum(name not in bad for name in found.pairs),
+        findings=by_gravity((*empty, *wrong, *by_name)),
+        warnings=found.warnings,
+        values=True,
+        strict=strict,
+    )
+
+
+def _wrong_values(
+    tensors: Mapping[str, torch.Tensor], expected: Mapping[str, str], source: Source
+) -> list[Finding]:
+    wrong = []
+    for name, given in expected.items():
+        if not tensors[name].is_meta and (note := difference(tensors[name], source.read(given))):
+            wrong.append(Finding("VALUE", name, source.specs[given], spec(name, tensors[name]), note=note))
+    held = look_alikes({finding.name: tensors[finding.name] for finding in wrong}, source)
+    return [dataclasses.replace(finding, other=held.get(finding.name, ())) for finding in wrong]
+
+
+def _print_unused(report: WeightsReport) -> None:
+    console = Console()
+    rows = [describe(finding, name) for finding, name in folded(report.of("UNEXPECTED"))]
+    for line in (report.summary(), *rows, *(remark.message for remark in report.warnings)):
+        console.print(Text(line), soft_wrap=True)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from porting.cli.weights import run
+from porting.errors import CheckpointError, PortfileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PORTFILE = """
+import torch
+
+class Ported(torch.nn.Linear):
+    def __init__(self, config):
+        super().__init__(config["inputs"], 2)
+
+def original(): ...
+def inputs(): ...
+def ported():
+    return Ported({"inputs": 3})
+"""
+META = """
+def config():
+    return {"inputs": 3}
+def ported_class():
+    return Ported
+def ported():
+    raise AssertionError("the live model is not needed")
+"""
+CHECKPOINT = """
+def checkpoint():
+    return "original.safetensors"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_file({"weight": torch.ones(2, 3), "bias": torch.ones(2)}, tmp_path / "original.safetensors")
+    return tmp_path
+
+
+def portfile(folder: Path, *parts: str) -> Path:
+    path = folder / "portfile.py"
+    path.write_text(PORTFILE + "".join(parts))
+    return path
+
+
+def test_the_portfiles_checkpoint_is_checked_against_its_class_on_meta(folder: Path) -> None:
+    report = run(portfile(folder, META, CHECKPOINT), None, strict=False)
+    assert report.ok
+    assert report.matched == 2
+
+
+def test_without_a_config_the_live_model_is_checked(folder: Path) -> None:
+    assert run(portfile(folder), folder / "original.safetensors", strict=True).ok
+
+
+def test_a_named_checkpoint_goes_before_the_portfiles(folder: Path) -> None:
+    other = folder / "other.safetensors"
+    save_file({"weight": torch.ones(2, 3)}, other)
+    report = run(portfile(folder, CHECKPOINT), other, strict=False)
+    assert report.to_dict()["missing"] == ["bias"]
+
+
+def test_the_portfiles_rules_are_applied(folder: Path) -> None:
+    other = folder / "other.safetensors"
+    save_file({"w": torch.ones(2, 3), "bias": torch.ones(2)}, other)
+    assert run(portfile(folder, 'def rules():\n    return {"w": "weight"}\n'), other, strict=False).ok
+
+
+def test_no_checkpoint_at_all_and_a_missing_one_are_errors(folder: Path) -> None:
+    with pytest.raises(PortfileError, match="no checkpoint"):
+        run(portfile(folder), None, strict=False)
+    with pytest.raises(CheckpointError, match="No such file"):
+        run(portfile(folder), folder / "none.safetensors", strict=False)
