@@ -235,7 +235,7 @@ def _run_facts(model: torch.nn.Module, side: str, seed: int) -> dict[str, Any]:
     training = [path for path, module in model.named_modules() if module.training]
     return {
         "side": side,
-        "model": type(model).__name__,
+        "model": f"{type(model).__module__}.{type(model).__qualname__}",
         "seed": seed,
         "training": len(training),
         "threads": torch.get_num_threads(),

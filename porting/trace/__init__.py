@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace
+from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.reading import open_trace
 from porting.trace.sketches import Sketch, sketch
 from porting.trace.structure import Record, flatten, rebuild
@@ -21,6 +21,7 @@ __all__ = [
     "Record",
     "Sketch",
     "Trace",
+    "Value",
     "flatten",
     "open_trace",
     "rebuild",

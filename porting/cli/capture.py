@@ -1,0 +1,65 @@
+"""``porting capture``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from porting.cli._frame import common_options, finish, progress_bar
+
+if TYPE_CHECKING:
+    from porting.portfile import Portfile, Side
+    from porting.recording import Recording
+
+
+@click.command()
+@click.option(
+    "--side", type=click.Choice(["both", "original", "ported"]), default="both", show_default=True, help="Which model."
+)
+@click.option("--output", default=None, help="Where to write  [default: traces/ beside the portfile].")
+@click.option("--show", "shown", type=click.Path(), help="Show a recorded trace, also of a forward that raised.")
+@click.option("--full", is_flag=True, help="With --show: every call.")
+@common_options
+def command(side: str, output: str | None, shown: str | None, full: bool, portfile: str, as_json: bool) -> None:
+    """Record what a model does: every module call, with the tensors that go in and come out.
+
+    \b
+    Examples:
+      porting capture
+      porting capture --side original --output /data/traces
+      porting capture --show traces/original
+    """
+    from porting.portfile import Portfile
+    from porting.recording import recording_of
+    from porting.report.terminal import shown_in_full
+
+    if shown is not None:
+        with shown_in_full(full):
+            finish(recording_of([Path(shown)]), as_json=as_json)
+    loaded = Portfile.load(portfile)
+    folder = Path(output) if output else loaded.folder / "traces"
+    sides: list[Side] = ["original", "ported"] if side == "both" else ["original" if side == "original" else "ported"]
+    finish(_record(loaded, sides, folder.absolute()), as_json=as_json)
+
+
+def _record(portfile: Portfile, sides: list[Side], folder: Path) -> Recording:
+    from porting.hooks import capture
+    from porting.recording import recording_of
+
+    for side in sides:
+        with progress_bar() as progress:
+            progress(f"building the {side} model", 0, 1)
+            model = portfile.build(side)
+            capture(
+                model,
+                portfile.inputs(side),
+                run=lambda model, inputs, side=side: portfile.run(side, model, inputs),  # type: ignore[misc]
+                folder=folder / side,
+                valid_positions=portfile.valid_positions(),
+                side=side,
+                seed=int(side == "ported"),
+                progress=progress,
+            )
+    return recording_of([folder / side for side in sides])

@@ -1,0 +1,91 @@
+"""``porting demo``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from porting.cli._frame import common_options, emit_json, finish, progress_bar, say
+
+if TYPE_CHECKING:
+    from porting.demo import Bug
+    from porting.portfile import Portfile
+    from porting.verification import Verification
+
+
+@click.command()
+@click.option("--break", "bug_name", metavar="NAME", help="Show this seeded bug being found; `list` lists them.")
+@click.option("--output", default="porting-demo", show_default=True, help="The folder to write.")
+@common_options
+def command(bug_name: str | None, output: str, portfile: str, as_json: bool) -> None:  # noqa: ARG001 - the demo has its own
+    """See a real port proven right, and a seeded bug found.
+
+    The original is BERT as it was written in 2019 (pytorch-pretrained-bert), the port is transformers' BertModel,
+    and both have the weights of all-MiniLM-L6-v2. The folder that it writes can be opened and run by hand.
+
+    \b
+    Examples:
+      porting demo
+      porting demo --break swapped-qk
+      cd porting-demo && porting verify
+    """
+    from porting.demo import BUGS, write_demo
+    from porting.portfile import Portfile
+    from porting.verification import verify_portfile
+
+    if bug_name == "list":
+        _list_bugs(list(BUGS.values()), as_json)
+        return
+    if bug_name is not None and bug_name not in BUGS:
+        raise click.UsageError(f"there is no bug {bug_name!r}; choose from: {', '.join(BUGS)}")
+    loaded = Portfile.load(write_demo(output))
+    if bug_name is not None:
+        finish(_broken(loaded, BUGS[bug_name]), as_json=as_json)
+    with progress_bar() as progress:
+        verification = verify_portfile(loaded, progress=progress)
+    _keep(loaded, verification)
+    if not as_json and verification.verdict == "match":
+        say(f"Wrote {output}/: portfile.py, traces/original, traces/ported.")
+        say("See a bug found: porting demo --break missing-residual   (all of them: --break list)\n")
+    finish(verification, as_json=as_json)
+
+
+def _broken(portfile: Portfile, bug: Bug) -> Verification:
+    """Verify the demo with a bug in its port."""
+    from dataclasses import replace
+
+    from porting.verification import verify_portfile
+
+    healthy = portfile.functions["ported"]
+
+    def ported() -> object:
+        model = healthy()
+        bug.apply(model)
+        return model
+
+    say(f"Seeded bug {bug.name}: {bug.story}.\n")
+    broken = replace(portfile, functions={**portfile.functions, "ported": ported})
+    with progress_bar() as progress:
+        return verify_portfile(broken, progress=progress)
+
+
+def _keep(portfile: Portfile, verification: Verification) -> None:
+    """Leave the traces in the demo's folder, and the evidence for the checklist."""
+    from porting.recipe import record_verification
+    from porting.trace import save_trace
+
+    save_trace(verification.original, portfile.folder / "traces" / "original")
+    save_trace(verification.ported, portfile.folder / "traces" / "ported")
+    warning = record_verification(portfile, verification)
+    if warning:
+        say(warning)
+
+
+def _list_bugs(bugs: list[Bug], as_json: bool) -> None:
+    if as_json:
+        bug_list = [{"name": bug.name, "story": bug.story, "culprit": bug.culprit} for bug in bugs]
+        emit_json({"schema": 1, "bugs": bug_list})
+        return
+    for bug in bugs:
+        say(f"{bug.name:18} {bug.story}")

@@ -1,0 +1,56 @@
+"""What ``porting capture`` reports: the traces that it wrote, or one that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from porting.results import Result
+from porting.text import show
+from porting.trace import Trace, open_trace
+
+
+@dataclass(frozen=True)
+class Recording(Result):
+    """Traces on disk, by folder."""
+
+    traces: tuple[tuple[Path, Trace], ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every run was complete."""
+        return all(trace.failure is None for _, trace in self.traces)
+
+    def summary(self) -> str:
+        """How many calls each trace has, and where it lies."""
+        return "; ".join(f"{show(folder)}: {trace!r}" for folder, trace in self.traces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Folder, status and size of each trace."""
+        return {"schema": 1, "traces": [_entry(folder, trace) for folder, trace in self.traces]}
+
+
+def recording_of(folders: Sequence[Path]) -> Recording:
+    """Open what was recorded in some folders, also of forwards that raised.
+
+    Raises:
+        TraceError: one is no finished trace, or damaged.
+    """
+    return Recording(tuple((folder, open_trace(folder, allow_failed=True)) for folder in folders))
+
+
+def _entry(folder: Path, trace: Trace) -> dict[str, Any]:
+    failure = trace.failure
+    return {
+        "folder": str(folder),
+        "status": "failed" if failure else "complete",
+        "failure": None if failure is None else {"path": failure.path, "error": failure.error},
+        "side": trace.run.get("side"),
+        "model": trace.run.get("model"),
+        "steps": len({call.step for call in trace.calls}),
+        "calls": len(trace.calls),
+        "modules": len(trace.modules),
+        "tensors": len(trace.tensors),
+    }

@@ -1,0 +1,58 @@
+"""Files that a command wrote or shows, in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from porting.report.terminal import in_full
+from porting.text import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import RenderableType
+
+    from porting.recording import Recording
+    from porting.trace import Trace, Value
+
+MOST_CALLS = 40
+
+
+def render_recording(recording: Recording) -> RenderableType:
+    """Each trace: its calls as a tree, and how the run ended."""
+    parts: list[RenderableType] = []
+    for folder, trace in recording.traces:
+        parts += [Text(f"{show(folder)}: {show(repr(trace))}", style="bold"), _calls(trace)]
+        if trace.failure:
+            where = show(trace.failure.path) or "the model itself"
+            parts.append(Text(f"FAILED in {where}: {show(trace.failure.error, 500)}", style="bold red"))
+    return Group(*parts, Text("Next: porting compare traces/original traces/ported, or porting verify"))
+
+
+def _calls(trace: Trace) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("call", no_wrap=True)
+    table.add_column("class")
+    table.add_column("tensors in")
+    table.add_column("tensors out")
+    calls = trace.calls
+    hidden = 0 if in_full() else max(0, len(calls) - MOST_CALLS)
+    for call in calls[: MOST_CALLS // 2] + calls[MOST_CALLS // 2 + hidden :]:
+        if hidden and call is calls[MOST_CALLS // 2 + hidden]:
+            table.add_row(Text(f"… {hidden:,} more calls (--full)", style="dim"))
+        table.add_row(
+            Text(show(call.label) or "(model)"), Text(show(call.class_name, 40)), _shapes(call.inputs), _shapes(call.outputs)
+        )
+    return table
+
+
+def _shapes(value: Value) -> Text:
+    return Text(", ".join(_shape(leaf.name, leaf.shape) for leaf in value.tensor_leaves()))
+
+
+def _shape(name: str, shape: Iterable[int] | None) -> str:
+    return f"{show(name, 40)} {tuple(shape or ())}".strip()

@@ -1,0 +1,158 @@
+"""Verifications and comparisons in the terminal: outputs, layers, culprits, warnings, verdict, next command."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from porting.report.rows import CULPRIT, INHERITED, Row, folded, layer_rows
+from porting.report.terminal import in_full
+from porting.text import show
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from porting.comparison import CallComparison, Comparison, NamedComparison
+    from porting.diagnosis import Culprit
+    from porting.verification import Verification
+
+MOST_CULPRITS = 5
+STYLES = {"match": "bold green", "suspicious": "bold yellow", "mismatch": "bold red", "inconclusive": "bold yellow"}
+ROW_STYLES = {CULPRIT: "bold red", INHERITED: "yellow"}
+
+
+def render_verification(verification: Verification) -> RenderableType:
+    """The whole report of a verification."""
+    rows = layer_rows(verification)
+    judged = len({observation.ported.key for observation in verification.isolation.observations})
+    facts = (
+        f"{verification.original.run.get('model', 'original')} → {verification.ported.run.get('model', 'ported')}: "
+        f"{judged} modules judged on the original's own tensors, "
+        f"{len(verification.comparison.alignment.unmatched_ported)} without a counterpart"
+    )
+    return Group(
+        Text(show(facts), style="bold"),
+        _outputs(verification.comparison.outputs),
+        _layers(rows if in_full() else folded(rows)),
+        *_culprits(verification.culprits),
+        *_warnings(verification.warnings),
+        _verdict(verification.verdict, _explanation(verification)),
+        Text(f"Next: {_next(verification)}"),
+    )
+
+
+def render_comparison(comparison: Comparison) -> RenderableType:
+    """The whole report of a comparison of two traces."""
+    first = comparison.first_divergence
+    rows = [_comparison_row(call, call is first) for call in comparison.calls]
+    text = comparison.summary().split(": ", 1)[1]
+    return Group(
+        _outputs(comparison.outputs),
+        _layers(rows if in_full() else folded(rows)),
+        *_warnings(comparison.warnings),
+        _verdict(comparison.verdict, text),
+        Text("Next: porting verify  (judges every module by itself and names the culprit)"),
+    )
+
+
+def _outputs(outputs: Sequence[NamedComparison]) -> Table:
+    table = _table("output", "shape", "max abs", "relative L2", "passes at", "not counted", "")
+    for output in outputs:
+        numbers = output.numbers
+        table.add_row(
+            Text(show(output.name)),
+            str(numbers.ported_shape),
+            figure(numbers.max_abs),
+            figure(numbers.relative_l2),
+            figure(numbers.required),
+            f"{numbers.masked:,}" if numbers.masked else "",
+            Text("ok") if numbers.allclose else Text(numbers.describe(), style="bold red"),
+        )
+    return table
+
+
+def _layers(rows: Sequence[Row]) -> Table:
+    table = _table("ported module", "class", "accumulated", "isolated", "× noise", "")
+    for row in rows:
+        state = "" if row.state == CULPRIT and not row.note else row.note
+        table.add_row(
+            Text(show(row.name)),
+            Text(show(row.class_name, 40)),
+            figure(row.accumulated),
+            figure(row.isolated),
+            figure(row.ratio),
+            Text(f"{row.state}{f' ({state})' if state else ''}", style=ROW_STYLES.get(row.state, "")),
+        )
+    return table
+
+
+def _culprits(culprits: Sequence[Culprit]) -> Iterable[Text]:
+    for culprit in culprits[:MOST_CULPRITS]:
+        ratio = culprit.noise_ratio
+        size = f", {figure(ratio)} times the noise floor" if ratio else ", where rounding explains nothing"
+        yield Text(f"Culprit {show(culprit.ported or '(the model itself)')}  [{culprit.where}{size}]", style="bold red")
+        for difference in culprit.differences:
+            yield Text(f"  {show(difference, 400)}")
+    if len(culprits) > MOST_CULPRITS:
+        names = ", ".join(show(culprit.ported) for culprit in culprits[MOST_CULPRITS : MOST_CULPRITS + 3])
+        yield Text(f"and {len(culprits) - MOST_CULPRITS} more: {names} …", style="red")
+
+
+def _warnings(warnings: Iterable[tuple[str, str]]) -> Iterable[Text]:
+    return (Text(f"Warning: {message}  [{code}]", style="yellow") for code, message in warnings)
+
+
+def _verdict(verdict: str, text: str) -> Text:
+    return Text.assemble((verdict.upper(), STYLES[verdict]), "  ", text)
+
+
+def _explanation(verification: Verification) -> str:
+    text = verification.summary().split(": ", 1)[1]
+    if verification.verdict == "suspicious":
+        return f"passed at tolerance, bug likely: {text}"
+    return text
+
+
+def _next(verification: Verification) -> str:
+    if verification.verdict == "match":
+        return "porting tests  (writes an integration test with the original's values)"
+    if verification.verdict == "suspicious":
+        return "mend the culprit, then: porting verify --strict"
+    if verification.verdict == "inconclusive":
+        return "declare outputs() in the portfile so that every result is compared, then: porting verify"
+    if verification.culprits:
+        return "mend the first culprit, then: porting verify"
+    return "look at the first divergence with: porting verify --full"
+
+
+def _comparison_row(call: CallComparison, first: bool) -> Row:
+    numbers = call.worst
+    return Row(
+        name=call.ported.label or "(model)",
+        class_name=call.ported.class_name,
+        accumulated=numbers.max_abs if numbers else None,
+        isolated=None,
+        ratio=None,
+        state="ok" if call.ok else "differs",
+        note="first divergence" if first else "",
+    )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for number, name in enumerate(columns):
+        right = name in ("max abs", "relative L2", "passes at", "not counted", "accumulated", "isolated", "× noise")
+        table.add_column(name, justify="right" if right else "left", no_wrap=number == 0, overflow="fold")
+    return table
+
+
+def figure(value: float | None) -> str:
+    """A measured number in two digits; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:.2g}" if abs(value) < 1e5 or math.isinf(value) else f"{value:.1e}"
