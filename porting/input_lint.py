@@ -20,11 +20,8 @@ def _modes(original: Trace, ported: Trace) -> Iterator[tuple[str, str]]:
         training = [module.path for module in trace.modules.values() if module.training]
         if training:
             first = show(training[0] or "the model itself")
-            yield (
-                "training-mode",
-                f"{len(training)} modules of the {side} model are in training mode (first: {first}); "
-                f"return model.eval() from {side}() unless that is meant",
-            )
+            text = f"{len(training)} modules of the {side} model are in training mode (first: {first})"
+            yield "training-mode", f"{text}; return model.eval() from {side}() unless that is meant"
 
 
 def _weak_inputs(ported: Trace) -> Iterator[tuple[str, str]]:

@@ -118,8 +118,7 @@ def isolate(
     with in_float64(model):
         measured = _succeeds(model, Inputs(*to_float64((inputs.args, dict(inputs.kwargs)))), run, exact, seed)
     observations = tuple(
-        seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model)
-        for seen in native.seen
+        seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model) for seen in native.seen
     )
     return Isolation(observations, tuple(native.unfed), measured)
 
@@ -153,9 +152,7 @@ class _Seen:
         key, where, leaf = self.place
         exact = where == "output" and isinstance(model.get_submodule(key[1]), torch.nn.Embedding)
         floor = floor_of(self.numbers, rounding, tolerance, exact=exact)
-        return Observation(
-            where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, self.blamed
-        )
+        return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, self.blamed)
 
 
 class _Feeder(CallTracker):
@@ -246,9 +243,7 @@ class _Fed(_Feeder):
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Compare with the original's tensor."""
         reference = self._reference(pair)
-        numbers = compare_tensors(
-            reference, tensor, self.tolerance, position_mask(tuple(tensor.shape), self.valid)
-        )
+        numbers = compare_tensors(reference, tensor, self.tolerance, position_mask(tuple(tensor.shape), self.valid))
         differs = numbers.max_abs != 0
         enclosing = call.parent if where == "input" else call
         blamed = self._origin.of(tensor, enclosing) if differs else call.path
@@ -366,9 +361,7 @@ def _run(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallT
                 model(*inputs.args, **inputs.kwargs)
 
 
-def _succeeds(
-    model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int
-) -> bool:
+def _succeeds(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> bool:
     """Run; False where the model has code that cannot compute in float64."""
     try:
         _run(model, inputs, run, tracker, seed)

@@ -39,9 +39,7 @@ def describe_modules(
     return table
 
 
-def executed_modules(
-    model: torch.nn.Module, *, remove_duplicate: bool = True
-) -> list[tuple[str, torch.nn.Module]]:
+def executed_modules(model: torch.nn.Module, *, remove_duplicate: bool = True) -> list[tuple[str, torch.nn.Module]]:
     """The modules of the tree by path, without torch's own parametrizations: those belong to the module they serve."""
     return [
         (path, module)
@@ -51,7 +49,7 @@ def executed_modules(
 
 
 def settings(module: torch.nn.Module) -> dict[str, bool | int | float | str | None]:
-    """The public scalar attributes of a module: numbers, strings, booleans, functions by name, short tuples as text."""
+    """The public scalars of a module: numbers, strings, booleans, functions by name, short tuples as text."""
     found: dict[str, bool | int | float | str | None] = {}
     for name, value in vars(module).items():
         if name.startswith("_") or name == "training":
@@ -60,11 +58,7 @@ def settings(module: torch.nn.Module) -> dict[str, bool | int | float | str | No
             found[name] = value
         elif isinstance(value, float):
             found[name] = value if math.isfinite(value) else str(value)
-        elif (
-            isinstance(value, (tuple, list))
-            and len(value) <= 8
-            and all(isinstance(v, (int, float)) for v in value)
-        ):
+        elif isinstance(value, (tuple, list)) and len(value) <= 8 and all(isinstance(v, (int, float)) for v in value):
             found[name] = str(tuple(value))
         elif callable(value) and not isinstance(value, (type, torch.nn.Module)):
             found[name] = getattr(value, "__name__", type(value).__name__)
@@ -88,9 +82,7 @@ def owned_tensors(module: torch.nn.Module) -> Iterator[tuple[str, str, torch.Ten
             yield name, "buffer" if persistent else "non-persistent buffer", buffer
 
 
-def _parameters(
-    path: str, module: torch.nn.Module, seen: dict[int, str], sketches: bool
-) -> Iterator[ParameterInfo]:
+def _parameters(path: str, module: torch.nn.Module, seen: dict[int, str], sketches: bool) -> Iterator[ParameterInfo]:
     for name, kind, tensor in owned_tensors(module):
         full = f"{path}.{name}" if path else name
         first = seen.setdefault(id(tensor), full)

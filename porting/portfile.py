@@ -72,7 +72,7 @@ class Inputs:
 
     def as_given(self) -> Any:
         """The value that the portfile's ``run_*`` functions are handed: the tuple or the dict."""
-        return self.args if self.args else dict(self.kwargs)
+        return self.args or dict(self.kwargs)
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,7 @@ class Portfile:
             return Inputs.of(self.call(name), f"{name}()")
         value = self.call("inputs")
         if not isinstance(value, Mapping):
-            raise PortfileError(
-                f"inputs() must return a dict of keyword arguments, and returned {_kind(value)}"
-            )
+            raise PortfileError(f"inputs() must return a dict of keyword arguments, and returned {_kind(value)}")
         return Inputs.of(value, "inputs()")
 
     def run(self, side: Side, model: torch.nn.Module, inputs: Inputs) -> Any:
@@ -220,11 +218,7 @@ class Portfile:
         for key, value in given.items():
             if key not in ("atol", "rtol"):
                 raise PortfileError(f"TOLERANCE has the unknown key {key!r}; it takes 'atol' and 'rtol'")
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, float))
-                or not 0 <= value < float("inf")
-            ):
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
                 raise PortfileError(f"TOLERANCE[{key!r}] must be a number of at least 0, and is {value!r}")
         return Tolerance(**given)
 
@@ -269,8 +263,7 @@ class Portfile:
         for name in names:
             if name not in self.functions:
                 raise PortfileError(
-                    f"{show(self.path)} has no function {name}()"
-                    + "".join(f"; {text}" for text in self.warnings),
+                    f"{show(self.path)} has no function {name}()" + "".join(f"; {text}" for text in self.warnings),
                     hint=f"add: def {name}(): ...  (see the README for what it returns)",
                 )
 
@@ -303,9 +296,7 @@ def _check_kind(path: Path, name: str, value: Any) -> None:
         if not callable(value) or isinstance(value, type):
             raise PortfileError(f"{show(path)}: {name} must be a function, and is {_kind(value)}")
     elif not isinstance(value, CONSTANTS[name]):
-        raise PortfileError(
-            f"{show(path)}: {name} must be a {CONSTANTS[name].__name__}, and is {_kind(value)}"
-        )
+        raise PortfileError(f"{show(path)}: {name} must be a {CONSTANTS[name].__name__}, and is {_kind(value)}")
     if name in ("MODULE_MAP", "EXPECTED_FAILURES") and not all(
         isinstance(text, str) for item in value.items() for text in item
     ):
@@ -319,11 +310,7 @@ def _near_misses(module: ModuleType, known: set[str]) -> Iterator[str]:
             continue
         if getattr(value, "__module__", module.__name__) != module.__name__:
             continue
-        close = [
-            match
-            for match in difflib.get_close_matches(name, contract, n=1, cutoff=0.82)
-            if match not in known
-        ]
+        close = [match for match in difflib.get_close_matches(name, contract, n=1, cutoff=0.82) if match not in known]
         if close:
             yield f"{show(name)} is not a name that porting knows; did you mean {close[0]}?"
 
@@ -342,9 +329,7 @@ def _is_output_pair(pair: Any) -> bool:
 def _line_in(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f" (line {error.lineno})"
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
-    ]
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f" ({path.name}, line {lines[-1]})" if lines else ""
 
 

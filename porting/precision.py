@@ -49,9 +49,7 @@ class _PromoteFloat32(TorchFunctionMode):
         if func is torch.Tensor.float:
             return args[0].double()
         args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
-        promoted = {
-            name: torch.float64 if value is torch.float32 else value for name, value in (kwargs or {}).items()
-        }
+        promoted = {name: torch.float64 if value is torch.float32 else value for name, value in (kwargs or {}).items()}
         return func(*args, **promoted)
 
 

@@ -20,7 +20,7 @@ def preserved(model: torch.nn.Module) -> Iterator[None]:
         if buffer.layout == torch.strided and not buffer.is_meta and not buffer.is_quantized
     ]
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    devices = range(torch.cuda.device_count())
     try:
         with torch.random.fork_rng(devices=devices):
             yield

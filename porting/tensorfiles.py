@@ -120,9 +120,7 @@ def read_tensor(path: Path, name: str, entry: TensorHeader) -> torch.Tensor:
 
     dtype = torch_dtypes().get(entry.dtype)
     if dtype is None:
-        raise CheckpointError(
-            f"{show(path)}: tensor {show(name)} has dtype {entry.dtype}, which torch cannot hold"
-        )
+        raise CheckpointError(f"{show(path)}: tensor {show(name)} has dtype {entry.dtype}, which torch cannot hold")
     length = entry.stop - entry.start
     buffer = bytearray(length)
     with opened(path) as descriptor:
@@ -159,9 +157,7 @@ def _entry(path: Path, name: str, entry: Any, data_start: int) -> TensorHeader:
     if not _naturals(shape) or not _naturals(offsets) or len(offsets) != 2:
         raise _broken(path, f"tensor {show(name)} has shape {show(shape)} and offsets {show(offsets)}")
     if (offsets[1] - offsets[0]) * 8 != math.prod(shape) * DTYPE_BITS[dtype]:
-        raise _broken(
-            path, f"tensor {show(name)}: shape {shape} of {dtype} is not the size of its byte range"
-        )
+        raise _broken(path, f"tensor {show(name)}: shape {shape} of {dtype} is not the size of its byte range")
     return TensorHeader(dtype, tuple(shape), data_start + offsets[0], data_start + offsets[1])
 
 

@@ -12,9 +12,7 @@ def show(value: object, limit: int = MAX_LENGTH) -> str:
         value: anything; its ``str`` is taken.
         limit: longer texts are cut in the middle.
     """
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in _utf8(str(value))
-    )
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in _utf8(str(value)))
     if len(text) <= limit:
         return text
     half = (limit - 1) // 2

@@ -74,9 +74,7 @@ class Verification(Result):
 
     def summary(self) -> str:
         """Verdict, the figures behind it, and the first culprit."""
-        text = summarise(
-            self.verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence
-        )
+        text = summarise(self.verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence)
         if self.culprits:
             more = f" and {len(self.culprits) - 1} more" if len(self.culprits) > 1 else ""
             text += f"; culprit: {show(self.culprits[0].ported or 'the model itself')}{more}"
@@ -270,6 +268,4 @@ def _compared(call: CallComparison) -> bool:
 def _isolation_warnings(isolation: Isolation) -> Warnings:
     if isolation.noise_measured:
         return ()
-    return (
-        ("noise-estimated", "the port cannot compute in float64, so rounding was estimated, not measured"),
-    )
+    return (("noise-estimated", "the port cannot compute in float64, so rounding was estimated, not measured"),)

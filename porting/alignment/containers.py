@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from porting.alignment.model import Group
 from porting.alignment.weights import Atom
+from porting.assignment import assign
 from porting.trace import Trace
 
 MIN_OVERLAP = 0.5
@@ -105,9 +105,7 @@ def _alike(left: Sequence[str], right: Sequence[str], likeness: _Likeness) -> li
     costs = np.array(
         [[likeness.cost(a, b) + 0.01 * abs(i - j) for j, b in enumerate(right)] for i, a in enumerate(left)]
     )
-    return [
-        (left[i], right[j]) for i, j in zip(*linear_sum_assignment(costs), strict=True) if costs[i, j] < 2.0
-    ]
+    return [(left[i], right[j]) for i, j in assign(costs) if costs[i, j] < 2.0]
 
 
 def _overlapping(left: Contents, right: Contents, likeness: _Likeness) -> list[Group]:
@@ -120,9 +118,7 @@ def _overlapping(left: Contents, right: Contents, likeness: _Likeness) -> list[G
     return [
         Group((a,), (b,), f"contains {overlap[a, b]:.0%} of the same weights", 0.8 * overlap[a, b])
         for a, b in best_left.items()
-        if best_right[b] == a
-        and overlap[a, b] >= MIN_OVERLAP
-        and (_name(a) == _name(b) or likeness.cost(a, b) < 1.0)
+        if best_right[b] == a and overlap[a, b] >= MIN_OVERLAP and (_name(a) == _name(b) or likeness.cost(a, b) < 1.0)
     ]
 
 

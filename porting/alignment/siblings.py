@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from porting.alignment.model import Group
+from porting.assignment import assign
 from porting.trace import Call, Trace
 
 ACCEPTED = 2.0
@@ -67,7 +67,7 @@ class Siblings:
         scores = np.array([[self._score(one, other) for other in right] for one in left])
         return [
             (left[i][0].path, right[j][0].path, float(scores[i, j]))
-            for i, j in zip(*linear_sum_assignment(scores, maximize=True), strict=True)
+            for i, j in assign(scores, maximize=True)
             if scores[i, j] >= ACCEPTED
         ]
 

@@ -32,9 +32,7 @@ def align(original: Trace, ported: Trace, module_map: Mapping[str, str] | None =
     groups += [_as_group(atom) for atom in atoms if _executed(original, ported, atom)]
     pairs = {g.original[0]: g.ported[0] for g in groups if len(g.original) == len(g.ported) == 1}
     reverse = {other: one for one, other in pairs.items()}
-    containers = match_containers(
-        original, ported, atoms, lambda one, other: one in pairs or other in reverse
-    )
+    containers = match_containers(original, ported, atoms, lambda one, other: one in pairs or other in reverse)
     pairs |= {group.original[0]: group.ported[0] for group in containers}
     groups += containers + Siblings(original, ported, pairs).match()
     return _assemble(original, ported, groups)

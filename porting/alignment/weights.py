@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from porting.assignment import assign
 from porting.trace import ModuleInfo, ParameterInfo, Trace
 
 CLOSE = 1e-2
@@ -58,9 +58,7 @@ class _Owner:
 
     @property
     def main(self) -> ParameterInfo:
-        return max(
-            self.parameters, key=lambda parameter: (int(np.prod(parameter.shape)), len(parameter.shape))
-        )
+        return max(self.parameters, key=lambda parameter: (int(np.prod(parameter.shape)), len(parameter.shape)))
 
 
 def _owners(trace: Trace) -> list[_Owner]:
@@ -96,7 +94,7 @@ def _assign(left: Sequence[_Owner], right: Sequence[_Owner], trust: bool) -> Ite
     names = np.array([[float(one.path == other.path) for other in right] for one in left])
     ties = np.array([[_tie_break(one, other) for other in right] for one in left])
     scores = 2.0 * values + (3.0 if trust else 0.0) * names + ties
-    for i, j in zip(*linear_sum_assignment(scores, maximize=True), strict=True):
+    for i, j in assign(scores, maximize=True):
         if values[i, j] >= 0.5:
             evidence = "weights" if left[i].main.shape == right[j].main.shape else "weights, transposed"
             yield Atom((left[i].path,), (right[j].path,), evidence, 1.0 if values[i, j] == 1.0 else 0.8)
@@ -144,9 +142,7 @@ def _same(one: ParameterInfo, other: ParameterInfo) -> bool:
             return True
     if len(one.shape) != 2 or one.shape != other.shape[::-1]:
         return False
-    return _close(one.sketch.axes[0], other.sketch.axes[1]) and _close(
-        one.sketch.axes[1], other.sketch.axes[0]
-    )
+    return _close(one.sketch.axes[0], other.sketch.axes[1]) and _close(one.sketch.axes[1], other.sketch.axes[0])
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:

@@ -46,14 +46,13 @@ class _LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            error.message += f" The commands are: {', '.join(COMMANDS)}."
-            raise
+            raise click.UsageError(f"{error.message} The commands are: {', '.join(COMMANDS)}.", ctx) from None
 
 
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 verified, 1 a difference, 2 wrong usage, 3 inconclusive, 4 could not run, 5 a bug in porting.",
+    epilog="Exit codes: 0 verified, 1 a difference, 2 usage, 3 inconclusive, 4 could not run, 5 a bug in porting.",
 )
 @click.version_option(package_name="porting", message="%(prog)s %(version)s")
 def group() -> None:

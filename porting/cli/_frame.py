@@ -30,16 +30,21 @@ _results: TextIO | None = None
 
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--portfile``, ``--json`` and ``--debug``; the command gets ``portfile`` and ``as_json``.
+    """Add ``--portfile`` (the command gets ``portfile``) and what `result_options` adds."""
+    portfile = click.option("--portfile", default="portfile.py", show_default=True, help="The file to read.")
+    return portfile(result_options(function))
+
+
+def result_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json`` (the command gets ``as_json``) and ``--debug``, which `guarded` reads.
 
     While the command runs, everything but its result goes to stderr: prints of the user's code, also of C code.
     """
 
-    @click.option("--portfile", default="portfile.py", show_default=True, help="The file that describes the port.")
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else there.")
-    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
     @functools.wraps(function)
-    def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:  # noqa: ARG001 - read from the command line by `guarded`
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
         with _stdout_for_results():
             return function(*args, **kwargs)
 
@@ -108,7 +113,7 @@ def guarded(command: click.Command, arguments: list[str] | None = None) -> NoRet
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001 - the outermost frame: nothing may end in a traceback by accident
+    except Exception as error:
         code = _report(error, as_json=as_json, debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -143,7 +148,7 @@ def _described(error: Exception) -> tuple[str, str, str, int]:
 @contextmanager
 def _stdout_for_results() -> Iterator[None]:
     """Keep stdout for the result: file descriptor 1 leads to stderr meanwhile."""
-    global _results  # noqa: PLW0603 - one process, one stdout
+    global _results
     sys.stdout.flush()
     saved = os.dup(1)
     _results = os.fdopen(os.dup(saved), "w", encoding="utf-8", errors="backslashreplace")

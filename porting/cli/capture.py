@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--side", type=click.Choice(["both", "original", "ported"]), default="both", show_default=True, help="Which model."
+    "--side",
+    type=click.Choice(["both", "original", "ported"]),
+    default="both",
+    show_default=True,
+    help="Which model.",
 )
 @click.option("--output", default=None, help="Where to write  [default: traces/ beside the portfile].")
 @click.option("--show", "shown", type=click.Path(), help="Show a recorded trace, also of a forward that raised.")
 @click.option("--full", is_flag=True, help="With --show: every call.")
 @common_options
 def command(side: str, output: str | None, shown: str | None, full: bool, portfile: str, as_json: bool) -> None:
-    """Record what a model does: every module call, with the tensors that go in and come out.
+    r"""Record what a model does: every module call, with the tensors that go in and come out.
 
     \b
     Examples:

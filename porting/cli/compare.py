@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from porting.cli._frame import common_options, finish
+from porting.cli._frame import finish, result_options
 
 
 @click.command()
@@ -13,9 +13,9 @@ from porting.cli._frame import common_options, finish
 @click.option("--atol", type=click.FloatRange(min=0), default=1e-3, show_default=True, help="Absolute tolerance.")
 @click.option("--rtol", type=click.FloatRange(min=0), default=1e-3, show_default=True, help="Relative tolerance.")
 @click.option("--full", is_flag=True, help="Show every module, without folding equal layers.")
-@common_options
-def command(original: str, ported: str, atol: float, rtol: float, as_json: bool, full: bool, portfile: str) -> None:  # noqa: ARG001
-    """Compare two recorded traces, the ORIGINAL's and the PORTED model's; neither model is needed.
+@result_options
+def command(original: str, ported: str, atol: float, rtol: float, as_json: bool, full: bool) -> None:
+    r"""Compare two recorded traces, the ORIGINAL's and the PORTED model's; neither model is needed.
 
     \b
     Examples:
@@ -28,5 +28,6 @@ def command(original: str, ported: str, atol: float, rtol: float, as_json: bool,
 
     with shown_in_full(full):
         finish(
-            compare(open_trace(original), open_trace(ported), tolerance=Tolerance(atol, rtol)), as_json=as_json
+            compare(open_trace(original), open_trace(ported), tolerance=Tolerance(atol, rtol)),
+            as_json=as_json,
         )

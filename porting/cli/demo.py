@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from porting.cli._frame import common_options, emit_json, finish, progress_bar, say
+from porting.cli._frame import emit_json, finish, progress_bar, result_options, say
 
 if TYPE_CHECKING:
     from porting.demo import Bug
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--break", "bug_name", metavar="NAME", help="Show this seeded bug being found; `list` lists them.")
 @click.option("--output", default="porting-demo", show_default=True, help="The folder to write.")
-@common_options
-def command(bug_name: str | None, output: str, portfile: str, as_json: bool) -> None:  # noqa: ARG001 - the demo has its own
-    """See a real port proven right, and a seeded bug found.
+@result_options
+def command(bug_name: str | None, output: str, as_json: bool) -> None:
+    r"""See a real port proven right, and a seeded bug found.
 
     The original is BERT as it was written in 2019 (pytorch-pretrained-bert), the port is transformers' BertModel,
     and both have the weights of all-MiniLM-L6-v2. The folder that it writes can be opened and run by hand.

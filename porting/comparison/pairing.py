@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 
+from porting.assignment import assign
 from porting.comparison.layout import Layout, find_layout
 from porting.trace import Leaf, Trace
 from porting.trace.model import Value
@@ -51,11 +51,7 @@ def pair_leaves(original: Trace, one: Value, ported: Trace, other: Value) -> lis
         values = (layout.apply(original.tensor(left[i])), ported.tensor(right[j]))
         content = _distance(*values) if crowded else 0.0
         costs[i, j] = content + 0.1 * (left[i].name != right[j].name) + 0.01 * abs(i - j)
-    return [
-        LeafPair(left[i], right[j], layouts[i, j])
-        for i, j in zip(*linear_sum_assignment(costs), strict=True)
-        if (i, j) in layouts
-    ]
+    return [LeafPair(left[i], right[j], layouts[i, j]) for i, j in assign(costs) if (i, j) in layouts]
 
 
 def pair_results(one: Value, other: Value) -> tuple[list[tuple[Leaf, Leaf]], list[str]]:

@@ -227,6 +227,4 @@ def _warnings(unpaired: Sequence[str]) -> list[tuple[str, str]]:
     if not unpaired:
         return []
     names = ", ".join(show(name) for name in unpaired[:6]) + (" …" if len(unpaired) > 6 else "")
-    return [
-        ("outputs-unpaired", f"not compared, as the other side has none like it: {names}; declare outputs()")
-    ]
+    return [("outputs-unpaired", f"not compared, as the other side has none like it: {names}; declare outputs()")]

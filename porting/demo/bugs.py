@@ -50,7 +50,7 @@ def _norm_eps(model: Any) -> None:
 @_bug("missing-residual", "the residual around a feed-forward block forgotten", "encoder.layer.3.output")
 def _missing_residual(model: Any) -> None:
     block = model.encoder.layer[3].output
-    block.forward = lambda hidden_states, input_tensor: block.LayerNorm(block.dropout(block.dense(hidden_states)))
+    block.forward = lambda hidden_states, _: block.LayerNorm(block.dropout(block.dense(hidden_states)))
 
 
 @_bug("swapped-qk", "query and key weights loaded into each other", "encoder.layer.0.attention.self.query")

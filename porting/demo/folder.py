@@ -42,7 +42,8 @@ def write_demo(folder: str | os.PathLike[str]) -> Path:
         (target / "portfile.py").write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(
-            f"cannot write {show(target)}: {error.strerror}", hint="name another folder: porting demo --output FOLDER"
+            f"cannot write {show(target)}: {error.strerror}",
+            hint="name another folder: porting demo --output FOLDER",
         ) from None
     return target / "portfile.py"
 

@@ -54,9 +54,7 @@ class Culprit:
         }
 
 
-def find_culprits(
-    isolation: Isolation, original: Trace, ported: Trace, alignment: Alignment
-) -> tuple[Culprit, ...]:
+def find_culprits(isolation: Isolation, original: Trace, ported: Trace, alignment: Alignment) -> tuple[Culprit, ...]:
     """The culprits of a reference-fed run, most upstream first, each path once."""
     found: dict[str, Culprit] = {}
     for observation in isolation.observations:
@@ -65,7 +63,7 @@ def find_culprits(
             continue
         differences = module_differences(original, ported, alignment, path)
         where = _where(observation, path, ported, alignment, weights=differences.weights != ())
-        texts = (*differences.texts(), _seen(observation, where, path))
+        texts = (*differences.texts(), _seen(observation, path))
         found[path] = Culprit(path, alignment.original_of.get(path), where, observation, texts)
     return tuple(found.values())
 
@@ -83,7 +81,7 @@ def _where(observation: Observation, path: str, ported: Trace, alignment: Alignm
     return "glue" if holds_aligned else "output"
 
 
-def _seen(observation: Observation, where: str, path: str) -> str:
+def _seen(observation: Observation, path: str) -> str:
     numbers = observation.numbers.describe()
     leaf = f"argument {observation.leaf!r}" if observation.leaf else "input"
     if observation.where == "input":

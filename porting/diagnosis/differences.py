@@ -37,9 +37,7 @@ def module_differences(original: Trace, ported: Trace, alignment: Alignment, pat
     if counterpart is None:
         return Differences((), tuple(_functional(original, ported, alignment, path)))
     one = original.modules[counterpart]
-    return Differences(
-        tuple(differing_weights(original, one, module)), tuple(_differing_settings(one, module))
-    )
+    return Differences(tuple(differing_weights(original, one, module)), tuple(_differing_settings(one, module)))
 
 
 def differing_weights(original: Trace, one: ModuleInfo, other: ModuleInfo) -> Iterator[str]:
@@ -98,9 +96,9 @@ def _holder(original: Trace, theirs: ParameterInfo) -> str | None:
             name = f"{module.path}.{parameter.name}" if module.path else parameter.name
             if parameter.shape == theirs.shape and parameter.sketch.crc32 == theirs.sketch.crc32:
                 return name
-            if len(theirs.shape) == 2 and parameter.shape == theirs.shape[::-1]:
-                if _close(parameter.sketch.axes[0], theirs.sketch.axes[1]):
-                    return f"{name}, transposed"
+            turned = len(theirs.shape) == 2 and parameter.shape == theirs.shape[::-1]
+            if turned and _close(parameter.sketch.axes[0], theirs.sketch.axes[1]):
+                return f"{name}, transposed"
     return None
 
 
@@ -110,9 +108,8 @@ def _differing_settings(one: ModuleInfo, other: ModuleInfo) -> Iterator[str]:
     left = {_canonical(name): (name, value) for name, value in one.settings.items()}
     for name, value in other.settings.items():
         theirs, mine = left.get(_canonical(name), (name, value))
-        if type(mine) in (bool, int, float) and type(value) in (bool, int, float) and mine != value:
-            yield f"{name} is {value}, the original's {theirs} is {mine}"
-        elif type(mine) is type(value) is str and mine != value:
+        numbers = all(type(each) in (bool, int, float) for each in (mine, value))
+        if mine != value and (numbers or type(mine) is type(value) is str):
             yield f"{name} is {value}, the original's {theirs} is {mine}"
 
 
@@ -126,9 +123,7 @@ def _functional(original: Trace, ported: Trace, alignment: Alignment, path: str)
     parent, _, leaf = path.rpartition(".")
     counterpart = alignment.original_of.get(parent)
     own = ported.modules[path]
-    description = own.class_name + "".join(
-        f", {name}={value}" for name, value in list(own.settings.items())[:4]
-    )
+    description = own.class_name + "".join(f", {name}={value}" for name, value in list(own.settings.items())[:4])
     setting = original.modules[counterpart].settings.get(leaf) if counterpart is not None else None
     if setting is not None:
         yield f"{leaf} is {description}, the original's {counterpart or 'model'} has {leaf} = {setting}"

@@ -45,7 +45,10 @@ def _calls(trace: Trace) -> Table:
         if hidden and call is calls[MOST_CALLS // 2 + hidden]:
             table.add_row(Text(f"… {hidden:,} more calls (--full)", style="dim"))
         table.add_row(
-            Text(show(call.label) or "(model)"), Text(show(call.class_name, 40)), _shapes(call.inputs), _shapes(call.outputs)
+            Text(show(call.label) or "(model)"),
+            Text(show(call.class_name, 40)),
+            _shapes(call.inputs),
+            _shapes(call.outputs),
         )
     return table
 

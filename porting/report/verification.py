@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from porting.verification import Verification
 
 MOST_CULPRITS = 5
-STYLES = {"match": "bold green", "suspicious": "bold yellow", "mismatch": "bold red", "inconclusive": "bold yellow"}
+STYLES = {
+    "match": "bold green",
+    "suspicious": "bold yellow",
+    "mismatch": "bold red",
+    "inconclusive": "bold yellow",
+}
 ROW_STYLES = {CULPRIT: "bold red", INHERITED: "yellow"}
 
 
@@ -77,7 +82,7 @@ def _outputs(outputs: Sequence[NamedComparison]) -> Table:
 
 
 def _layers(rows: Sequence[Row]) -> Table:
-    table = _table("ported module", "class", "accumulated", "isolated", "× noise", "")
+    table = _table("ported module", "class", "accumulated", "isolated", "times noise", "")
     for row in rows:
         state = "" if row.state == CULPRIT and not row.note else row.note
         table.add_row(
@@ -95,7 +100,10 @@ def _culprits(culprits: Sequence[Culprit]) -> Iterable[Text]:
     for culprit in culprits[:MOST_CULPRITS]:
         ratio = culprit.noise_ratio
         size = f", {figure(ratio)} times the noise floor" if ratio else ", where rounding explains nothing"
-        yield Text(f"Culprit {show(culprit.ported or '(the model itself)')}  [{culprit.where}{size}]", style="bold red")
+        yield Text(
+            f"Culprit {show(culprit.ported or '(the model itself)')}  [{culprit.where}{size}]",
+            style="bold red",
+        )
         for difference in culprit.differences:
             yield Text(f"  {show(difference, 400)}")
     if len(culprits) > MOST_CULPRITS:
@@ -146,7 +154,15 @@ def _comparison_row(call: CallComparison, first: bool) -> Row:
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        right = name in ("max abs", "relative L2", "passes at", "not counted", "accumulated", "isolated", "× noise")
+        right = name in (
+            "max abs",
+            "relative L2",
+            "passes at",
+            "not counted",
+            "accumulated",
+            "isolated",
+            "times noise",
+        )
         table.add_column(name, justify="right" if right else "left", no_wrap=number == 0, overflow="fold")
     return table
 
@@ -154,5 +170,5 @@ def _table(*columns: str) -> Table:
 def figure(value: float | None) -> str:
     """A measured number in two digits; a dash where there is none."""
     if value is None or math.isnan(value):
-        return "–"
+        return "-"
     return f"{value:.2g}" if abs(value) < 1e5 or math.isinf(value) else f"{value:.1e}"

@@ -155,7 +155,9 @@ class Trace:
     def __repr__(self) -> str:
         """One line: how much was recorded, and whether the run failed."""
         state = f", failed in {self.failure.path or 'the model'}" if self.failure else ""
-        return f"Trace({self.run.get('model', 'model')}: {len(self.calls)} calls of {len(self.modules)} modules{state})"
+        return (
+            f"Trace({self.run.get('model', 'model')}: {len(self.calls)} calls of {len(self.modules)} modules{state})"
+        )
 
     @cached_property
     def by_key(self) -> Mapping[tuple[int, str, int], Call]:
@@ -196,9 +198,7 @@ class Trace:
             TraceError: the content on disk is damaged.
         """
         if leaf.tensor is None:
-            raise KeyError(
-                f"{leaf.name or 'the output'} is not a recorded tensor: {leaf.type_name or leaf.value}"
-            )
+            raise KeyError(f"{leaf.name or 'the output'} is not a recorded tensor: {leaf.type_name or leaf.value}")
         return self.tensors[leaf.tensor]
 
     def value(self, value: Value) -> Any:

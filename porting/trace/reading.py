@@ -98,9 +98,7 @@ class _Store(Mapping[str, "torch.Tensor"]):
         except CheckpointError as error:
             raise TraceError(f"the trace is damaged: {error.message}", hint=error.hint) from None
         if (header.size, header.sha256) != (entry["bytes"], entry["header_sha256"]):
-            raise TraceError(
-                f"the trace is damaged: {show(path)} is not the file that the manifest speaks of"
-            )
+            raise TraceError(f"the trace is damaged: {show(path)} is not the file that the manifest speaks of")
         return header
 
     def register(self, place: Mapping[str, Any], dtype: str, shape: tuple[int, ...]) -> str:
@@ -182,9 +180,7 @@ class _Reader:
         shape = tuple(entry["shape"]) if "shape" in entry else None
         strides = tuple(entry["strides"]) if "strides" in entry else None
         if "shard" not in entry:
-            return Leaf(
-                entry["name"], entry.get("dtype"), shape, None, None, entry.get("value"), entry.get("type")
-            )
+            return Leaf(entry["name"], entry.get("dtype"), shape, None, None, entry.get("value"), entry.get("type"))
         key = self.store.register(entry, entry["dtype"], shape or ())
         return Leaf(entry["name"], entry["dtype"], shape, strides, key)
 
@@ -213,8 +209,6 @@ class _Reader:
 def _count_leaves(structure: Structure) -> int:
     if structure["kind"] == "leaf":
         return 1
-    if structure["kind"] not in ("list", "tuple", "dict") or len(structure["keys"]) != len(
-        structure["items"]
-    ):
+    if structure["kind"] not in ("list", "tuple", "dict") or len(structure["keys"]) != len(structure["items"]):
         raise ValueError(f"unknown structure {structure['kind']!r}")
     return sum(_count_leaves(item) for item in structure["items"])

@@ -42,7 +42,7 @@ def sketch(tensor: torch.Tensor) -> Sketch | None:
     if tensor.is_meta or tensor.is_quantized or tensor.layout != torch.strided:
         return None
     values = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    crc32 = zlib.crc32(memoryview(values.reshape(-1).view(torch.uint8).numpy()))
+    crc32 = zlib.crc32(values.reshape(-1).view(torch.uint8).numpy().data)
     if values.is_complex():
         values = torch.view_as_real(values)
     if values.dim() < 2:
@@ -72,7 +72,5 @@ def _signature(values: torch.Tensor, axis: int) -> np.ndarray:
     slices = values.movedim(axis, 0).reshape(values.shape[axis], -1)
     weights = torch.from_numpy(projection(slices.shape[1]))
     rows = max(1, SLICE_ELEMENTS // max(1, slices.shape[1]))
-    parts = [chunk.double() @ weights for chunk in slices.split(rows)] or [
-        torch.zeros(0, dtype=torch.float64)
-    ]
+    parts = [chunk.double() @ weights for chunk in torch.split(slices, rows)] or [torch.zeros(0, dtype=torch.float64)]
     return torch.cat(parts).numpy()

@@ -17,15 +17,13 @@ Structure = dict[str, Any]
 
 
 class Record(dict[str, Any]):
-    """A rebuilt mapping, output or object: its fields by name, by attribute and, as in ``ModelOutput``, by position."""
+    """A rebuilt mapping, output or object: fields by name, by attribute and, as in ``ModelOutput``, by position."""
 
     def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(
-                f"the recorded value has no field {name!r}; it has {', '.join(self)}"
-            ) from None
+            raise AttributeError(f"the recorded value has no field {name!r}; it has {', '.join(self)}") from None
 
     def __getitem__(self, key: str | int | slice) -> Any:
         if isinstance(key, str):
@@ -71,9 +69,7 @@ def _flatten(value: Any, name: str, leaves: list[tuple[str, Any]], above: frozen
 
 
 def _parts(value: Any) -> tuple[str, list[str], list[Any]] | None:
-    if value is None or isinstance(
-        value, (torch.Tensor, torch.nn.Module, str, bytes, int, float, torch.Size)
-    ):
+    if value is None or isinstance(value, (torch.Tensor, torch.nn.Module, str, bytes, int, float, torch.Size)):
         return None
     if isinstance(value, Mapping):
         return "dict", [str(key) for key in value], list(value.values())

@@ -25,9 +25,7 @@ MANIFEST = "manifest.json"
 SHARD_BYTES = 1 << 30
 
 
-def save_trace(
-    trace: Trace, folder: str | os.PathLike[str], progress: Callable[[str], None] | None = None
-) -> Path:
+def save_trace(trace: Trace, folder: str | os.PathLike[str], progress: Callable[[str], None] | None = None) -> Path:
     """Write ``trace`` to ``folder``, replacing an earlier trace there and nothing else.
 
     Args:
@@ -60,7 +58,7 @@ def manifest_hash(document: Mapping[str, Any]) -> str:
 
 def tensor_bytes(tensor: torch.Tensor) -> memoryview:
     """The bytes of a contiguous tensor on the cpu, row-major."""
-    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    return tensor.reshape(-1).view(torch.uint8).numpy().data
 
 
 class _Shards:
@@ -105,9 +103,7 @@ class _Shards:
         """Write the rest; returns size and header hash of every shard."""
         self.flush()
         headers = {name: read_header(self.folder / name) for name in self.names}
-        return {
-            name: {"bytes": header.size, "header_sha256": header.sha256} for name, header in headers.items()
-        }
+        return {name: {"bytes": header.size, "header_sha256": header.sha256} for name, header in headers.items()}
 
 
 def _document(trace: Trace, shards: _Shards) -> dict[str, Any]:

@@ -112,9 +112,7 @@ def _in_folder(folder: Path, files: list[Path]) -> Path:
         )
     if others := [file for file in files if file.name.endswith(NOT_READ_YET)]:
         raise _not_read_yet(others[0])
-    raise CheckpointError(
-        f"{show(folder)} holds no checkpoint: neither {INDEX} nor {SINGLE}", hint="check the path"
-    )
+    raise CheckpointError(f"{show(folder)} holds no checkpoint: neither {INDEX} nor {SINGLE}", hint="check the path")
 
 
 def _kept_inside(folder: Path, file: Path) -> Path:

@@ -64,6 +64,4 @@ def _shard(index: Path, given: str) -> str:
 
 
 def _broken(index: Path, why: str) -> CheckpointError:
-    return CheckpointError(
-        f"{show(index)} is not a valid index: {why}", hint="fetch it again; no shard was opened"
-    )
+    return CheckpointError(f"{show(index)} is not a valid index: {why}", hint="fetch it again; no shard was opened")

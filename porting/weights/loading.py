@@ -67,9 +67,7 @@ def _audit(model: torch.nn.Module, source: Source, rules: Rules | None, strict: 
     )
 
 
-def _wrong_values(
-    tensors: Mapping[str, torch.Tensor], expected: Mapping[str, str], source: Source
-) -> list[Finding]:
+def _wrong_values(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, str], source: Source) -> list[Finding]:
     wrong = []
     for name, given in expected.items():
         if not tensors[name].is_meta and (note := difference(tensors[name], source.read(given))):

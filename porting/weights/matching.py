@@ -119,9 +119,7 @@ def _rename(rules: Rules | None, name: str) -> str | None:
         try:
             wanted = rules(name)
         except Exception as error:
-            raise PortingError(
-                f"the rules raised {type(error).__name__} for {show(name)}: {show(error)}"
-            ) from error
+            raise PortingError(f"the rules raised {type(error).__name__} for {show(name)}: {show(error)}") from error
     else:
         raise PortingError(
             f"rules must be a mapping of names or a function of a name, and is a {show(type(rules).__name__)}"

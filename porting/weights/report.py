@@ -118,9 +118,7 @@ class WeightsReport(Result):
         verdict = "weights match" if self.ok else "weights differ" if self.matched else "no weight matched"
         what = "name, shape and value" if self.values else "name and shape"
         counts = [f"{len(found)} {words}" for status, words in COUNTED.items() if (found := self.of(status))]
-        return f"{verdict}: {self.matched} of {self.total} by {what}" + "".join(
-            f", {text}" for text in counts
-        )
+        return f"{verdict}: {self.matched} of {self.total} by {what}" + "".join(f", {text}" for text in counts)
 
     def failure_message(self) -> str:
         """The summary, then every failing tensor, the gravest first, equal rows folded."""
@@ -141,9 +139,7 @@ class WeightsReport(Result):
             "mismatched": [_shapes(finding) for finding in self.of("MISMATCH")],
             "dtype": [_dtypes(finding) for finding in self.of("DTYPE")],
             "tied": [{"name": finding.name, "tied_to": finding.other[0]} for finding in self.of("TIED")],
-            "collisions": [
-                {"name": finding.name, "sources": list(finding.other)} for finding in self.of("COLLISION")
-            ],
+            "collisions": [{"name": finding.name, "sources": list(finding.other)} for finding in self.of("COLLISION")],
             "values": [
                 {"name": finding.name, "equals": list(finding.other), "note": finding.note}
                 for finding in self.of("VALUE")

@@ -75,7 +75,5 @@ def _not_a_state_dict(mapping: Mapping[Any, Any]) -> CheckpointError:
     inner = [key for key, value in mapping.items() if isinstance(value, Mapping)]
     return CheckpointError(
         f"the state dict holds no tensor; its keys: {', '.join(show(key, 40) for key in list(mapping)[:5])}",
-        hint=f"pass the one inside it, under {show(inner[0])}"
-        if inner
-        else "pass names mapped to torch tensors",
+        hint=f"pass the one inside it, under {show(inner[0])}" if inner else "pass names mapped to torch tensors",
     )
