@@ -352,6 +352,7 @@ class _ExactFed(_Feeder):
 
 
 def _run(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> None:
+    inputs = inputs.fresh()
     with preserved(model), torch.no_grad():
         seed_everything(seed)
         with tracker.hooked():

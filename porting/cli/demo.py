@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--output", default="porting-demo", show_default=True, help="The folder to write.")
 @result_options
 def command(bug_name: str | None, output: str, as_json: bool) -> None:
-    r"""See a real port proven right, and a seeded bug found.
+    """See a real port proven right, and a seeded bug found.
 
     The original is BERT as it was written in 2019 (pytorch-pretrained-bert), the port is transformers' BertModel,
     and both have the weights of all-MiniLM-L6-v2. The folder that it writes can be opened and run by hand.
