@@ -113,7 +113,11 @@ def test_the_users_map_overrules_the_weights() -> None:
 
 @pytest.mark.parametrize(
     ("module_map", "named"),
-    [({"nowhere": "lm_head"}, "nowhere"), ({"head": "nobody"}, "nobody"), ({"head": "lm_head", "norm": "lm_head"}, "two")],
+    [
+        ({"nowhere": "lm_head"}, "nowhere"),
+        ({"head": "nobody"}, "nobody"),
+        ({"head": "lm_head", "norm": "lm_head"}, "two"),
+    ],
 )
 def test_a_map_to_nowhere_is_refused(module_map: dict[str, str], named: str) -> None:
     with pytest.raises(PortfileError, match=named):
