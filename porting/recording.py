@@ -12,7 +12,7 @@ from porting.text import show
 from porting.trace import Trace, open_trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recording(Result):
     """Traces on disk, by folder."""
 

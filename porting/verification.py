@@ -24,7 +24,7 @@ Warnings = tuple[tuple[str, str], ...]
 Given = Mapping[str, Any] | tuple[Any, ...] | Inputs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification(Result):
     """Whether a port is the same model as its original, and if not, which modules are at fault.
 
