@@ -102,8 +102,8 @@ class PortingRun:
         """
         if not self.collected:
             raise pytest.UsageError(
-                f"pytest did not collect the portfile {self.path}: it lies in a folder that pytest passes over "
-                "(--ignore, norecursedirs); move the file, or give other paths to pytest"
+                f"pytest did not collect the portfile {self.path}: it lies in a folder that pytest passes "
+                "over (--ignore, norecursedirs); move the file, or give other paths to pytest"
             )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -208,8 +208,8 @@ class CheckItem(pytest.Item):
         return representation
 
     def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
-        """Where the item is, and its name."""
-        return self.path, None, self.name
+        """Where the item is (a line, as skip markers need one), and its name."""
+        return self.path, 0, self.name
 
 
 def _relative(path: Path, config: pytest.Config) -> str:
