@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -79,8 +80,8 @@ def outputs(original_out, ported_out):
 def write_portfile() -> WritePortfile:
     """Write the portfile of a right port with other names than the original.
 
-    ``damage`` is run on the ported ``model`` under ``no_grad``; ``extra`` is added to the file. Each building of
-    the port adds a line to ``built.txt``.
+    ``damage`` is run on the ported ``model`` under ``no_grad``, ``extra`` is added to the file, and each
+    building of the port adds a line to ``built.txt``.
     """
 
     def write(folder: Path, damage: str = "pass", extra: str = "", name: str = "portfile.py") -> Path:
@@ -105,7 +106,7 @@ def torch_loaded() -> None:
 @pytest.fixture
 def run_pytest(torch_loaded: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> RunPytest:
     """Run pytest in the pytester's folder with the plugin, also where it is not installed."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
     plugin = () if INSTALLED else ("-p", PLUGIN)
 
     def run(*args: str, subprocess: bool = False) -> pytest.RunResult:
