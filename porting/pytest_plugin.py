@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from porting.errors import MismatchError, PortingError
+from porting.text import show
 
 pytest.register_assert_rewrite("porting.checks")
 
@@ -44,7 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if path is None:
         return
     if not path.is_file():
-        raise pytest.UsageError(f"the portfile {path} does not exist; name it with --porting-portfile PATH")
+        raise pytest.UsageError(
+            f"the portfile {show(path)} does not exist; name it with --porting-portfile PATH"
+        )
     config.pluginmanager.register(PortingRun(path), "porting-run")
     folder = config.invocation_params.dir
     if not any(Path(folder, arg.partition("::")[0]).resolve() == path for arg in config.args):
@@ -102,8 +105,8 @@ class PortingRun:
         """
         if not self.collected:
             raise pytest.UsageError(
-                f"pytest did not collect the portfile {self.path}: it lies in a folder that pytest passes "
-                "over (--ignore, norecursedirs); move the file, or give other paths to pytest"
+                f"pytest did not collect the portfile {show(self.path)}: it lies in a folder that pytest "
+                "passes over (--ignore, norecursedirs); move the file, or give other paths to pytest"
             )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -213,7 +216,5 @@ class CheckItem(pytest.Item):
 
 
 def _relative(path: Path, config: pytest.Config) -> str:
-    from porting.text import show
-
     folder = config.invocation_params.dir
     return show(path.relative_to(folder) if path.is_relative_to(folder) else path)
