@@ -43,11 +43,7 @@ def check_outputs_equal(context: CheckContext) -> Figures:
             figures=_figures(verification),
         )
     first = verification.first_divergence
-    head = (
-        _named(wrong[0])
-        if first is None
-        else f"{_label(first)} is the first module to diverge; {_named(wrong[0])}"
-    )
+    head = _named(wrong[0]) if first is None else f"{_label(first)} is the first module to diverge; {_named(wrong[0])}"
     raise ClaimRefuted(
         "\n".join(
             (
@@ -119,11 +115,7 @@ def _not_compared(verification: Verification) -> str:
     if verification.uncovered:
         names = ", ".join(show(name) for name in verification.uncovered[:MOST_LINES])
         return f"{len(verification.uncovered)} executed parameters lie under no compared module: {names}"
-    return (
-        ""
-        if verification.isolation.observations
-        else "no module could be judged on the original's own tensors"
-    )
+    return "" if verification.isolation.observations else "no module could be judged on the original's own tensors"
 
 
 def _hidden_state_lines(verification: Verification, diverging: list[CallComparison]) -> Iterator[str]:

@@ -45,9 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if path is None:
         return
     if not path.is_file():
-        raise pytest.UsageError(
-            f"the portfile {show(path)} does not exist; name it with --porting-portfile PATH"
-        )
+        raise pytest.UsageError(f"the portfile {show(path)} does not exist; name it with --porting-portfile PATH")
     config.pluginmanager.register(PortingRun(path), "porting-run")
     folder = config.invocation_params.dir
     if not any(Path(folder, arg.partition("::")[0]).resolve() == path for arg in config.args):
@@ -120,9 +118,7 @@ class PortingRun:
         if self._all_skipped and not hasattr(session.config, "workerinput"):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
-    ) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         """Say in a few lines what the checks found, if any ran."""
         if self.reports:
             terminalreporter.write_sep("=", f"porting: {_relative(self.path, config)}")

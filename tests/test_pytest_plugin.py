@@ -19,9 +19,7 @@ WRONG_ACTIVATION = "model.act = nn.Identity()"
 WRONG_WEIGHT = "model.down.weight[0] += 1"
 
 
-def test_a_right_port_passes(
-    pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
-) -> None:
+def test_a_right_port_passes(pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile) -> None:
     write_portfile(pytester.path)
     result = run_pytest(*OPTION)
     result.assert_outcomes(passed=3)
@@ -88,9 +86,7 @@ def test_a_portfile_that_cannot_be_run_is_one_collection_error(
     pytester.makepyfile("def test_own(): pass")
     result = run_pytest(*OPTION)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
-        ["_* ERROR collecting portfile.py _*", "*cannot be run: SyntaxError*", "Next: *"]
-    )
+    result.stdout.fnmatch_lines(["_* ERROR collecting portfile.py _*", "*cannot be run: SyntaxError*", "Next: *"])
     assert "Traceback" not in result.stdout.str()
     assert result.ret == 2
 
@@ -116,16 +112,12 @@ def test_a_model_that_cannot_be_built_fails_every_check_without_traceback(
     write_portfile(pytester.path, 'raise RuntimeError("no checkpoint here")')
     result = run_pytest(*OPTION)
     result.assert_outcomes(failed=3)
-    result.stdout.fnmatch_lines(
-        ["ported() raised RuntimeError: no checkpoint here*", "not compared: 3 error"]
-    )
+    result.stdout.fnmatch_lines(["ported() raised RuntimeError: no checkpoint here*", "not compared: 3 error"])
     assert "Traceback" not in result.stdout.str()
     assert (pytester.path / "built.txt").read_text() == "ported\n"
 
 
-def test_ids_are_readable(
-    pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
-) -> None:
+def test_ids_are_readable(pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile) -> None:
     write_portfile(pytester.path)
     result = run_pytest(*OPTION, "--collect-only", "-q")
     result.stdout.fnmatch_lines(IDS)
@@ -189,9 +181,7 @@ def test_workers_collect_and_report_the_same(
     write_portfile(pytester.path, WRONG_ACTIVATION)
     result = run_pytest(*OPTION, "-n", "2", "--junitxml=junit.xml", subprocess=True)
     result.assert_outcomes(passed=1, failed=2)
-    result.stdout.fnmatch_lines(
-        ["act is the first module to diverge*", "mismatch: *2 failed*", "culprit: act"]
-    )
+    result.stdout.fnmatch_lines(["act is the first module to diverge*", "mismatch: *2 failed*", "culprit: act"])
     assert _properties(pytester.path / "junit.xml", NAMES[1])["porting.verdict"] == "mismatch"
 
 
@@ -242,9 +232,7 @@ def test_checks_of_the_user_with_the_same_name_do_not_interfere(
 def test_an_expected_failure_shows_its_reason(
     pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
 ) -> None:
-    expected = (
-        'EXPECTED_FAILURES = {"check_outputs_equal": "act is next", "check_hidden_states_equal": "same"}'
-    )
+    expected = 'EXPECTED_FAILURES = {"check_outputs_equal": "act is next", "check_hidden_states_equal": "same"}'
     write_portfile(pytester.path, WRONG_ACTIVATION, expected)
     result = run_pytest(*OPTION, "-rx")
     result.assert_outcomes(passed=1, xfailed=2)
@@ -259,9 +247,7 @@ def test_an_expected_failure_that_passes_fails(
     write_portfile(pytester.path, extra='EXPECTED_FAILURES = {"check_outputs_equal": "not ready"}')
     result = run_pytest(*OPTION)
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(
-        ["check_outputs_equal passes, and EXPECTED_FAILURES says that it fails: not ready"]
-    )
+    result.stdout.fnmatch_lines(["check_outputs_equal passes, and EXPECTED_FAILURES says that it fails: not ready"])
 
 
 def test_an_inconclusive_check_fails(

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import porting
 import pytest
 import torch
+from torch import nn
+from toys import Original, Ported, make_inputs, make_pair
+
+import porting
 from porting import Verification, verify
 from porting.errors import MismatchError
 from porting.trace import save_trace
-from torch import nn
-
-from toys import Original, Ported, make_inputs, make_pair
 
 Break = Callable[[Any], None]
 
@@ -77,7 +77,7 @@ def scaled_head_input(port: Any) -> None:
     port.model.norm.forward = lambda x: norm(x) * 1.01
 
 
-BUGS = {
+BUGS: dict[Break, str] = {
     tanh_gelu: "model.layers.1.mlp.act",
     wrong_eps: "model.layers.2.input_layernorm",
     swapped_heads: "model.layers.0.self_attn",
@@ -142,17 +142,17 @@ def test_no_false_alarm_between_kernels_and_threads(attention: str, threads: int
 
     torch.manual_seed(0)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-    models = []
-    for implementation in ("eager", attention):
-        config = BertConfig(vocab_size=99, attn_implementation=implementation, **sizes)
-        models.append(BertModel(config).eval())
-    models[1].load_state_dict(models[0].state_dict())
+    original, ported = (
+        BertModel(BertConfig(vocab_size=99, attn_implementation=implementation, **sizes)).eval()
+        for implementation in ("eager", attention)
+    )
+    ported.load_state_dict(original.state_dict())
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         ids = torch.randint(0, 99, (2, 5))
-        verification = verify(*models, {"input_ids": ids, "attention_mask": mask})
+        verification = verify(original, ported, {"input_ids": ids, "attention_mask": mask})
     finally:
         torch.set_num_threads(before)
     assert verification.verdict == "match", verification.failure_message()
@@ -170,7 +170,7 @@ def test_a_recorded_original_gives_the_same_culprit(tmp_path: Path) -> None:
 
 def test_models_are_left_as_they_were_found() -> None:
     original, ported = make_pair()
-    ported.model.layers[0].drop.train()
+    ported.get_submodule("model.layers.0.drop").train()
     before = {name: (tensor.data_ptr(), tensor.clone()) for name, tensor in ported.state_dict().items()}
     torch.manual_seed(3)
     state = torch.get_rng_state()
@@ -178,7 +178,7 @@ def test_models_are_left_as_they_were_found() -> None:
     verify(original, ported, second, original_inputs=first)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(not m._forward_hooks and not m._forward_pre_hooks for m in ported.modules())
-    assert ported.model.layers[0].drop.training
+    assert ported.get_submodule("model.layers.0.drop").training
     assert not ported.training
     for name, tensor in ported.state_dict().items():
         assert tensor.dtype == torch.float32
@@ -192,10 +192,6 @@ def test_an_executed_parameter_that_nothing_compares_is_inconclusive() -> None:
             super().__init__()
             self.linear = nn.Linear(4, 4)
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = self.linear(x)
-            return result
-
     class Called(Body):
         def __init__(self) -> None:
             super().__init__()
@@ -205,13 +201,16 @@ def test_an_executed_parameter_that_nothing_compares_is_inconclusive() -> None:
     original, ported = Body(), Called()
     ported.linear.load_state_dict(original.linear.state_dict())
 
-    def run(model: Any, inputs: Any) -> torch.Tensor:
+    def run(model: Any, inputs: Any) -> Any:
         model.extra(*inputs.args)
-        result: torch.Tensor = model.linear(*inputs.args)
-        return result
+        return model.linear(*inputs.args)
 
     verification = verify(
-        original, ported, (torch.randn(3, 4),), run_original=lambda m, i: m.linear(*i.args), run_ported=run
+        original,
+        ported,
+        (torch.randn(3, 4),),
+        run_original=lambda model, inputs: model.get_submodule("linear")(*inputs.args),
+        run_ported=run,
     )
     assert verification.verdict == "inconclusive"
     assert verification.uncovered == ("extra.weight", "extra.bias")

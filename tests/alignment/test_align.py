@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
+from toys import LAYERS, make_inputs, make_pair
+
 from porting.alignment import Alignment, align
 from porting.errors import PortfileError
 from porting.hooks import capture
-from torch import nn
-
-from toys import LAYERS, make_inputs, make_pair
 
 
 def aligned(original: nn.Module, ported: nn.Module, module_map: dict[str, str] | None = None) -> Alignment:
@@ -84,7 +84,9 @@ def test_equal_constant_norms_are_told_apart_by_order() -> None:
     torch.manual_seed(0)
     blocks = [layer for _ in range(3) for layer in (nn.Linear(8, 8), nn.LayerNorm(8))]
     original = nn.Sequential(*blocks)
-    ported = nn.ModuleDict({"stack": nn.Sequential(*(nn.Sequential(a, b) for a, b in zip(blocks[::2], blocks[1::2])))})
+    ported = nn.ModuleDict(
+        {"stack": nn.Sequential(*(nn.Sequential(a, b) for a, b in zip(blocks[::2], blocks[1::2], strict=True)))}
+    )
     x = (torch.randn(2, 8),)
     second = capture(ported, x, run=lambda model, inputs: model["stack"](*inputs.args))
     alignment = align(capture(original, x), second)

@@ -40,9 +40,7 @@ def test_a_right_port_gives_the_figures(context_of: Callable[..., CheckContext])
 def test_a_wrong_output_names_the_first_diverging_module_first(
     context_of: Callable[..., CheckContext],
 ) -> None:
-    with pytest.raises(
-        MismatchError, match=r"\Aact is the first module to diverge; output result: "
-    ) as raised:
+    with pytest.raises(MismatchError, match=r"\Aact is the first module to diverge; output result: ") as raised:
         check_outputs_equal(context_of("model.act = nn.ReLU()"))
     assert "Greatest relative difference" in raised.value.message
     assert "--portfile" in raised.value.hint

@@ -43,9 +43,7 @@ def expecting(tmp_path: Path, write_portfile: WritePortfile) -> CheckContext:
 @pytest.mark.parametrize("step", ["forward", "weights"])
 def test_every_check_of_a_step_is_run_and_states_its_claim(step: str) -> None:
     module = import_module(f"porting.checks.{step}")
-    written = {
-        name for name, _ in inspect.getmembers(module, inspect.isfunction) if name.startswith("check_")
-    }
+    written = {name for name, _ in inspect.getmembers(module, inspect.isfunction) if name.startswith("check_")}
     listed = {check.name: check for check in iterate_checks() if check.step == module.STEP}
     assert set(listed) == written
     assert all(check.claim.endswith(".") for check in listed.values())
@@ -60,9 +58,7 @@ def test_every_check_of_a_step_is_run_and_states_its_claim(step: str) -> None:
         (CaptureError("no"), "error", 4),
     ],
 )
-def test_how_a_check_ends_is_its_status(
-    ending: Exception, status: str, code: int, context: CheckContext
-) -> None:
+def test_how_a_check_ends_is_its_status(ending: Exception, status: str, code: int, context: CheckContext) -> None:
     result = run_check(_raising(ending), context)
     assert (result.status, result.message, result.exit_code) == (status, "no", code)
 
@@ -79,9 +75,7 @@ def test_what_is_not_raised_on_purpose_is_passed_on(context: CheckContext) -> No
 
 
 @pytest.mark.parametrize("ending", [MismatchError("too far"), Inconclusive("too far")])
-def test_an_expected_failure_is_fine_and_keeps_the_message(
-    ending: Exception, expecting: CheckContext
-) -> None:
+def test_an_expected_failure_is_fine_and_keeps_the_message(ending: Exception, expecting: CheckContext) -> None:
     result = run_check(_raising(ending), expecting)
     assert result.ok
     assert (result.status, result.message) == ("expected failure", "norm comes later\ntoo far")
@@ -94,9 +88,7 @@ def test_an_expected_failure_that_passes_is_failed(expecting: CheckContext) -> N
 
 
 @pytest.mark.parametrize(("ending", "status"), [(CaptureError("no"), "error"), (Skip("no"), "skipped")])
-def test_only_a_failure_is_an_expected_failure(
-    ending: Exception, status: str, expecting: CheckContext
-) -> None:
+def test_only_a_failure_is_an_expected_failure(ending: Exception, status: str, expecting: CheckContext) -> None:
     assert run_check(_raising(ending), expecting).status == status
 
 

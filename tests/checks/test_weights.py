@@ -50,9 +50,7 @@ def test_weights_are_held_against(extra: str, evidence: str, context_of: Callabl
 
 
 def test_a_checkpoint_of_the_ports_own_names_needs_no_rules(context_of: Callable[..., CheckContext]) -> None:
-    own = CHECKPOINT.replace(
-        "original().state_dict()", "{rename(k): v for k, v in original().state_dict().items()}"
-    )
+    own = CHECKPOINT.replace("original().state_dict()", "{rename(k): v for k, v in original().state_dict().items()}")
     assert check_weights_loaded(context_of("pass", own))["evidence"] == "checkpoint"
 
 

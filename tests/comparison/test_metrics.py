@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from porting.comparison import TensorComparison, compare_tensors
 from porting.portfile import Tolerance
 

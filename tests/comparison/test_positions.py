@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from porting.comparison import position_mask
 
 VALID = torch.tensor([[True, True, True], [True, False, False]])

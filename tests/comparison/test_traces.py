@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from porting import Trace, capture, compare, open_trace
 from torch import nn
-
 from toys import make_inputs, make_pair
+
+from porting import Trace, capture, compare, open_trace
 
 
 def traces(break_port: Any = None) -> tuple[Trace, Trace]:

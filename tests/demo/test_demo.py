@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 from porting import Portfile, Verification, verify_portfile
 from porting.demo import BUGS, with_bug, write_demo
 from porting.errors import OutputError, PortingError
