@@ -163,14 +163,15 @@ class _Sums:
 
     def _add_equal(self, one: torch.Tensor, keep: torch.Tensor | None) -> bool:
         """Account for a slice that is equal on both sides; False if it is not all finite."""
-        a = one.double() if keep is None else torch.where(keep, one.double(), 0.0)
-        squares = float(a @ a)
-        if not math.isfinite(squares):
+        a = one if one.is_floating_point() else one.double()
+        a = a if keep is None else torch.where(keep, a, 0.0)
+        norm = float(torch.linalg.vector_norm(a, dtype=torch.float64))
+        if not math.isfinite(norm):
             return False
         self.elements += a.numel() if keep is None else int(keep.sum())
-        self.left += squares
-        self.right += squares
-        self.product += squares
+        self.left += norm**2
+        self.right += norm**2
+        self.product += norm**2
         self.scale = max(self.scale, float(a.abs().max()))
         return True
 
