@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 import importlib.util
 import os
 import sys
@@ -84,12 +85,14 @@ class Portfile:
         functions: those of the contract that it defines.
         constants: those of the contract that it defines.
         warnings: names that look like a misspelt one of the contract.
+        sha256: of the file as it was run.
     """
 
     path: Path
     functions: Mapping[str, Callable[..., Any]]
     constants: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    sha256: str = ""
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = "portfile.py") -> Portfile:
@@ -109,6 +112,7 @@ class Portfile:
             functions={name: value for name, value in known.items() if name in FUNCTIONS},
             constants={name: value for name, value in known.items() if name in CONSTANTS},
             warnings=tuple(_near_misses(module, set(known))),
+            sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         )
         portfile._require("ported", "inputs", *([] if portfile.original_trace else ["original"]))
         portfile.tolerance()
