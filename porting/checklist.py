@@ -144,4 +144,4 @@ def _next(steps: Sequence[CheckedStep], portfile_name: str) -> Next:
     return Next(left.number, left.title, None)
 
 
-_ADVICE = {"failed": "; correct the port first", "stale": "; the portfile has changed since"}
+_ADVICE = {"failed": "; correct that, then run it again", "stale": "; the portfile has changed since"}

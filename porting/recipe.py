@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -132,11 +133,8 @@ def record_tests(portfile: Portfile, generated: GeneratedTest) -> str | None:
     Returns:
         A warning if it could not be kept, else None.
     """
-    figures: dict[str, Figure] = {
-        "path": str(generated.path),
-        "outputs": len(generated.outputs),
-        "tolerance": generated.atol,
-    }
+    file = os.path.relpath(generated.path, portfile.folder)
+    figures: dict[str, Figure] = {"file": file, "outputs": len(generated.outputs), "atol": generated.atol}
     return _record(portfile, "tests", Outcome("integration-test", 8, "passed", figures))
 
 

@@ -30,8 +30,10 @@ def command(output: str | None, force: bool, portfile: str, as_json: bool) -> No
     with progress_bar() as progress:
         verification = verify_portfile(loaded, progress=progress)
     warning = record_verification(loaded, verification)
+    if warning:
+        say(warning)
     generated = write_integration_test(loaded, verification, output, force=force)
-    warning = record_tests(loaded, generated) or warning
+    warning = record_tests(loaded, generated)
     if warning:
         say(warning)
     finish(generated, as_json=as_json)
