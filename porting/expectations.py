@@ -103,13 +103,19 @@ def require_passing(output: ExpectedOutput, atol: float, rtol: float) -> None:
     """Check that the port, as it ran, passes the test that is written for it.
 
     Raises:
-        GenerationError: it does not: its difference is within what was verified, and above the test's own tolerance.
+        GenerationError: it does not: its difference is within what was verified, and above the test's own tolerance;
+            or the expected values are not finite.
     """
     sample = output.sample
     for own, expected in (
         (sample.means(output.ported), sample.means(output.original)),
         (sample.values(output.ported), sample.values(output.original)),
     ):
+        if not bool(expected.isfinite().all()):
+            raise GenerationError(
+                f"the original's output {show(output.name)} has NaN or Inf where a test would look",
+                hint="let outputs() in the portfile name other tensors",
+            )
         if not torch.allclose(own, expected, atol=atol, rtol=rtol):
             raise GenerationError(
                 f"the verified port would fail a test of {show(output.name)} at atol {atol:g}, rtol {rtol:g}",

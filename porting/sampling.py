@@ -70,8 +70,8 @@ def _channels(rows: torch.Tensor, usable: torch.Tensor) -> list[int]:
 
 
 def _spread(rows: torch.Tensor) -> torch.Tensor:
-    """Per channel the standard deviation over the rows, or the magnitude where there is one row; NaN is left out."""
+    """Per channel the variance over the rows, or the magnitude where there is one; what is not finite counts as 0."""
     if len(rows) == 1:
-        return rows[0].float().abs().nan_to_num(0.0)
+        return rows[0].float().abs().nan_to_num(0.0, posinf=0.0)
     centred = rows - rows.nanmean(0)
     return centred.square().nanmean(0).nan_to_num(0.0, posinf=0.0)

@@ -100,7 +100,9 @@ def write_integration_test(
     path = _target(portfile, output, file_name)
     _refuse_foreign(path, force=force)
     variables = _variables(portfile, verification)
-    write_text(path, render(TEMPLATE, {**variables, "test_class": test_class}))
+    text = render(TEMPLATE, {**variables, "test_class": test_class})
+    _make_folder(path.parent)
+    write_text(path, text)
     names = tuple(each["name"] for each in variables["outputs"])
     return GeneratedTest(path, test_class, names, variables["atol"], variables["rtol"], variables["notes"])
 
@@ -197,6 +199,15 @@ def _target(portfile: Portfile, output: str | os.PathLike[str] | None, name: str
         return portfile.folder / name
     path = Path(output).absolute()
     return path if path.suffix == ".py" else path / name
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {show(folder)}: {error.strerror}", hint="name another one with --output"
+        ) from None
 
 
 def _refuse_foreign(path: Path, *, force: bool) -> None:
