@@ -50,14 +50,22 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
-
-        return version("porting")
+        return _version()
     if name not in _HOME_OF:
         raise AttributeError(f"module 'porting' has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    """The installed version; a plain checkout has none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("porting")
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def __dir__() -> list[str]:

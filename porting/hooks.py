@@ -76,7 +76,8 @@ def capture(
         result: Any = None
         with recorder.hooked():
             try:
-                result = run(model, given) if run else model(*given.args, **given.kwargs)
+                fresh = given.fresh()
+                result = run(model, fresh) if run else model(*fresh.args, **fresh.kwargs)
             except Exception as raised:
                 error = raised
     trace = Trace(

@@ -19,7 +19,7 @@ from porting.feeding import substituted
 from porting.hooks import Run
 from porting.noise import Floor, floor_of
 from porting.portfile import Inputs, Tolerance
-from porting.precision import in_float64, to_float64
+from porting.precision import Promotion, in_float64, to_float64
 from porting.preserving import preserved, seed_everything
 from porting.progress import Progress, silent
 from porting.trace import Call, Trace, flatten
@@ -114,8 +114,8 @@ def isolate(
     }
     native = _Fed(model, original, plans, tolerance, ported.valid_positions(), progress)
     _run(model, inputs, run, native, seed)
-    exact = _ExactFed(model, original, plans, native.kept(), native.valid)
-    with in_float64(model):
+    with in_float64(model) as promotion:
+        exact = _ExactFed(model, original, plans, native.kept(), native.valid, promotion)
         measured = _succeeds(model, Inputs(*to_float64((inputs.args, dict(inputs.kwargs)))), run, exact, seed)
     observations = tuple(
         seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model) for seen in native.seen
@@ -336,11 +336,25 @@ class _ExactFed(_Feeder):
         plans: Mapping[Key, Plan],
         kept: Mapping[Place, torch.Tensor],
         valid: torch.Tensor | None,
+        promotion: Promotion,
     ) -> None:
         super().__init__(model, original, plans)
         self.kept = kept
         self.valid = valid
+        self.promotion = promotion
         self.errors: dict[Place, tuple[float, float]] = {}
+
+    def entering(
+        self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Replace the arguments; the original's tensors are read as they are."""
+        with self.promotion.paused():
+            return super().entering(call, args, kwargs)
+
+    def leaving(self, call: OpenCall, output: Any) -> Any:
+        """Replace the outputs."""
+        with self.promotion.paused():
+            return super().leaving(call, output)
 
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Measure how far the native result is from this one: largest and L2 difference."""
@@ -352,6 +366,7 @@ class _ExactFed(_Feeder):
 
 
 def _run(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> None:
+    inputs = inputs.fresh()
     with preserved(model), torch.no_grad():
         seed_everything(seed)
         with tracker.hooked():

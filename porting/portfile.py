@@ -71,6 +71,16 @@ class Inputs:
             f"and returned {_kind(value)}"
         )
 
+    def fresh(self) -> Inputs:
+        """The same values in new tensors, so that a run that writes into its inputs does not change another's."""
+        import torch
+        from torch.utils._pytree import tree_map
+
+        def copied(leaf: Any) -> Any:
+            return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
+
+        return Inputs(tree_map(copied, self.args), tree_map(copied, dict(self.kwargs)))
+
     def as_given(self) -> Any:
         """The value that the portfile's ``run_*`` functions are handed: the tuple or the dict."""
         return self.args or dict(self.kwargs)
@@ -86,6 +96,7 @@ class Portfile:
         constants: those of the contract that it defines.
         warnings: names that look like a misspelt one of the contract.
         sha256: of the file as it was run.
+        answers: what the input functions returned: they are asked once, as their answers may be random.
     """
 
     path: Path
@@ -93,6 +104,7 @@ class Portfile:
     constants: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     sha256: str = ""
+    answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = "portfile.py") -> Portfile:
@@ -136,12 +148,13 @@ class Portfile:
     def inputs(self, side: Side) -> Inputs:
         """The inputs of one side: ``original_inputs()`` or ``ported_inputs()``, else ``inputs()``."""
         name = f"{side}_inputs"
-        if name in self.functions:
-            return Inputs.of(self.call(name), f"{name}()")
-        value = self.call("inputs")
-        if not isinstance(value, Mapping):
+        name = name if name in self.functions else "inputs"
+        if name not in self.answers:
+            self.answers[name] = self.call(name)
+        value = self.answers[name]
+        if name == "inputs" and not isinstance(value, Mapping):
             raise PortfileError(f"inputs() must return a dict of keyword arguments, and returned {_kind(value)}")
-        return Inputs.of(value, "inputs()")
+        return Inputs.of(value, f"{name}()").fresh()
 
     def run(self, side: Side, model: torch.nn.Module, inputs: Inputs) -> Any:
         """Run a model: ``run_original(model, inputs)`` or ``run_ported``, else ``model(**inputs)``.
@@ -332,7 +345,7 @@ def _is_output_pair(pair: Any) -> bool:
 
 def _line_in(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError):
-        return f" (line {error.lineno})"
+        return ""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f" ({path.name}, line {lines[-1]})" if lines else ""
 
@@ -345,5 +358,5 @@ def _kind(value: Any) -> str:
     if isinstance(value, torch.Tensor):
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}".replace("torch.", "")
     if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {len(value)}"
-    return f"a {show(type(value).__name__)}"
+        return f"a {type(value).__name__} of length {len(value)}"
+    return f"an object of type {show(type(value).__name__)}"

@@ -24,7 +24,7 @@ Warnings = tuple[tuple[str, str], ...]
 Given = Mapping[str, Any] | tuple[Any, ...] | Inputs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification(Result):
     """Whether a port is the same model as its original, and if not, which modules are at fault.
 
@@ -196,8 +196,20 @@ def verify(
     )
 
 
-def verify_portfile(portfile: Portfile, *, strict: bool = False, progress: Progress = silent) -> Verification:
+def verify_portfile(
+    portfile: Portfile,
+    *,
+    ported: torch.nn.Module | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> Verification:
     """Verify what a portfile describes; with an ``ORIGINAL_TRACE`` the original is not built.
+
+    Args:
+        portfile: says how to build and run both sides.
+        ported: the port, where ``ported()`` was called before; None calls it.
+        strict: make ``suspicious`` a failure.
+        progress: called as the work goes on.
 
     Raises:
         PortfileError: a function of the portfile does not keep its contract.
@@ -215,7 +227,7 @@ def verify_portfile(portfile: Portfile, *, strict: bool = False, progress: Progr
     progress("building the port", 0, 1)
     verification = verify(
         original,
-        portfile.build("ported"),
+        portfile.build("ported") if ported is None else ported,
         portfile.inputs("ported"),
         original_inputs=original_inputs,
         run_original=lambda model, inputs: portfile.run("original", model, inputs),

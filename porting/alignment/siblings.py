@@ -73,12 +73,21 @@ class Siblings:
 
     def _score(self, one: tuple[Call, str], other: tuple[Call, str]) -> float:
         (a, before_a), (b, before_b) = one, other
-        if _kind(b) not in (_kind(a), "identity") or _shape(a) != _shape(b) or self._weights(a, b):
+        if (
+            _kind(b) not in (_kind(a), "identity")
+            or not _compatible(_shape(a), _shape(b))
+            or self._weights(a, b)
+            or not self._same_inside(a, b)
+        ):
             return 0.0
         same_place = self.pairs.get(before_a, "") == before_b
         same_name = a.path.rsplit(".", 1)[-1] == b.path.rsplit(".", 1)[-1]
         same_class = _class(a) == _class(b)
         return 2.0 * same_place + 2.0 * same_class + 1.5 * same_name
+
+    def _same_inside(self, a: Call, b: Call) -> bool:
+        """Whether what is aligned below the one is aligned with what is below the other."""
+        return all(one.startswith(f"{a.path}.") == other.startswith(f"{b.path}.") for one, other in self.pairs.items())
 
     def _weights(self, a: Call, b: Call) -> bool:
         """Whether the two own tensors of different shapes."""
@@ -92,6 +101,13 @@ class Siblings:
 
 def _shape(call: Call) -> tuple[int, ...] | None:
     return next((leaf.shape for leaf in call.outputs.tensor_leaves()), None)
+
+
+def _compatible(one: tuple[int, ...] | None, other: tuple[int, ...] | None) -> bool:
+    """Whether two results can be the same: equal shapes, axes in another order, or one row for equal ones."""
+    if one is None or other is None:
+        return one is other
+    return sorted(one) == sorted(other) or (one[1:] == other[1:] and 1 in (one[:1] + other[:1]))
 
 
 def _class(call: Call) -> str:

@@ -53,6 +53,7 @@ def match_weights(original: Trace, ported: Trace) -> list[Atom]:
 class _Owner:
     path: str
     place: float
+    width: int | None
     class_name: str
     parameters: tuple[ParameterInfo, ...]
 
@@ -62,11 +63,21 @@ class _Owner:
 
 
 def _owners(trace: Trace) -> list[_Owner]:
-    """Modules with parameters or statistics of their own; ``place`` is their turn in execution, 0 to 1."""
+    """Modules with parameters or statistics of their own.
+
+    ``place`` is their turn in execution, 0 to 1, and ``width`` the last dimension of what they return.
+    """
     turns = {call.path: call.index for call in reversed(trace.calls)}
+    shapes = {call.path: leaf.shape for call in trace.calls for leaf in call.outputs.tensor_leaves()}
     count = max(len(trace.calls), 1)
     return [
-        _Owner(module.path, turns.get(module.path, count) / count, module.class_name, parameters)
+        _Owner(
+            path=module.path,
+            place=turns.get(module.path, count) / count,
+            width=(shapes.get(module.path) or (None,))[-1],
+            class_name=module.class_name,
+            parameters=parameters,
+        )
         for module in trace.modules.values()
         if (parameters := _informative(module))
     ]
@@ -166,12 +177,13 @@ def _fused(wholes: Sequence[_Owner], parts: Sequence[_Owner]) -> Iterator[tuple[
 
 
 def _reordered(left: Sequence[_Owner], right: Sequence[_Owner], taken: set[str]) -> Iterator[Atom]:
-    """Owners of matrices with the same rows in another order, as fused projections that are interleaved otherwise."""
+    """Projections with the same rows in another order, as fused ones that are interleaved otherwise."""
     for one in left:
         for other in right:
             if one.path in taken or other.path in taken or one.main.shape != other.main.shape:
                 continue
-            if len(one.main.shape) == 2 and _same_rows(one.main, other.main):
+            projects = all(owner.main.shape == (owner.width, owner.main.shape[-1]) for owner in (one, other))
+            if projects and _same_rows(one.main, other.main):
                 taken |= {one.path, other.path}
                 yield Atom((one.path,), (other.path,), "weights, rows in another order", 0.9, "rows permuted")
 

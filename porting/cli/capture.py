@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--full", is_flag=True, help="With --show: every call.")
 @common_options
 def command(side: str, output: str | None, shown: str | None, full: bool, portfile: str, as_json: bool) -> None:
-    r"""Record what a model does: every module call, with the tensors that go in and come out.
+    """Record what a model does: every module call, with the tensors that go in and come out.
 
     \b
     Examples:

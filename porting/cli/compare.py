@@ -15,7 +15,7 @@ from porting.cli._frame import finish, result_options
 @click.option("--full", is_flag=True, help="Show every module, without folding equal layers.")
 @result_options
 def command(original: str, ported: str, atol: float, rtol: float, as_json: bool, full: bool) -> None:
-    r"""Compare two recorded traces, the ORIGINAL's and the PORTED model's; neither model is needed.
+    """Compare two recorded traces, the ORIGINAL's and the PORTED model's; neither model is needed.
 
     \b
     Examples:

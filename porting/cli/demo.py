@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--output", default="porting-demo", show_default=True, help="The folder to write.")
 @result_options
 def command(bug_name: str | None, output: str, as_json: bool) -> None:
-    r"""See a real port proven right, and a seeded bug found.
+    """See a real port proven right, and a seeded bug found.
 
     The original is BERT as it was written in 2019 (pytorch-pretrained-bert), the port is transformers' BertModel,
     and both have the weights of all-MiniLM-L6-v2. The folder that it writes can be opened and run by hand.
@@ -53,21 +53,12 @@ def command(bug_name: str | None, output: str, as_json: bool) -> None:
 
 def _broken(portfile: Portfile, bug: Bug) -> Verification:
     """Verify the demo with a bug in its port."""
-    from dataclasses import replace
-
+    from porting.demo import with_bug
     from porting.verification import verify_portfile
 
-    healthy = portfile.functions["ported"]
-
-    def ported() -> object:
-        model = healthy()
-        bug.apply(model)
-        return model
-
     say(f"Seeded bug {bug.name}: {bug.story}.\n")
-    broken = replace(portfile, functions={**portfile.functions, "ported": ported})
     with progress_bar() as progress:
-        return verify_portfile(broken, progress=progress)
+        return verify_portfile(with_bug(portfile, bug), progress=progress)
 
 
 def _keep(portfile: Portfile, verification: Verification) -> None:

@@ -12,7 +12,7 @@ from porting.cli._frame import common_options, finish, progress_bar, say
 @click.option("--full", is_flag=True, help="Show every module, without folding equal layers.")
 @common_options
 def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
-    r"""Prove that a port is the same model as its original, or name the modules that differ.
+    """Prove that a port is the same model as its original, or name the modules that differ.
 
     Runs both models on the portfile's inputs, aligns their modules, compares the outputs, and then judges every
     ported module by itself on the original's own tensors.

@@ -142,6 +142,8 @@ class _Sums:
 
     def add(self, one: torch.Tensor, other: torch.Tensor, keep: torch.Tensor | None, start: int) -> None:
         """Account for one slice of both tensors, flattened, on the cpu."""
+        if torch.equal(one, other) and self._add_equal(one, keep):
+            return
         a, b = one.double(), other.double()
         counts = torch.isfinite(a) & torch.isfinite(b)
         odd = ~counts & ~((a == b) | (a.isnan() & b.isnan()))
@@ -159,6 +161,19 @@ class _Sums:
         if one.dtype == torch.int64 or other.dtype == torch.int64:
             self.failing += int(((one != other) & counts).sum())
 
+    def _add_equal(self, one: torch.Tensor, keep: torch.Tensor | None) -> bool:
+        """Account for a slice that is equal on both sides; False if it is not all finite."""
+        a = one.double() if keep is None else torch.where(keep, one.double(), 0.0)
+        squares = float(a @ a)
+        if not math.isfinite(squares):
+            return False
+        self.elements += a.numel() if keep is None else int(keep.sum())
+        self.left += squares
+        self.right += squares
+        self.product += squares
+        self.scale = max(self.scale, float(a.abs().max()))
+        return True
+
     def _accumulate(self, a: torch.Tensor, b: torch.Tensor, elements: int, start: int) -> None:
         if not elements:
             return
@@ -170,8 +185,6 @@ class _Sums:
         self.scale = max(self.scale, float(size.max()))
         difference = (b - a).abs()
         largest = float(difference.max())
-        if not largest and self.worst is not None:
-            return
         self.max_abs = max(self.max_abs, largest)
         self.squares += float(difference @ difference)
         self.max_rel = max(self.max_rel, float(torch.where(size > 0, difference / size, 0.0).max()))

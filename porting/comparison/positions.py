@@ -6,7 +6,7 @@ import torch
 
 
 def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.Tensor | None:
-    """The valid positions as a mask that broadcasts to ``shape``; None if all count or no axes fit.
+    """The valid positions as a mask of ``shape``; None if all count or no axes fit.
 
     The batch axis is the first of the batch's size, the sequence axis the one after it if it has the sequence's
     size, else every other axis of that size: (B, T, C), (T, B, C), (B, H, T, D) and the two sides of (B, H, T, T).
@@ -20,7 +20,7 @@ def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.T
         return None
     batch, length = valid.shape
     if shape and shape[0] == batch * length and batch > 1 and length not in shape[1:]:
-        return valid.reshape(-1, *[1] * (len(shape) - 1))
+        return valid.reshape(-1, *[1] * (len(shape) - 1)).expand(shape)
     axes = _axes(shape, batch, length)
     if axes is None:
         return None

@@ -55,7 +55,7 @@ class CallComparison:
         return max(leaves, key=lambda numbers: (not numbers.allclose, numbers.required), default=None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Result):
     """Two traces compared.
 

@@ -63,7 +63,7 @@ def layer_rows(verification: Verification) -> list[Row]:
                 isolated=worst.numbers.max_abs if worst else None,
                 ratio=worst.floor.ratio(worst.numbers) if worst else None,
                 state=CULPRIT if culprit else INHERITED if inherited else OK,
-                note=f"{culprit.where}" if culprit else "first divergence" if own is first and first else "",
+                note=f"{culprit.where}" if culprit else "first" if own is first and first else "",
             )
         )
     return rows

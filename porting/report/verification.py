@@ -17,8 +17,9 @@ from porting.text import show
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from porting.comparison import CallComparison, Comparison, NamedComparison
+    from porting.comparison import CallComparison, Comparison, NamedComparison, TensorComparison
     from porting.diagnosis import Culprit
+    from porting.trace import Trace
     from porting.verification import Verification
 
 MOST_CULPRITS = 5
@@ -35,15 +36,14 @@ def render_verification(verification: Verification) -> RenderableType:
     """The whole report of a verification."""
     rows = layer_rows(verification)
     judged = len({observation.ported.key for observation in verification.isolation.observations})
-    facts = (
-        f"{verification.original.run.get('model', 'original')} → {verification.ported.run.get('model', 'ported')}: "
-        f"{judged} modules judged on the original's own tensors, "
-        f"{len(verification.comparison.alignment.unmatched_ported)} without a counterpart"
-    )
+    unmatched = len(verification.comparison.alignment.unmatched_ported)
     return Group(
-        Text(show(facts), style="bold"),
+        Text(f"{_model(verification.original)} → {_model(verification.ported)}", style="bold"),
+        Text(f"{judged} modules judged on the original's own tensors, {unmatched} without a counterpart\n"),
         _outputs(verification.comparison.outputs),
+        Text(),
         _layers(rows if in_full() else folded(rows)),
+        Text(),
         *_culprits(verification.culprits),
         *_warnings(verification.warnings),
         _verdict(verification.verdict, _explanation(verification)),
@@ -58,11 +58,20 @@ def render_comparison(comparison: Comparison) -> RenderableType:
     text = comparison.summary().split(": ", 1)[1]
     return Group(
         _outputs(comparison.outputs),
+        Text(),
         _layers(rows if in_full() else folded(rows)),
+        Text(),
         *_warnings(comparison.warnings),
         _verdict(comparison.verdict, text),
         Text("Next: porting verify  (judges every module by itself and names the culprit)"),
     )
+
+
+def _model(trace: Trace) -> str:
+    """Class and package of a traced model."""
+    name = str(trace.run.get("model", "model"))
+    package = name.partition(".")[0]
+    return show(f"{name.rpartition('.')[2]} ({package})" if "." in name else name)
 
 
 def _outputs(outputs: Sequence[NamedComparison]) -> Table:
@@ -76,9 +85,15 @@ def _outputs(outputs: Sequence[NamedComparison]) -> Table:
             figure(numbers.relative_l2),
             figure(numbers.required),
             f"{numbers.masked:,}" if numbers.masked else "",
-            Text("ok") if numbers.allclose else Text(numbers.describe(), style="bold red"),
+            Text("ok") if numbers.allclose else Text(_differs(numbers), style="bold red"),
         )
     return table
+
+
+def _differs(numbers: TensorComparison) -> str:
+    if not numbers.comparable or numbers.nonfinite or numbers.worst is None:
+        return numbers.describe()
+    return f"differs most at {numbers.worst}"
 
 
 def _layers(rows: Sequence[Row]) -> Table:
@@ -101,11 +116,11 @@ def _culprits(culprits: Sequence[Culprit]) -> Iterable[Text]:
         ratio = culprit.noise_ratio
         size = f", {figure(ratio)} times the noise floor" if ratio else ", where rounding explains nothing"
         yield Text(
-            f"Culprit {show(culprit.ported or '(the model itself)')}  [{culprit.where}{size}]",
+            f"Culprit: {show(culprit.ported or '(the model itself)')}  [{culprit.where}{size}]",
             style="bold red",
         )
         for difference in culprit.differences:
-            yield Text(f"  {show(difference, 400)}")
+            yield Text(f"    {show(difference, 400)}")
     if len(culprits) > MOST_CULPRITS:
         names = ", ".join(show(culprit.ported) for culprit in culprits[MOST_CULPRITS : MOST_CULPRITS + 3])
         yield Text(f"and {len(culprits) - MOST_CULPRITS} more: {names} …", style="red")
@@ -147,7 +162,7 @@ def _comparison_row(call: CallComparison, first: bool) -> Row:
         isolated=None,
         ratio=None,
         state="ok" if call.ok else "differs",
-        note="first divergence" if first else "",
+        note="first" if first else "",
     )
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from porting.errors import OutputError
 from porting.tensorfiles import read_header
 from porting.text import show
-from porting.trace.model import Call, Leaf, ModuleInfo, Trace, Value
+from porting.trace.model import Call, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -155,12 +155,11 @@ def _document(trace: Trace, shards: _Shards) -> dict[str, Any]:
 
 
 def _module(module: ModuleInfo, shards: _Shards) -> dict[str, Any]:
-    def sketch(name: str, parameter: Any) -> dict[str, Any] | None:
+    def sketch(parameter: ParameterInfo) -> dict[str, Any] | None:
         if parameter.sketch is None:
             return None
         axes = [
-            shards.place(f"sketch {axis} {module.path}.{name}", torch.from_numpy(signature))
-            for axis, signature in enumerate(parameter.sketch.axes)
+            shards.place(f"s{len(shards.places)}", torch.from_numpy(signature)) for signature in parameter.sketch.axes
         ]
         return {"crc32": parameter.sketch.crc32, "axes": axes}
 
@@ -177,7 +176,7 @@ def _module(module: ModuleInfo, shards: _Shards) -> dict[str, Any]:
                 "dtype": parameter.dtype,
                 "shape": list(parameter.shape),
                 "tied_to": parameter.tied_to,
-                "sketch": sketch(parameter.name, parameter),
+                "sketch": sketch(parameter),
             }
             for parameter in module.parameters
         ],

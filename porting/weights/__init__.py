@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from porting.weights.checking import build_on_meta, check_weights
 from porting.weights.headers import CheckpointHeaders, CheckpointTensor, read_headers
-from porting.weights.loading import assert_loaded
+from porting.weights.loading import assert_loaded, audit_loaded
 from porting.weights.matching import Rules
 from porting.weights.report import Finding, Remark, Spec, WeightsReport
 
@@ -21,6 +21,7 @@ __all__ = [
     "Spec",
     "WeightsReport",
     "assert_loaded",
+    "audit_loaded",
     "build_on_meta",
     "check_weights",
     "read_headers",

@@ -43,13 +43,24 @@ def assert_loaded(
         PortingError: the rules or the model cannot be used.
     """
     __tracebackhide__ = True
-    report = _audit(model, source_of(state_dict), rules, strict)
+    report = audit_loaded(model, state_dict, rules, strict=strict)
     _print_unused(report)
     report.assert_ok()
     return report
 
 
-def _audit(model: torch.nn.Module, source: Source, rules: Rules | None, strict: bool) -> WeightsReport:
+def audit_loaded(
+    model: torch.nn.Module, state_dict: Checkpoint, rules: Rules | None = None, *, strict: bool = False
+) -> WeightsReport:
+    """Find out what `assert_loaded` asserts, and print and raise nothing about it.
+
+    Takes the same arguments.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read.
+        PortingError: the rules or the model cannot be used.
+    """
+    source = source_of(state_dict)
     tensors = ModelTensors.of(model)
     found = match(source.specs, tensors, rules)
     empty = [Finding("META", name, model=spec(name, tensor)) for name, tensor in on_meta(model)]

@@ -187,9 +187,7 @@ def test_hostile_names_are_escaped_everywhere() -> None:
     assert report.to_dict()["unexpected"] == [name]
 
 
-def test_a_transformers_model_on_meta_takes_its_own_checkpoint(
-    tmp_path: Path, bert_config: BertConfig
-) -> None:
+def test_a_transformers_model_on_meta_takes_its_own_checkpoint(tmp_path: Path, bert_config: BertConfig) -> None:
     BertModel(bert_config).save_pretrained(tmp_path)
     report = check_weights(tmp_path, build_on_meta(BertModel, bert_config))
     assert report.ok
@@ -197,9 +195,7 @@ def test_a_transformers_model_on_meta_takes_its_own_checkpoint(
     assert not report.findings
 
 
-def test_the_base_models_prefix_is_handled_as_from_pretrained_does(
-    tmp_path: Path, bert_config: BertConfig
-) -> None:
+def test_the_base_models_prefix_is_handled_as_from_pretrained_does(tmp_path: Path, bert_config: BertConfig) -> None:
     for saved, loaded, verb in (
         (BertModel, BertForMaskedLM, "adding"),
         (BertForMaskedLM, BertModel, "removing"),

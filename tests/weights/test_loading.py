@@ -194,9 +194,7 @@ def test_the_model_is_left_as_it_was(loaded: tuple[Attention, dict[str, torch.Te
     assert {name: (id(value), value.requires_grad) for name, value in model.named_parameters()} == before
 
 
-@pytest.mark.parametrize(
-    "dtype", [torch.float8_e4m3fn, torch.float16, torch.int8, torch.bool, torch.complex64]
-)
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float16, torch.int8, torch.bool, torch.complex64])
 def test_every_dtype_is_compared_exactly(dtype: torch.dtype) -> None:
     model = nn.Module()
     model.register_buffer("x", torch.tensor([1.0, 0.0, 1.0]).to(dtype))
@@ -205,9 +203,7 @@ def test_every_dtype_is_compared_exactly(dtype: torch.dtype) -> None:
 
 
 def test_swapped_projections_of_a_real_architecture_are_found() -> None:
-    config = BertConfig(
-        vocab_size=20, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
-    )
+    config = BertConfig(vocab_size=20, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8)
     model = BertModel(config)
     state = {name: value.clone() for name, value in model.state_dict().items()}
     attention = model.encoder.layer[1].attention.self

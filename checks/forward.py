@@ -1,0 +1,185 @@
+"""Step 7 of the recipe: the port's forward gives what the original's gives."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
+from porting.text import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from porting.checks.context import CheckContext
+    from porting.comparison import CallComparison, NamedComparison
+    from porting.diagnosis import Culprit
+    from porting.verification import Verification
+
+STEP = 7
+MOST_LINES = 10
+"""Outputs, modules or culprits that a message lists."""
+
+
+def check_outputs_equal(context: CheckContext) -> Figures:
+    """The port returns the original's outputs: equal shapes, then equal values within the tolerance (1e-3).
+
+    Recipe step 7, "forward gives the original's output". Values count at valid positions only.
+
+    Raises:
+        ClaimRefuted: an output differs.
+        Inconclusive: an output, or all of them, could not be compared.
+    """
+    verification = context.verification
+    comparison = verification.comparison
+    if comparison.verdict == "match":
+        return _figures(verification)
+    wrong = [output for output in comparison.outputs if not output.numbers.allclose]
+    if comparison.verdict == "inconclusive":
+        named = "".join(f"; {_named(output)}: {output.numbers.describe()}" for output in wrong[:MOST_LINES])
+        raise Inconclusive(
+            f"not every output could be compared{named}",
+            hint=f"declare outputs() in the portfile, then: {context.command('verify')}",
+            figures=_figures(verification),
+        )
+    first = verification.first_divergence
+    head = _named(wrong[0]) if first is None else f"{_label(first)} is the first module to diverge; {_named(wrong[0])}"
+    raise ClaimRefuted(
+        "\n".join(
+            (
+                f"{head}: {wrong[0].numbers.describe()}",
+                "",
+                f"Outputs not within {comparison.tolerance}: {len(wrong)} of {len(comparison.outputs)}",
+                *(line for output in wrong[:MOST_LINES] for line in _output_lines(output)),
+                *_more(len(wrong)),
+                *_culprit_lines(verification.culprits),
+            )
+        ),
+        hint=_next(context, verification),
+        figures=_figures(verification),
+    )
+
+
+def check_hidden_states_equal(context: CheckContext) -> Figures:
+    """Every aligned module gives what its original gives, and none differs by more than rounding on its own.
+
+    Recipe step 7, "embeddings first, then upward": layer by layer within the tolerance when both models run
+    freely, and within the noise floor when each module is fed the original's own tensors.
+
+    Raises:
+        ClaimRefuted: a module diverges, or one is a culprit that the tolerance hides.
+        Inconclusive: no module below the model itself, or not every parameter's module, could be compared.
+    """
+    verification = context.verification
+    diverging = [call for call in verification.comparison.calls if not call.ok]
+    if diverging or verification.culprits:
+        raise ClaimRefuted(
+            "\n".join(_hidden_state_lines(verification, diverging)),
+            hint=_next(context, verification),
+            figures=_figures(verification),
+        )
+    if gap := _not_compared(verification):
+        raise Inconclusive(
+            gap,
+            hint=f"pair them with MODULE_MAP in the portfile, then: {context.command('verify --full')}",
+            figures=_figures(verification),
+        )
+    return _figures(verification)
+
+
+CHECKS = (check_outputs_equal, check_hidden_states_equal)
+
+
+def _figures(verification: Verification) -> Figures:
+    worst = max((output.numbers.max_abs for output in verification.comparison.outputs), default=math.nan)
+    first = verification.first_divergence
+    culprits = verification.culprits
+    return {
+        "verdict": verification.verdict,
+        "max_abs": worst if math.isfinite(worst) else None,
+        "compared_modules": len(_compared(verification)),
+        "first_divergence": _label(first) if first else None,
+        "culprit": _culprit(culprits[0]) if culprits else None,
+    }
+
+
+def _compared(verification: Verification) -> list[CallComparison]:
+    return [call for call in verification.comparison.calls if call.worst is not None]
+
+
+def _not_compared(verification: Verification) -> str:
+    """What keeps equal hidden states from being a proof; empty if nothing does."""
+    below = [call for call in _compared(verification) if call.ported.path]
+    if not below and len(verification.ported.calls) > 1:
+        return "no module below the model itself has a counterpart in the original"
+    if verification.uncovered:
+        names = ", ".join(show(name) for name in verification.uncovered[:MOST_LINES])
+        return f"{len(verification.uncovered)} executed parameters lie under no compared module: {names}"
+    return "" if verification.isolation.observations else "no module could be judged on the original's own tensors"
+
+
+def _hidden_state_lines(verification: Verification, diverging: list[CallComparison]) -> Iterator[str]:
+    if diverging:
+        first = diverging[0]
+        where = f" (in the original: {show(first.original.label or 'the model itself')})"
+        yield f"{_label(first)} is the first module to diverge{where}: {_described(first)}"
+        yield ""
+        yield f"Modules that diverge: {len(diverging)} of {len(_compared(verification))}"
+        yield from (f"  {_label(call)}: {_described(call)}" for call in diverging[:MOST_LINES])
+        yield from _more(len(diverging))
+    else:
+        ratio = verification.culprits[0].noise_ratio
+        size = f" ({ratio:.3g} times the noise floor)" if ratio else ""
+        yield (
+            f"{_culprit(verification.culprits[0])} differs from the original by more than rounding{size}, "
+            f"which the tolerance of {verification.comparison.tolerance} hides"
+        )
+    yield from _culprit_lines(verification.culprits)
+
+
+def _output_lines(output: NamedComparison) -> Iterator[str]:
+    """The figures of one output, in the words of ``torch.testing.assert_close``."""
+    numbers = output.numbers
+    if not numbers.comparable:
+        yield f"  {_named(output)}: {numbers.describe()}"
+        return
+    yield f"  {_named(output)}:"
+    yield f"    Greatest absolute difference: {numbers.max_abs:.6g}"
+    yield f"    Greatest relative difference: {numbers.max_rel:.6g}"
+    if numbers.values_at_worst is not None:
+        reference, value = numbers.values_at_worst
+        yield f"    Furthest off at index {numbers.worst}: {value:.6g}, the original has {reference:.6g}"
+    yield f"    Would pass from a tolerance of {numbers.required:.2g}"
+
+
+def _culprit_lines(culprits: Iterable[Culprit]) -> Iterator[str]:
+    for culprit in tuple(culprits)[:MOST_LINES]:
+        yield f"Culprit {_culprit(culprit)} ({culprit.where}):"
+        yield from (f"  {show(text, 400)}" for text in culprit.differences)
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > MOST_LINES:
+        yield f"  and {count - MOST_LINES} more"
+
+
+def _described(call: CallComparison) -> str:
+    return call.worst.describe() if call.worst else "nothing was compared"
+
+
+def _label(call: CallComparison) -> str:
+    return show(call.ported.label or "the model itself")
+
+
+def _culprit(culprit: Culprit) -> str:
+    return show(culprit.ported or "the model itself")
+
+
+def _named(output: NamedComparison) -> str:
+    return f"output {show(output.name)}" if output.name not in ("", "output") else "the output"
+
+
+def _next(context: CheckContext, verification: Verification) -> str:
+    if verification.culprits:
+        return f"mend {_culprit(verification.culprits[0])}, then: {context.command('verify --strict')}"
+    return f"see every module with: {context.command('verify --full')}"

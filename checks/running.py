@@ -1,0 +1,156 @@
+"""Which checks there are, and what each one says of a port: results are data."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from porting.checks import forward, weights
+from porting.checks.outcomes import Figures, Inconclusive, Outcome, Skip
+from porting.errors import MismatchError, PortfileError, PortingError
+from porting.results import Result
+from porting.text import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from porting.checks.context import CheckContext
+    from porting.portfile import Portfile
+
+Status = Literal["passed", "failed", "skipped", "expected failure", "inconclusive", "error"]
+EXIT_CODES: Mapping[Status, int] = {"failed": 1, "inconclusive": 3, "error": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One claim of the recipe that a program can verify.
+
+    Attributes:
+        name: of the function, ``check_<what>``.
+        step: of the recipe.
+        function: returns its figures, or raises `MismatchError`, `Inconclusive` or `Skip`.
+    """
+
+    name: str
+    step: int
+    function: Callable[[CheckContext], Figures]
+
+    @property
+    def claim(self) -> str:
+        """The claim in a sentence."""
+        return (self.function.__doc__ or "").partition("\n")[0]
+
+
+@dataclass(frozen=True, repr=False)
+class CheckResult(Result):
+    """What one check said.
+
+    Attributes:
+        name: of the check.
+        step: of the recipe.
+        status: ``inconclusive`` if nothing was shown, ``error`` if the check could not run.
+        message: why it did not pass, the place first; empty if it did.
+        hint: what to do next.
+        figures: what was measured.
+    """
+
+    name: str
+    step: int
+    status: Status
+    message: str = ""
+    hint: str = ""
+    figures: Figures = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it passed, does not apply, or failed as expected."""
+        return self.status not in EXIT_CODES
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 1 failed, 3 inconclusive, 4 could not run."""
+        return EXIT_CODES.get(self.status, 0)
+
+    def summary(self) -> str:
+        """Status, name and the first line of the message."""
+        text = f"{self.status}: {self.name}"
+        return f"{text}: {self.message.partition(chr(10))[0]}" if self.message else text
+
+    def failure_message(self) -> str:
+        """The message, and what to do next as its last line."""
+        return f"{self.message}\n\nNext: {self.hint}" if self.hint else self.message
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return {
+            "schema": 1,
+            "name": self.name,
+            "step": self.step,
+            "status": self.status,
+            "message": self.message,
+            "hint": self.hint,
+            "figures": dict(self.figures),
+        }
+
+
+def iterate_checks() -> Iterator[Check]:
+    """Every check, in the order in which they are run."""
+    for step in (weights, forward):
+        for function in step.CHECKS:
+            yield Check(function.__name__, step.STEP, function)
+
+
+def expected_failures(portfile: Portfile) -> Mapping[str, str]:
+    """``EXPECTED_FAILURES`` of a portfile: check name to reason.
+
+    Raises:
+        PortfileError: it names a check that does not exist.
+    """
+    given: dict[str, str] = portfile.constants.get("EXPECTED_FAILURES", {})
+    names = [check.name for check in iterate_checks()]
+    for name in given:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            raise PortfileError(
+                f"EXPECTED_FAILURES names {show(name)}, which is no check{meant}",
+                hint=f"the checks are: {', '.join(names)}",
+            )
+    return dict(given)
+
+
+def run_check(check: Check, context: CheckContext) -> CheckResult:
+    """Run one check; what it raises on purpose becomes its result.
+
+    An expected failure that passes is a failure.
+
+    Raises:
+        PortfileError: ``EXPECTED_FAILURES`` names a check that does not exist.
+    """
+    reason = expected_failures(context.portfile).get(check.name)
+    result = _run(check, context)
+    if reason is None or result.status not in ("passed", "failed", "inconclusive"):
+        return result
+    if result.status == "passed":
+        message = f"{check.name} passes, and EXPECTED_FAILURES says that it fails: {show(reason)}"
+        hint = f"remove {check.name} from EXPECTED_FAILURES in the portfile"
+        return CheckResult(check.name, check.step, "failed", message, hint, result.figures)
+    message = f"{show(reason)}\n{result.message}"
+    return CheckResult(check.name, check.step, "expected failure", message, result.hint, result.figures)
+
+
+def _run(check: Check, context: CheckContext) -> CheckResult:
+    try:
+        return CheckResult(check.name, check.step, "passed", figures=check.function(context))
+    except PortingError as error:
+        figures = error.figures if isinstance(error, Outcome) else {}
+        return CheckResult(check.name, check.step, _status(error), error.message, error.hint, figures)
+
+
+def _status(error: PortingError) -> Status:
+    if isinstance(error, MismatchError):
+        return "failed"
+    if isinstance(error, Inconclusive):
+        return "inconclusive"
+    return "skipped" if isinstance(error, Skip) else "error"

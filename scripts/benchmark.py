@@ -1,0 +1,143 @@
+"""Benchmarks: ratios within one run, as absolute times say little on a shared machine.
+
+python scripts/benchmark.py capture    # what recording costs, against the bare forward
+python scripts/benchmark.py verify     # what verifying costs, against the two forwards
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+import unittest.mock
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import porting
+from porting.hooks import capture
+from porting.portfile import Inputs
+from porting.trace import save_trace
+
+ROUNDS = 9
+TARGETS = {
+    "outputs in memory": 1.3,
+    "inputs and outputs in memory": 1.8,
+    "outputs to disk, without fsync": 2.2,
+}
+
+
+def main() -> None:
+    """Run one benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["capture", "verify"])
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.threads} threads, "
+        f"torch {torch.__version__}, {options.rounds} rounds"
+    )
+    {"capture": benchmark_capture, "verify": benchmark_verify}[options.what](options.rounds)
+
+
+def benchmark_capture(rounds: int) -> None:
+    """Recording one forward of BERT-base shape: 12 layers, hidden 768, batch 4, sequence 128, random weights."""
+    model, inputs = bert(layers=12, hidden=768, batch=4, length=128)
+    kwargs: dict[str, Any] = {"sketches": False}
+    with scratch_folder() as folder:
+        cases: dict[str, Callable[[], object]] = {
+            "bare forward": lambda: forward(model, inputs),
+            "outputs in memory": lambda: capture(model, inputs, record_inputs=False, **kwargs),
+            "inputs and outputs in memory": lambda: capture(model, inputs, **kwargs),
+            "outputs to disk, without fsync": lambda: without_fsync(
+                lambda: save_trace(capture(model, inputs, record_inputs=False, **kwargs), folder / "trace")
+            ),
+            "inputs, outputs and weight sketches in memory": lambda: capture(model, inputs),
+            "transformers' model_addition_debugger_context": lambda: debugger(model, inputs, folder / "debugger"),
+        }
+        report(measure(cases, rounds), "bare forward", TARGETS)
+
+
+def benchmark_verify(rounds: int) -> None:
+    """Verifying a healthy pair, two equal models of BERT-base shape, against the two forwards."""
+    model, inputs = bert(layers=12, hidden=768, batch=4, length=128)
+    other, _ = bert(layers=12, hidden=768, batch=4, length=128)
+    cases: dict[str, Callable[[], object]] = {
+        "two forwards": lambda: [forward(each, inputs) for each in (model, other)],
+        "verify": lambda: porting.verify(model, other, inputs),
+    }
+    report(measure(cases, rounds), "two forwards", {})
+
+
+def bert(layers: int, hidden: int, batch: int, length: int) -> tuple[torch.nn.Module, Inputs]:
+    """A BERT with random weights, the same at every call, and inputs for it."""
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(num_hidden_layers=layers, hidden_size=hidden, intermediate_size=4 * hidden)
+    model = BertModel(config).eval()
+    return model, Inputs(kwargs={"input_ids": torch.randint(0, config.vocab_size, (batch, length))})
+
+
+def forward(model: torch.nn.Module, inputs: Inputs) -> object:
+    """One bare forward."""
+    with torch.no_grad():
+        return model(**inputs.kwargs)
+
+
+def debugger(model: torch.nn.Module, inputs: Inputs, folder: Path) -> None:
+    """The recorder that Transformers ships, with full tensors."""
+    from transformers.model_debugging_utils import model_addition_debugger_context
+
+    with torch.no_grad(), model_addition_debugger_context(model, debug_path=str(folder), use_repr=False):
+        model(**inputs.kwargs)
+    shutil.rmtree(folder)
+
+
+def without_fsync(action: Callable[[], object]) -> None:
+    """Run ``action`` with ``os.fsync`` switched off: the disk's own speed is not what is measured."""
+    with unittest.mock.patch("os.fsync"):
+        action()
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Any:
+    """A folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def measure(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, tuple[list[float], list[float]]]:
+    """Wall and CPU seconds of every case: once unmeasured, then ``rounds`` times in turn."""
+    times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in cases}
+    for number in range(rounds + 1):
+        for name, case in cases.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            case()
+            if number:
+                times[name][0].append(time.perf_counter() - wall)
+                times[name][1].append(time.process_time() - cpu)
+    return times
+
+
+def report(times: dict[str, tuple[list[float], list[float]]], base: str, targets: dict[str, float]) -> None:
+    """Print each case's median, and its ratio to ``base``: the median of the rounds' own ratios."""
+    print(f"{'':48}{'median':>9}{'ratio':>8}{'cpu':>7}{'goal':>7}")
+    for name, (wall, cpu) in times.items():
+        ratio = statistics.median(own / other for own, other in zip(wall, times[base][0], strict=True))
+        of_cpu = statistics.median(own / other for own, other in zip(cpu, times[base][1], strict=True))
+        goal = f"{targets[name]:.1f}" if name in targets else ""
+        print(f"{name:48}{1000 * statistics.median(wall):7.0f}ms{ratio:8.2f}{of_cpu:7.2f}{goal:>7}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Alignment of two traces of models that are named, nested and fused differently."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from toys import LAYERS, make_inputs, make_pair
+
+from porting.alignment import Alignment, align
+from porting.errors import PortfileError
+from porting.hooks import capture
+
+
+def aligned(original: nn.Module, ported: nn.Module, module_map: dict[str, str] | None = None) -> Alignment:
+    first, second = make_inputs()
+    return align(capture(original, first), capture(ported, second), module_map)
+
+
+def expected_pairs() -> set[tuple[str, str]]:
+    pairs = {("", ""), ("tok", "model.embed_tokens"), ("pos", "model.embed_positions"), ("norm", "model.norm")}
+    pairs.add(("head", "lm_head"))
+    names = {
+        "": "", ".ln1": ".input_layernorm", ".ln2": ".post_attention_layernorm", ".attn": ".self_attn",
+        ".attn.out": ".self_attn.o_proj", ".fc1": ".mlp.up", ".fc2": ".mlp.down",
+    }  # fmt: skip
+    for layer in range(LAYERS):
+        pairs |= {(f"blocks.{layer}{one}", f"model.layers.{layer}{other}") for one, other in names.items()}
+    return pairs
+
+
+def test_finds_every_counterpart_under_other_names() -> None:
+    alignment = aligned(*make_pair())
+    assert set(alignment.pairs) == expected_pairs()
+
+
+def test_a_fused_projection_is_one_group_with_its_parts() -> None:
+    alignment = aligned(*make_pair())
+    groups = [group for group in alignment.groups if group.original == ("blocks.1.attn.qkv",)]
+    assert len(groups) == 1
+    assert groups[0].ported == tuple(f"model.layers.1.self_attn.{name}_proj" for name in "qkv")
+    assert "blocks.1.attn.qkv" not in dict(alignment.pairs)
+
+
+def test_modules_on_one_side_only_stay_unmatched() -> None:
+    alignment = aligned(*make_pair())
+    assert alignment.unmatched_original == ()
+    assert "model.layers.0.mlp.act" in alignment.unmatched_ported
+
+
+def test_works_in_the_other_direction() -> None:
+    original, ported = make_pair()
+    first, second = make_inputs()
+    alignment = align(capture(ported, second), capture(original, first))
+    assert set(alignment.pairs) == {(other, one) for one, other in expected_pairs()}
+
+
+def test_an_unloaded_weight_is_aligned_by_its_place() -> None:
+    original, ported = make_pair()
+    nn.init.normal_(ported.model.layers[1].mlp.down.weight)
+    assert ("blocks.1.fc2", "model.layers.1.mlp.down") in aligned(original, ported).pairs
+
+
+def test_a_transposed_matrix_is_the_same_weight() -> None:
+    class Conv1D(nn.Module):
+        def __init__(self, linear: nn.Linear) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(linear.weight.detach().t().clone())
+            self.bias = nn.Parameter(linear.bias.detach().clone())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x @ self.weight + self.bias
+
+    torch.manual_seed(0)
+    ported = nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 4))
+    original = nn.Sequential(Conv1D(ported[0]), Conv1D(ported[2]))  # type: ignore[arg-type]
+    x = (torch.randn(2, 6),)
+    alignment = align(capture(original, x), capture(ported, x))
+    assert {("0", "0"), ("1", "2")} <= set(alignment.pairs)
+    assert {group.evidence for group in alignment.groups if group.original == ("0",)} == {"weights, transposed"}
+
+
+def test_equal_constant_norms_are_told_apart_by_order() -> None:
+    torch.manual_seed(0)
+    blocks = [layer for _ in range(3) for layer in (nn.Linear(8, 8), nn.LayerNorm(8))]
+    original = nn.Sequential(*blocks)
+    ported = nn.ModuleDict(
+        {"stack": nn.Sequential(*(nn.Sequential(a, b) for a, b in zip(blocks[::2], blocks[1::2], strict=True)))}
+    )
+    x = (torch.randn(2, 8),)
+    second = capture(ported, x, run=lambda model, inputs: model["stack"](*inputs.args))
+    alignment = align(capture(original, x), second)
+    assert {("1", "stack.0.1"), ("3", "stack.1.1"), ("5", "stack.2.1")} <= set(alignment.pairs)
+
+
+def test_weights_exchanged_between_equally_named_trees_do_not_exchange_the_modules() -> None:
+    original, _ = make_pair()
+    ported, _ = make_pair()
+    state = ported.state_dict()
+    state["blocks.0.fc1.weight"], state["blocks.1.fc1.weight"] = (
+        state["blocks.1.fc1.weight"].clone(),
+        state["blocks.0.fc1.weight"].clone(),
+    )
+    ported.load_state_dict(state)
+    first, _ = make_inputs()
+    pairs = align(capture(original, first), capture(ported, first)).pairs
+    assert all(one == other for one, other in pairs)
+
+
+def test_the_users_map_overrules_the_weights() -> None:
+    alignment = aligned(*make_pair(), {"blocks.0.fc1": "model.layers.2.mlp.up"})
+    assert dict(alignment.pairs)["blocks.0.fc1"] == "model.layers.2.mlp.up"
+    assert "blocks.2.fc1" not in dict(alignment.pairs)
+
+
+@pytest.mark.parametrize(
+    ("module_map", "named"),
+    [
+        ({"nowhere": "lm_head"}, "nowhere"),
+        ({"head": "nobody"}, "nobody"),
+        ({"head": "lm_head", "norm": "lm_head"}, "two"),
+    ],
+)
+def test_a_map_to_nowhere_is_refused(module_map: dict[str, str], named: str) -> None:
+    with pytest.raises(PortfileError, match=named):
+        aligned(*make_pair(), module_map)
+
+
+def test_unrelated_models_share_nothing_but_the_root() -> None:
+    torch.manual_seed(0)
+    x = (torch.randn(2, 5),)
+    alignment = align(capture(nn.Sequential(nn.Linear(5, 7)), x), capture(nn.Sequential(nn.Linear(5, 3)), x))
+    assert alignment.pairs == (("", ""),)

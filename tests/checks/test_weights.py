@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from porting.checks import CheckContext, ClaimRefuted, Inconclusive, Skip, check_weights_loaded
+from porting.errors import CheckpointError
+from porting.portfile import Portfile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    WritePortfile = Callable[..., Path]
+
+WRONG = "model.down.weight[0] += 1"
+CHECKPOINT = """
+def checkpoint():
+    from safetensors.torch import save_file
+
+    save_file(original().state_dict(), "model.safetensors")
+    return "model.safetensors"
+"""
+RULES = "def rules():\n    return rename"
+RULE_LIST = "def rules():\n    return ['a rule of another kind']"
+
+
+@pytest.fixture
+def context_of(tmp_path: Path, write_portfile: WritePortfile) -> Callable[..., CheckContext]:
+    return lambda *args: CheckContext(Portfile.load(write_portfile(tmp_path, *args)))
+
+
+@pytest.mark.parametrize(
+    ("extra", "evidence"),
+    [
+        ("", "original"),
+        (CHECKPOINT, "original"),
+        (CHECKPOINT + RULES, "checkpoint"),
+        (CHECKPOINT + RULE_LIST, "original"),
+    ],
+    ids=["no checkpoint", "other names", "rules", "rules of another kind"],
+)
+def test_weights_are_held_against(extra: str, evidence: str, context_of: Callable[..., CheckContext]) -> None:
+    assert check_weights_loaded(context_of("pass", extra)) == {"compared_weights": 4, "evidence": evidence}
+    with pytest.raises(ClaimRefuted, match=r"\Adown") as raised:
+        check_weights_loaded(context_of(WRONG, extra))
+    assert "weight" in raised.value.message.partition("\n")[0]
+    assert raised.value.figures["evidence"] == evidence
+
+
+def test_a_checkpoint_of_the_ports_own_names_needs_no_rules(context_of: Callable[..., CheckContext]) -> None:
+    own = CHECKPOINT.replace("original().state_dict()", "{rename(k): v for k, v in original().state_dict().items()}")
+    assert check_weights_loaded(context_of("pass", own))["evidence"] == "checkpoint"
+
+
+def test_a_weight_that_the_rules_leave_out_is_missing(context_of: Callable[..., CheckContext]) -> None:
+    rules = "def rules():\n    return lambda name: None if name == 'last.bias' else rename(name)"
+    with pytest.raises(ClaimRefuted, match=r"\Adown.bias: .*1 missing"):
+        check_weights_loaded(context_of("pass", CHECKPOINT + rules))
+
+
+def test_a_weight_that_the_original_lacks_is_inconclusive(context_of: Callable[..., CheckContext]) -> None:
+    extra = "model.extra = nn.Linear(7, 2)"
+    with pytest.raises(Inconclusive, match=r"2 weights .*: extra.weight, extra.bias"):
+        check_weights_loaded(context_of(extra))
+
+
+def test_a_port_without_parameters_is_skipped(context_of: Callable[..., CheckContext]) -> None:
+    with pytest.raises(Skip, match="no parameters"):
+        check_weights_loaded(context_of("model = nn.Tanh()"))
+
+
+def test_a_checkpoint_that_is_not_there_is_an_error(context_of: Callable[..., CheckContext]) -> None:
+    with pytest.raises(CheckpointError):
+        check_weights_loaded(context_of("pass", "def checkpoint():\n    return 'nowhere.safetensors'"))

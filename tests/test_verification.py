@@ -1,0 +1,262 @@
+"""Verification: verdicts, culprits and what they promise, on a port under other names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from toys import Original, Ported, make_inputs, make_pair
+
+import porting
+from porting import Verification, verify
+from porting.errors import MismatchError
+from porting.trace import save_trace
+
+Break = Callable[[Any], None]
+
+
+def verified(break_port: Break | None = None, **kwargs: Any) -> Verification:
+    original, ported = make_pair()
+    if break_port:
+        break_port(ported)
+    first, second = make_inputs()
+    return verify(original, ported, second, original_inputs=first, **kwargs)
+
+
+def tanh_gelu(port: Any) -> None:
+    port.model.layers[1].mlp.act = nn.GELU(approximate="tanh")
+
+
+def wrong_eps(port: Any) -> None:
+    port.model.layers[2].input_layernorm.eps = 1e-3
+
+
+def tiny_eps_error(port: Any) -> None:
+    port.model.layers[2].input_layernorm.eps = 2e-4
+
+
+def swapped_heads(port: Any) -> None:
+    attention = port.model.layers[0].self_attn
+    attention.q_proj, attention.k_proj = attention.k_proj, attention.q_proj
+
+
+def lost_residual(port: Any) -> None:
+    layer = port.model.layers[1]
+
+    def forward(hidden_states: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        mixed, _ = layer.self_attn(layer.input_layernorm(hidden_states), attention_mask=attention_mask)
+        return mixed + layer.mlp(layer.post_attention_layernorm(mixed))
+
+    layer.forward = forward
+
+
+def unloaded(port: Any) -> None:
+    nn.init.normal_(port.model.layers[2].mlp.down.weight)
+
+
+def wrong_scale(port: Any) -> None:
+    port.model.layers[1].self_attn.scaling *= 2
+
+
+def dropout_on(port: Any) -> None:
+    port.model.layers[0].drop.train()
+
+
+def shifted_positions(port: Any) -> None:
+    with torch.no_grad():
+        port.model.embed_positions.weight.copy_(port.model.embed_positions.weight.roll(1, 0))
+
+
+def scaled_head_input(port: Any) -> None:
+    norm = port.model.norm.forward
+    port.model.norm.forward = lambda x: norm(x) * 1.01
+
+
+BUGS: dict[Break, str] = {
+    tanh_gelu: "model.layers.1.mlp.act",
+    wrong_eps: "model.layers.2.input_layernorm",
+    swapped_heads: "model.layers.0.self_attn",
+    lost_residual: "model.layers.1",
+    unloaded: "model.layers.2.mlp.down",
+    wrong_scale: "model.layers.1.self_attn",
+    dropout_on: "model.layers.0",
+    shifted_positions: "model.embed_positions",
+    scaled_head_input: "model.norm",
+}
+
+
+def test_a_right_port_is_a_match() -> None:
+    verification = verified()
+    assert verification.verdict == "match"
+    assert verification.ok
+    assert verification.culprits == ()
+    assert verification.first_divergence is None
+    assert verification.uncovered == ()
+
+
+@pytest.mark.parametrize("break_port", BUGS, ids=lambda bug: bug.__name__)
+def test_a_bug_is_pinned_to_its_module(break_port: Break) -> None:
+    verification = verified(break_port)
+    assert verification.verdict in ("mismatch", "suspicious")
+    assert verification.culprits[0].ported == BUGS[break_port]
+
+
+def test_a_bug_below_the_tolerance_is_suspicious() -> None:
+    verification = verified(tiny_eps_error)
+    assert verification.verdict == "suspicious"
+    assert verification.ok
+    assert verification.culprits[0].ported == "model.layers.2.input_layernorm"
+    assert any("eps" in text for text in verification.culprits[0].differences)
+    assert not verified(tiny_eps_error, strict=True).ok
+
+
+def test_two_bugs_are_found_in_one_run() -> None:
+    def both(port: Any) -> None:
+        wrong_scale(port)
+        unloaded(port)
+
+    assert [c.ported for c in verified(both).culprits] == ["model.layers.1.self_attn", "model.layers.2.mlp.down"]
+
+
+def test_an_unloaded_weight_is_said_to_equal_nothing() -> None:
+    culprit = verified(unloaded).culprits[0]
+    assert culprit.where == "weights"
+    assert "equals no tensor of the original" in culprit.differences[0]
+
+
+def test_lost_glue_names_the_module_whose_forward_holds_it() -> None:
+    culprit = verified(lost_residual).culprits[0]
+    assert culprit.where == "glue"
+    assert culprit.observation.where == "input"
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_false_alarm_between_kernels_and_threads(attention: str, threads: int) -> None:
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    original, ported = (
+        BertModel(BertConfig(vocab_size=99, attn_implementation=implementation, **sizes)).eval()
+        for implementation in ("eager", attention)
+    )
+    ported.load_state_dict(original.state_dict())
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        ids = torch.randint(0, 99, (2, 5))
+        verification = verify(original, ported, {"input_ids": ids, "attention_mask": mask})
+    finally:
+        torch.set_num_threads(before)
+    assert verification.verdict == "match", verification.failure_message()
+
+
+def test_a_recorded_original_gives_the_same_culprit(tmp_path: Path) -> None:
+    live = verified(wrong_scale)
+    _, ported = make_pair()
+    wrong_scale(ported)
+    _, second = make_inputs()
+    replayed = verify(porting.open_trace(save_trace(live.original, tmp_path / "original")), ported, second)
+    assert replayed.verdict == live.verdict
+    assert [culprit.to_dict() for culprit in replayed.culprits] == [culprit.to_dict() for culprit in live.culprits]
+
+
+def test_models_are_left_as_they_were_found() -> None:
+    original, ported = make_pair()
+    ported.get_submodule("model.layers.0.drop").train()
+    before = {name: (tensor.data_ptr(), tensor.clone()) for name, tensor in ported.state_dict().items()}
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    first, second = make_inputs()
+    verify(original, ported, second, original_inputs=first)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in ported.modules())
+    assert ported.get_submodule("model.layers.0.drop").training
+    assert not ported.training
+    for name, tensor in ported.state_dict().items():
+        assert tensor.dtype == torch.float32
+        assert tensor.data_ptr() == before[name][0]
+        assert torch.equal(tensor, before[name][1])
+
+
+def test_an_executed_parameter_that_nothing_compares_is_inconclusive() -> None:
+    class Body(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+    class Called(Body):
+        def __init__(self) -> None:
+            super().__init__()
+            self.extra = nn.Linear(4, 2)
+
+    torch.manual_seed(0)
+    original, ported = Body(), Called()
+    ported.linear.load_state_dict(original.linear.state_dict())
+
+    def run(model: Any, inputs: Any) -> Any:
+        model.extra(*inputs.args)
+        return model.linear(*inputs.args)
+
+    verification = verify(
+        original,
+        ported,
+        (torch.randn(3, 4),),
+        run_original=lambda model, inputs: model.get_submodule("linear")(*inputs.args),
+        run_ported=run,
+    )
+    assert verification.verdict == "inconclusive"
+    assert verification.uncovered == ("extra.weight", "extra.bias")
+    assert verification.exit_code == 3
+
+
+def test_declared_outputs_decide() -> None:
+    verification = verified(outputs=lambda one, other: [("logits", one, other["logits"])])
+    assert [output.name for output in verification.comparison.outputs] == ["logits"]
+    assert verification.verdict == "match"
+
+
+def test_training_mode_is_reported_and_not_corrected() -> None:
+    verification = verified(lambda port: port.train())
+    assert verification.verdict == "mismatch"
+    assert "training-mode" in dict(verification.warnings)
+
+
+def test_weak_inputs_are_reported() -> None:
+    original, ported = make_pair()
+    tokens = torch.full((1, 6), 7)
+    mask = torch.ones_like(tokens)
+    verification = verify(
+        original,
+        ported,
+        {"input_ids": tokens, "attention_mask": mask},
+        original_inputs={"tokens": tokens, "mask": mask},
+    )
+    assert {"batch-of-one", "no-padding", "constant-input"} <= set(dict(verification.warnings))
+
+
+def test_the_assertion_names_what_differs() -> None:
+    verified().assert_ok()
+    with pytest.raises(MismatchError, match=r"model\.layers\.2\.mlp\.down.*\n.*weight differs"):
+        verified(unloaded).assert_ok()
+
+
+def test_the_document_is_plain_json() -> None:
+    document = json.loads(json.dumps(verified(unloaded).to_dict(), allow_nan=False))
+    assert document["verdict"] == "mismatch"
+    assert document["culprits"][0]["ported"] == "model.layers.2.mlp.down"
+
+
+def test_a_model_is_the_same_as_itself_and_not_as_another() -> None:
+    first, _ = make_inputs()
+    torch.manual_seed(0)
+    assert verify(Original().eval(), make_pair()[0], first).verdict == "mismatch"
+    assert verify(make_pair()[0], make_pair()[0], first).verdict == "match"
+    assert isinstance(make_pair()[1], Ported)
