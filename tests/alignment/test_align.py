@@ -57,7 +57,7 @@ def test_works_in_the_other_direction() -> None:
 
 def test_an_unloaded_weight_is_aligned_by_its_place() -> None:
     original, ported = make_pair()
-    nn.init.normal_(ported.model.layers[1].mlp.down.weight)
+    nn.init.normal_(ported.get_parameter("model.layers.1.mlp.down.weight"))
     assert ("blocks.1.fc2", "model.layers.1.mlp.down") in aligned(original, ported).pairs
 
 
@@ -84,11 +84,10 @@ def test_equal_constant_norms_are_told_apart_by_order() -> None:
     torch.manual_seed(0)
     blocks = [layer for _ in range(3) for layer in (nn.Linear(8, 8), nn.LayerNorm(8))]
     original = nn.Sequential(*blocks)
-    ported = nn.ModuleDict(
-        {"stack": nn.Sequential(*(nn.Sequential(a, b) for a, b in zip(blocks[::2], blocks[1::2], strict=True)))}
-    )
+    pairs = (nn.Sequential(*pair) for pair in zip(blocks[::2], blocks[1::2], strict=True))
+    ported = nn.ModuleDict({"stack": nn.Sequential(*pairs)})
     x = (torch.randn(2, 8),)
-    second = capture(ported, x, run=lambda model, inputs: model["stack"](*inputs.args))
+    second = capture(ported, x, run=lambda model, inputs: model.get_submodule("stack")(*inputs.args))
     alignment = align(capture(original, x), second)
     assert {("1", "stack.0.1"), ("3", "stack.1.1"), ("5", "stack.2.1")} <= set(alignment.pairs)
 
