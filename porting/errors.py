@@ -57,6 +57,19 @@ class OutputError(PortingError):
     code = "output"
 
 
+class GenerationError(PortingError):
+    """A file cannot be generated from these models, names or values."""
+
+    code = "generation"
+
+
+class InconclusiveError(PortingError):
+    """Something was asked for that needs a proven port, and nothing is proven either way."""
+
+    code = "inconclusive"
+    exit_code = 3
+
+
 class MismatchError(PortingError, AssertionError):
     """A result that was asserted to be right is not (``result.assert_ok()``)."""
 

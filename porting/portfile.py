@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 import importlib.util
 import os
 import sys
@@ -94,6 +95,7 @@ class Portfile:
         functions: those of the contract that it defines.
         constants: those of the contract that it defines.
         warnings: names that look like a misspelt one of the contract.
+        sha256: of the file as it was run.
         answers: what the input functions returned: they are asked once, as their answers may be random.
     """
 
@@ -101,6 +103,7 @@ class Portfile:
     functions: Mapping[str, Callable[..., Any]]
     constants: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    sha256: str = ""
     answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -121,6 +124,7 @@ class Portfile:
             functions={name: value for name, value in known.items() if name in FUNCTIONS},
             constants={name: value for name, value in known.items() if name in CONSTANTS},
             warnings=tuple(_near_misses(module, set(known))),
+            sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         )
         portfile._require("ported", "inputs", *([] if portfile.original_trace else ["original"]))
         portfile.tolerance()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from porting.cli._frame import common_options, finish, progress_bar
+from porting.cli._frame import common_options, finish, progress_bar, say
 
 
 @click.command()
@@ -31,6 +31,8 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
     loaded = Portfile.load(portfile)
     with progress_bar() as progress:
         verification = verify_portfile(loaded, strict=strict, progress=progress)
-    record_verification(loaded, verification)
+    warning = record_verification(loaded, verification)
+    if warning:
+        say(warning)
     with shown_in_full(full):
         finish(verification, as_json=as_json)

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from porting.cli._frame import common_options, finish
+from porting.cli._frame import common_options, finish, say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from porting.portfile import Portfile
     from porting.weights import WeightsReport
 
 
-def run(portfile_path: str | Path, checkpoint: str | Path | None, strict: bool) -> WeightsReport:
+def run(portfile: Portfile, checkpoint: str | Path | None, strict: bool) -> WeightsReport:
     """Check a checkpoint, by default the portfile's own, against the ported model.
 
     The model is ``ported_class()`` built from ``config()`` on the meta device; without ``config()``, the
@@ -24,10 +25,8 @@ def run(portfile_path: str | Path, checkpoint: str | Path | None, strict: bool) 
         PortingError: the portfile, the checkpoint or the model cannot be used.
     """
     from porting.errors import PortfileError
-    from porting.portfile import Portfile
     from porting.weights import build_on_meta, check_weights
 
-    portfile = Portfile.load(portfile_path)
     path = checkpoint or portfile.checkpoint()
     if path is None:
         raise PortfileError(
@@ -50,4 +49,12 @@ def command(checkpoint: str | None, strict: bool, portfile: str, as_json: bool) 
     CHECKPOINT is a .safetensors file, a .safetensors.index.json or a folder; by default, the portfile's
     checkpoint().
     """
-    finish(run(portfile, checkpoint, strict), as_json=as_json)
+    from porting.portfile import Portfile
+    from porting.recipe import record_weights
+
+    loaded = Portfile.load(portfile)
+    report = run(loaded, checkpoint, strict)
+    warning = record_weights(loaded, report)
+    if warning:
+        say(warning)
+    finish(report, as_json=as_json)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from porting.recording import Recording
+    from porting.stubs import GeneratedTest
     from porting.trace import Trace, Value
 
 MOST_CALLS = 40
@@ -31,6 +32,12 @@ def render_recording(recording: Recording) -> RenderableType:
             where = show(trace.failure.path) or "the model itself"
             parts.append(Text(f"FAILED in {where}: {show(trace.failure.error, 500)}", style="bold red"))
     return Group(*parts, Text("Next: porting compare traces/original traces/ported, or porting verify"))
+
+
+def render_generated(generated: GeneratedTest) -> RenderableType:
+    """Where the test is, what is left to do about it, and how to run it."""
+    left = [Text(f"To do: {show(text)}", style="yellow") for text in generated.left]
+    return Group(Text(generated.summary(), style="bold green"), *left, Text(f"Next: {show(generated.command)}"))
 
 
 def _calls(trace: Trace) -> Table:

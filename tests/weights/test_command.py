@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from porting.cli.weights import run
 from porting.errors import CheckpointError, PortfileError
+from porting.portfile import Portfile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +45,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def portfile(folder: Path, *parts: str) -> Path:
+def portfile(folder: Path, *parts: str) -> Portfile:
     path = folder / "portfile.py"
     path.write_text(PORTFILE + "".join(parts))
-    return path
+    return Portfile.load(path)
 
 
 def test_the_portfiles_checkpoint_is_checked_against_its_class_on_meta(folder: Path) -> None:

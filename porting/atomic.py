@@ -1,0 +1,33 @@
+"""Write a text file whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from porting.errors import OutputError
+from porting.text import show
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 to a file beside ``path`` and rename it to ``path`` once it is on the disk.
+
+    Raises:
+        OutputError: the disk refuses; what was at ``path`` before is still there.
+    """
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {show(path)}: {error.strerror or show(error)}",
+            hint="make its folder writable, or name another one",
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

@@ -1,0 +1,119 @@
+"""Names and values as Python source: data can become a literal, a checked name or plain words, and never code."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import math
+import pprint
+import re
+from typing import Any
+
+from porting.errors import GenerationError
+from porting.text import show
+
+LINE = 110
+"""Columns that a literal may fill; Transformers' lines end at 119."""
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+LITERAL_NODES = {"Constant", "List", "Tuple", "Dict", "UnaryOp", "USub", "Load"}
+
+
+def pylit(value: Any, indent: int = 0) -> str:
+    """An ASCII literal that evaluates to ``value``: texts, finite numbers, booleans, None, and lists, tuples and dicts
+    of them.
+
+    Args:
+        value: what to write.
+        indent: the column at which the literal starts; nested numbers that would pass `LINE` are wrapped.
+
+    Raises:
+        GenerationError: the value, or something in it, is of another kind, or a number is not finite.
+    """
+    text = _literal(value)
+    if len(text) + indent > LINE and '"' not in text:
+        wrapped = pprint.pformat(value, width=LINE - indent, compact=True, sort_dicts=False)
+        text = wrapped.replace("\n", "\n" + " " * indent)
+    if ast.literal_eval(text) != value:
+        raise GenerationError(f"{show(text)} does not evaluate to the value that it was made from")
+    return text
+
+
+def identifier(name: str) -> str:
+    """``name``, if it is a plain ASCII identifier.
+
+    Raises:
+        GenerationError: it is anything else, or a keyword.
+    """
+    if not isinstance(name, str) or not IDENTIFIER.fullmatch(name) or keyword.iskeyword(name):
+        raise GenerationError(
+            f"{show(name)!r} cannot be a name in Python source",
+            hint="a name is made of ASCII letters, digits and underscores; for the test's own name, set MODEL_NAME",
+        )
+    return name
+
+
+def dotted(name: str) -> str:
+    """``name``, if it is identifiers joined by dots: the path of a module."""
+    return ".".join(identifier(part) for part in name.split("."))
+
+
+def plain(text: object) -> str:
+    """A text for comments and docstrings: ASCII letters, digits and harmless marks, everything else a ``?``."""
+    return re.sub(r"[^A-Za-z0-9 _.,:;()/+-]+", "?", show(text, 100))
+
+
+def accessor(key: tuple[str, str | int] | None) -> str:
+    """What follows an object's name to reach ``("attribute", name)`` or ``("item", key)`` of it; nothing for None."""
+    if key is None:
+        return ""
+    kind, name = key
+    return f".{identifier(str(name))}" if kind == "attribute" else f"[{pylit(name)}]"
+
+
+FILTERS = {"pylit": pylit, "identifier": identifier, "dotted": dotted, "plain": plain, "accessor": accessor}
+"""What a template may put data through; nothing else reaches a generated Python file."""
+
+
+def ensure_same_code(text: str, reference: str) -> None:
+    """Check that a rendered file does what its template does, and nothing besides.
+
+    Args:
+        text: the file.
+        reference: the same template, rendered with neutral data and the same names.
+
+    Raises:
+        GenerationError: it does not parse, imports or calls something else, or has another kind of code.
+    """
+    try:
+        found, wanted = _code(text), _code(reference)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise GenerationError(f"the generated file is not Python: {show(error)}") from None
+    if found[:2] != wanted[:2] or not found[2] <= wanted[2] | LITERAL_NODES:
+        raise GenerationError(
+            "a name or a value of this model became code in the generated file, so it is not written"
+        )
+
+
+def _literal(value: Any) -> str:
+    kind: type = type(value)
+    if value is None or kind in (bool, int) or (kind is float and math.isfinite(value)):
+        return repr(value)
+    if kind is str:
+        escaped: str = value.encode("unicode_escape").decode("ascii")
+        return '"' + escaped.replace('"', '\\"') + '"'
+    if kind is list:
+        return f"[{', '.join(map(_literal, value))}]"
+    if kind is tuple:
+        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
+    if kind is dict:
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(item)}" for key, item in value.items()) + "}"
+    what = show(value) if kind is float else f"a {show(kind.__name__)}"
+    raise GenerationError(f"{what} cannot be written as a literal")
+
+
+def _code(text: str) -> tuple[set[str], set[str], set[str]]:
+    """The imports, the called functions and the kinds of syntax of a file."""
+    nodes = list(ast.walk(ast.parse(text)))
+    imports = {ast.unparse(node) for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))}
+    calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return imports, calls, {type(node).__name__ for node in nodes}

@@ -1,0 +1,179 @@
+"""How a generated test runs the port again: its class, weights and inputs, and where its values come from."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from porting.errors import GenerationError
+from porting.portfile import Portfile
+from porting.text import show
+from porting.trace import Call, Trace
+from porting.verification import Verification
+
+MOST_ELEMENTS = 4096
+"""Elements of one input that a test can hold as a literal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What it takes to load the port and run it once on the inputs that were verified.
+
+    Attributes:
+        call: the port's one forward.
+        module: where the port's class is imported from.
+        model_class: its name.
+        dtype: of its parameters.
+        checkpoint: Hub id, or a local folder.
+        revision: of the Hub's repository.
+        scalars: the forward's arguments that are no tensors.
+        tensors: name, nested list and dtype of those that are.
+        left: what is still to be done in the portfile, in sentences.
+    """
+
+    call: Call
+    module: str
+    model_class: str
+    dtype: str
+    checkpoint: str
+    revision: str
+    scalars: list[tuple[str, Any]]
+    tensors: list[tuple[str, Any, str]]
+    left: tuple[str, ...]
+
+    def variables(self) -> dict[str, Any]:
+        """The template's variables."""
+        names = ("module", "model_class", "dtype", "checkpoint", "revision", "scalars", "tensors")
+        return {**{name: getattr(self, name) for name in names}, "notes": self.left}
+
+
+def replay_of(portfile: Portfile, verification: Verification) -> Replay:
+    """Find out how a verified port can be run again.
+
+    Raises:
+        GenerationError: the run was not one forward in eval mode, its inputs are too large to be written down, or the
+            port's class or weights cannot be loaded by a test.
+        PortfileError: ``checkpoint()`` does not keep its contract.
+    """
+    ported = verification.ported
+    _require_eval(verification)
+    call = _only_forward(ported)
+    module, model_class = _class_of(ported, call)
+    checkpoint, revision, left = _weights(portfile)
+    scalars, tensors = _inputs(ported, call)
+    return Replay(call, module, model_class, _dtype_of(ported), checkpoint, revision, scalars, tensors, left)
+
+
+def provenance(original: Trace) -> dict[str, Any]:
+    """Where the expected values come from, for the test's docstring and licence header."""
+    versions = original.run.get("versions", {})
+    now = datetime.now(UTC)
+    return {
+        "original_class": original.run.get("model", "unknown"),
+        "devices": ", ".join(original.run.get("devices", [])) or "unknown",
+        "torch_version": versions.get("torch", "unknown"),
+        "python_version": versions.get("python", "unknown"),
+        "date": now.date().isoformat(),
+        "year": now.year,
+    }
+
+
+def _require_eval(verification: Verification) -> None:
+    for side, trace in (("original", verification.original), ("ported", verification.ported)):
+        if trace.run.get("training") != 0:
+            raise GenerationError(
+                f"the {side} model is not known to have run in eval mode, which is the mode of an integration test",
+                hint=f"return model.eval() from {side}() in the portfile",
+            )
+
+
+def _only_forward(ported: Trace) -> Call:
+    calls = ported.children.get(None, ())
+    if len(calls) != 1 or calls[0].path:
+        raise GenerationError(
+            f"the port ran {len(calls)} forwards, and a test is written for exactly one of the whole model",
+            hint="let run_ported() in the portfile call the model once",
+        )
+    return calls[0]
+
+
+def _class_of(ported: Trace, call: Call) -> tuple[str, str]:
+    """Module and name to import the port's class from."""
+    module = str(ported.run["model"]).removesuffix(f".{call.class_name}")
+    if module.split(".")[0] == "transformers" and hasattr(sys.modules["transformers"], call.class_name):
+        module = "transformers"
+    found = getattr(sys.modules.get(module), call.class_name, None)
+    if found is None:
+        raise GenerationError(
+            f"the port's class {show(call.class_name)} of {show(module)} cannot be imported by a test",
+            hint="define it at the top of a module of its own, not in the portfile or in a function",
+        )
+    if not hasattr(found, "from_pretrained"):
+        raise GenerationError(
+            f"the port's class {show(call.class_name)} has no from_pretrained",
+            hint="let it inherit from transformers.PreTrainedModel",
+        )
+    return module, call.class_name
+
+
+def _dtype_of(ported: Trace) -> str:
+    parameters = [item for module in ported.modules.values() for item in module.parameters if item.kind == "parameter"]
+    dtypes = sorted({item.dtype for item in parameters if "float" in item.dtype})
+    if len(dtypes) != 1:
+        raise GenerationError(
+            f"the port's parameters have the floating dtypes {', '.join(dtypes) or '(none)'}; a test loads it in one",
+            hint="load the port with one dtype: from_pretrained(..., dtype=torch.float32)",
+        )
+    return dtypes[0]
+
+
+def _weights(portfile: Portfile) -> tuple[str, str, tuple[str, ...]]:
+    """The checkpoint's id, its revision, and what is left to do about them."""
+    revision = str(portfile.constants.get("REVISION") or "main")
+    if hub_id := portfile.constants.get("HUB_ID"):
+        pinned = "REVISION" in portfile.constants
+        return (
+            hub_id,
+            revision,
+            () if pinned else ("Pin the checkpoint: set REVISION in the portfile to a commit of the Hub.",),
+        )
+    folder = portfile.checkpoint()
+    if folder is None or not (folder / "config.json").is_file():
+        raise GenerationError(
+            "a test cannot load the weights: there is no HUB_ID, and checkpoint() gives no folder with config.json",
+            hint='set HUB_ID = "organisation/name" in the portfile, or save the port with save_pretrained()',
+        )
+    return (
+        str(folder),
+        revision,
+        ("The weights are local: set HUB_ID and REVISION in the portfile once they are on the Hub.",),
+    )
+
+
+def _inputs(ported: Trace, call: Call) -> tuple[list[tuple[str, Any]], list[tuple[str, Any, str]]]:
+    """The forward's arguments: plain values, and tensors with their dtypes."""
+    for leaf in call.inputs.leaves:
+        if leaf.type_name is not None:
+            raise GenerationError(f"the input {show(leaf.name)} ({show(leaf.type_name)}) cannot be written down")
+    given = ported.value(call.inputs)
+    scalars: list[tuple[str, Any]] = []
+    tensors: list[tuple[str, Any, str]] = []
+    for name, value in given.items():
+        if isinstance(value, torch.Tensor):
+            _require_small(name, value)
+            tensors.append((name, value.tolist(), str(value.dtype).removeprefix("torch.")))
+        elif value is not None:
+            scalars.append((name, value))
+    return scalars, tensors
+
+
+def _require_small(name: str, tensor: torch.Tensor) -> None:
+    if tensor.numel() > MOST_ELEMENTS or tensor.is_complex():
+        raise GenerationError(
+            f"the input {show(name)} is too much for a test to hold: {tensor.numel():,} elements of {tensor.dtype}",
+            hint=f"let inputs() in the portfile return real tensors of at most {MOST_ELEMENTS:,} elements",
+        )

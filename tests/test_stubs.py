@@ -1,0 +1,434 @@
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from porting.errors import GenerationError, InconclusiveError, MismatchError, OutputError
+from porting.expectations import expected_outputs, tolerance_of
+from porting.literals import FILTERS
+from porting.portfile import Portfile, Tolerance
+from porting.stubs import MARKER, NEUTRAL, TEMPLATE, test_names, write_integration_test
+from porting.verification import Verification, verify_portfile
+
+names_of = test_names
+del test_names  # pytest would collect it
+
+PORTFILE = '''
+MODEL_NAME = "tiny_bert"
+
+def checkpoint():
+    return "checkpoint"
+
+def original():
+    from transformers import BertModel
+    class OriginalBert(BertModel):
+        """The same weights in another class, with another attention kernel."""
+    return OriginalBert.from_pretrained("checkpoint", attn_implementation="eager").eval()
+
+def ported():
+    from transformers import BertModel
+    return BertModel.from_pretrained("checkpoint").eval()
+
+def inputs():
+    import torch
+    torch.manual_seed(0)
+    mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
+    return {"input_ids": torch.randint(1, 50, (2, 7)), "attention_mask": mask, "output_attentions": False}
+'''
+CONFIG = BertConfig(
+    vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+    max_position_embeddings=16,
+)  # fmt: skip
+
+
+def tiny_bert(seed: int = 0) -> BertModel:
+    torch.manual_seed(seed)
+    model = BertModel(CONFIG)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def portfile(tmp_path_factory: pytest.TempPathFactory) -> Portfile:
+    folder = tmp_path_factory.mktemp("port")
+    tiny_bert().save_pretrained(folder / "checkpoint")
+    (folder / "portfile.py").write_text(PORTFILE)
+    return Portfile.load(folder / "portfile.py")
+
+
+@pytest.fixture(scope="module")
+def verification(portfile: Portfile) -> Verification:
+    found = verify_portfile(portfile)
+    assert found.verdict == "match"
+    return found
+
+
+def with_constants(portfile: Portfile, **constants: Any) -> Portfile:
+    return replace(portfile, constants={**portfile.constants, **constants})
+
+
+def with_functions(portfile: Portfile, **functions: Any) -> Portfile:
+    return replace(portfile, functions={**portfile.functions, **functions})
+
+
+def written(portfile: Portfile, verification: Verification, folder: Path, **options: Any) -> str:
+    return write_integration_test(portfile, verification, folder, **options).path.read_text()
+
+
+def run_tests(*paths: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, paths)]
+    environment = {**os.environ, "RUN_SLOW": "1", "PYTEST_ADDOPTS": ""}
+    return subprocess.run(command, cwd=paths[0].parent, env=environment, capture_output=True, text=True)
+
+
+def test_a_generated_test_passes_on_the_port_and_fails_on_a_broken_one(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    good = write_integration_test(portfile, verification, tmp_path)
+    broken = tiny_bert()
+    with torch.no_grad():
+        broken.get_parameter("encoder.layer.1.output.LayerNorm.bias").add_(1e-3)
+    broken.save_pretrained(tmp_path / "broken")
+    bad = tmp_path / "test_bad.py"
+    text = good.path.read_text()
+    assert text.count(str(portfile.folder / "checkpoint")) == 1
+    bad.write_text(text.replace(str(portfile.folder / "checkpoint"), str(tmp_path / "broken")))
+    outcome = run_tests(good.path, bad)
+    assert "1 failed, 1 passed" in outcome.stdout, outcome.stdout + outcome.stderr
+    assert "FAILED test_bad.py::TinyBertIntegrationTest::test_outputs_of_the_original" in outcome.stdout
+    assert "Tensor-likes are not close" in outcome.stdout
+
+
+def test_the_file_has_the_form_that_reviewers_ask_for(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    hub = with_constants(portfile, HUB_ID="org/tiny-bert", REVISION="0123abc")
+    generated = write_integration_test(hub, verification, tmp_path)
+    text = generated.path.read_text()
+    assert generated.path == tmp_path / "test_modeling_tiny_bert_integration.py"
+    assert generated.left == ()
+    for line in (
+        MARKER,
+        'CHECKPOINT = "org/tiny-bert"',
+        'REVISION = "0123abc"',
+        "    from transformers import BertModel",
+        "@require_torch\nclass TinyBertIntegrationTest(unittest.TestCase):",
+        "    @slow\n    def test_outputs_of_the_original",
+        "from_pretrained(CHECKPOINT, revision=REVISION, dtype=torch.float32)",
+        "with torch.no_grad():",
+        '"output_attentions": False,',
+        "rtol=0.0001, atol=0.0001",
+    ):
+        assert line in text
+    assert text.count("cleanup(torch_device, gc_collect=True)") == 2
+    assert text.count("(None, None): ") == 4
+    assert text.isascii()
+
+
+def test_the_docstring_says_where_the_values_come_from(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    tree = ast.parse(written(portfile, verification, tmp_path))
+    function = next(node for node in ast.walk(tree) if getattr(node, "name", "") == "test_outputs_of_the_original")
+    assert isinstance(function, ast.FunctionDef)
+    docstring = ast.get_docstring(function) or ""
+    assert "OriginalBert" in docstring
+    assert f"torch {torch.__version__}" in docstring
+    assert "by: porting tests" in docstring
+    assert "within 0.001" in docstring
+    assert "set HUB_ID and REVISION" in docstring
+
+
+def test_expected_values_are_the_originals_and_never_the_ports(portfile: Portfile, verification: Verification) -> None:
+    call = verification.ported.calls[0]
+    hidden = expected_outputs(portfile, verification, call)[0]
+    original = verification.original.value(verification.original.outputs).last_hidden_state
+    ported = verification.ported.value(verification.ported.outputs).last_hidden_state
+    variables = hidden.variables()
+    rows, positions = variables["places"]
+    places = torch.tensor(variables["slice"])
+    assert not torch.equal(original, ported)
+    assert torch.equal(places, original[rows, positions][:, variables["channels"]])
+    assert torch.allclose(torch.tensor(variables["means"]), original[rows, positions].mean(-1), rtol=1e-6, atol=0)
+    assert positions == [3, 6, 2, 3]
+
+
+def test_the_file_passes_transformers_own_lint(portfile: Portfile, verification: Verification, tmp_path: Path) -> None:
+    ruff = which("ruff", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if ruff is None:
+        pytest.skip("ruff is not installed")
+    path = write_integration_test(portfile, verification, tmp_path).path
+    (tmp_path / "ruff.toml").write_text(
+        'line-length = 119\n[lint]\nselect = ["C4", "E", "F", "FURB", "I", "PIE794", "SIM", "UP", "W"]\n'
+        'ignore = ["SIM1"]\n[lint.isort]\nlines-after-imports = 2\nknown-first-party = ["transformers"]\n'
+    )
+    for command in (["check"], ["format", "--check"]):
+        outcome = subprocess.run([ruff, *command, str(path)], cwd=tmp_path, capture_output=True, text=True)
+        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+HOSTILE = (
+    'x"""\nimport os\nos.system("touch marker")\n"""',
+    "x'\nimport os\n",
+    'x"); open("marker", "w"); ("',
+    "x\nopen('marker', 'w')",
+    "x\\",
+    "x\x00\x1b[31m\u202e\u2028",
+    "{{ open }}{% raw %}",
+    "x # noqa\r\nopen('marker', 'w')",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_never_become_code(
+    portfile: Portfile, verification: Verification, tmp_path: Path, text: str
+) -> None:
+    clean = written(with_constants(portfile, HUB_ID="a/b", REVISION="c"), verification, tmp_path / "clean")
+    hostile = with_constants(portfile, MODEL_NAME=text, HUB_ID=text, REVISION=text)
+    run = {**verification.original.run, "model": text, "devices": [text], "versions": {"torch": text, "python": text}}
+    original = replace(verification.original, run=run)
+    found = written(hostile, replace(verification, original=original), tmp_path / "hostile")
+    assert _skeleton(found) == _skeleton(clean)
+    assert found.count("\n") == clean.count("\n")
+    assert found.isascii()
+    values = {node.value for node in ast.walk(ast.parse(found)) if isinstance(node, ast.Constant)}
+    assert text in values  # the Hub id, as a literal
+
+
+def _skeleton(text: str) -> str:
+    """The syntax of a file without its constants and its one class name."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            node.value = 0
+        if isinstance(node, ast.ClassDef):
+            node.name = "X"
+    return ast.dump(tree)
+
+
+@pytest.mark.parametrize("name", ["", "7b", "...", "\u202e", "模型"])
+def test_a_model_name_that_gives_no_identifier_is_refused(name: str) -> None:
+    with pytest.raises(GenerationError, match="cannot be a name") as caught:
+        names_of(name)
+    assert "MODEL_NAME" in caught.value.hint
+
+
+def test_a_models_name_gives_the_file_and_the_class() -> None:
+    assert names_of("brand_new_bert") == (
+        "test_modeling_brand_new_bert_integration.py",
+        "BrandNewBertIntegrationTest",
+    )
+    assert names_of("Qwen3-MoE 7b") == ("test_modeling_qwen3_moe_7b_integration.py", "Qwen3MoE7bIntegrationTest")
+
+
+def test_a_hostile_output_or_class_is_refused_or_left_alone(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    def outputs(original: Any, ported: Any) -> list[Any]:
+        return [(HOSTILE[0], one, other) for one, other in zip(original.values(), ported.values(), strict=True)]
+
+    declared = with_functions(portfile, outputs=outputs)
+    assert "marker" not in written(declared, verification, tmp_path)
+    call = replace(verification.ported.calls[0], class_name=HOSTILE[0])
+    ported = replace(verification.ported, calls=(call, *verification.ported.calls[1:]))
+    with pytest.raises(GenerationError, match="cannot be imported"):
+        written(portfile, replace(verification, ported=ported), tmp_path)
+
+
+def test_every_value_in_a_template_goes_through_a_filter() -> None:
+    text = (files("porting.templates") / TEMPLATE).read_text(encoding="utf-8")
+    expressions = re.findall(r"{{(.*?)}}", text, re.DOTALL)
+    assert len(expressions) > 20
+    for expression in expressions:
+        assert re.fullmatch(rf" [\w.]+ \| ({'|'.join(FILTERS)})(\(\d+\))? ", expression), expression
+    statements = re.findall(r"{%(.*?)%}", text, re.DOTALL)
+    assert all(re.fullmatch(r" (for [\w, ]+ in [\w.]+|endfor) ", statement) for statement in statements)
+    assert MARKER in text.splitlines()
+    assert set(NEUTRAL["outputs"][0]) < set(text.replace("output.", " ").split()) | {"name"}
+
+
+def verdicts(verification: Verification) -> Mapping[str, Verification]:
+    comparison = verification.comparison
+    wrong = replace(comparison.outputs[0].numbers, allclose=False)
+    outputs = (replace(comparison.outputs[0], numbers=wrong), *comparison.outputs[1:])
+    return {
+        "mismatch": replace(verification, comparison=replace(comparison, outputs=outputs)),
+        "inconclusive": replace(verification, uncovered=("head.weight",)),
+    }
+
+
+@pytest.mark.parametrize(("verdict", "error"), [("mismatch", MismatchError), ("inconclusive", InconclusiveError)])
+def test_only_a_verified_port_gets_a_test(
+    portfile: Portfile, verification: Verification, tmp_path: Path, verdict: str, error: type[Exception]
+) -> None:
+    unproven = verdicts(verification)[verdict]
+    assert unproven.verdict == verdict
+    with pytest.raises(error, match="no test is written"):
+        write_integration_test(portfile, unproven, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bug_that_the_tolerance_hides_gets_no_test(portfile: Portfile, tmp_path: Path) -> None:
+    def ported() -> BertModel:
+        model = portfile.build("ported")
+        with torch.no_grad():
+            model.get_parameter("encoder.layer.1.output.LayerNorm.bias").add_(3e-4)
+        return model
+
+    suspicious = verify_portfile(with_functions(portfile, ported=ported))
+    assert suspicious.verdict == "suspicious"
+    with pytest.raises(MismatchError, match="no test is written"):
+        write_integration_test(portfile, suspicious, tmp_path)
+
+
+def test_a_port_that_would_fail_its_own_test_gets_none(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    original = verification.original
+    shifted = {key: value + 5e-4 if value.is_floating_point() else value for key, value in original.tensors.items()}
+    with pytest.raises(GenerationError, match="would fail"):
+        write_integration_test(portfile, replace(verification, original=replace(original, tensors=shifted)), tmp_path)
+
+
+def test_only_its_own_file_is_replaced(portfile: Portfile, verification: Verification, tmp_path: Path) -> None:
+    path = tmp_path / "test_it.py"
+    first = written(portfile, verification, path)
+    assert written(portfile, verification, path) == first
+    path.write_text("# mine\n")
+    with pytest.raises(OutputError, match="not written by porting"):
+        write_integration_test(portfile, verification, path)
+    assert path.read_text() == "# mine\n"
+    assert written(portfile, verification, path, force=True) == first
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OutputError):
+        write_integration_test(portfile, verification, path, force=True)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot make the folder"):
+        write_integration_test(portfile, verification, tmp_path / "file" / "test_it.py")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "measured", "allowed", "expected"),
+    [
+        ("float32", 1e-6, Tolerance(), (1e-4, 1e-4)),
+        ("float32", 2.34e-5, Tolerance(), (3e-4, 1e-4)),
+        ("float32", 9e-4, Tolerance(), (1e-3, 1e-4)),
+        ("float32", 0.0, Tolerance(1e-5, 0.0), (1e-5, 0.0)),
+        ("bfloat16", 1e-4, Tolerance(0.05, 0.05), (1e-2, 1e-2)),
+        ("bfloat16", 1e-4, Tolerance(), (1e-3, 1e-3)),
+    ],
+)
+def test_the_tolerance_follows_what_was_measured_and_never_passes_what_was_verified(
+    dtype: str, measured: float, allowed: Tolerance, expected: tuple[float, float]
+) -> None:
+    assert tolerance_of(dtype, measured, allowed) == pytest.approx(expected)
+
+
+def test_the_outputs_of_run_ported_are_found_in_the_forward(portfile: Portfile, tmp_path: Path) -> None:
+    def run(model: Any, inputs: dict[str, Any]) -> Any:
+        return model(**inputs, return_dict=False)[1]
+
+    found = with_functions(portfile, run_original=run, run_ported=run)
+    text = written(found, verify_portfile(found), tmp_path)
+    assert "output = outputs[1]\n" in text
+    assert '"return_dict": False,' in text
+    assert text.count("output = ") == 1
+
+
+def pooled(model: Any, inputs: dict[str, Any]) -> Any:
+    return model(**inputs).pooler_output * 1.0
+
+
+def twice(model: Any, inputs: dict[str, Any]) -> Any:
+    model(**inputs)
+    return model(**inputs)
+
+
+@pytest.mark.parametrize(("run", "message"), [(pooled, "none of the outputs"), (twice, "ran 2 forwards")])
+def test_a_run_that_one_forward_does_not_repeat_is_refused(
+    portfile: Portfile, tmp_path: Path, run: Any, message: str
+) -> None:
+    found = with_functions(portfile, run_original=run, run_ported=run)
+    verification = verify_portfile(found)
+    assert verification.verdict == "match"
+    with pytest.raises(GenerationError, match=message):
+        write_integration_test(found, verification, tmp_path)
+
+
+def test_training_mode_two_dtypes_and_missing_weights_are_refused(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    trained = replace(verification.original, run={**verification.original.run, "training": 3})
+    with pytest.raises(GenerationError, match="eval mode"):
+        write_integration_test(portfile, replace(verification, original=trained), tmp_path)
+    modules = dict(verification.ported.modules)
+    path, module = next(item for item in modules.items() if item[0].endswith("query"))
+    halved = tuple(replace(parameter, dtype="float16") for parameter in module.parameters)
+    mixed = replace(verification.ported, modules={**modules, path: replace(module, parameters=halved)})
+    with pytest.raises(GenerationError, match="float16, float32"):
+        write_integration_test(portfile, replace(verification, ported=mixed), tmp_path)
+    with pytest.raises(GenerationError, match="HUB_ID"):
+        write_integration_test(with_functions(portfile, checkpoint=lambda: "nowhere"), verification, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_classes_that_a_test_cannot_load_are_refused(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    for model, message in itertools.product(("portfile.BertModel", "nowhere.BertModel"), ("cannot be imported",)):
+        ported = replace(verification.ported, run={**verification.ported.run, "model": model})
+        with pytest.raises(GenerationError, match=message):
+            write_integration_test(portfile, replace(verification, ported=ported), tmp_path)
+    call = replace(verification.ported.calls[0], class_name="Linear")
+    ported = replace(
+        verification.ported,
+        calls=(call, *verification.ported.calls[1:]),
+        run={**verification.ported.run, "model": "torch.nn.Linear"},
+    )
+    with pytest.raises(GenerationError, match="from_pretrained"):
+        write_integration_test(portfile, replace(verification, ported=ported), tmp_path)
+
+
+def test_inputs_too_large_to_write_down_are_refused(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    call = verification.ported.calls[0]
+    key = next(leaf.tensor for leaf in call.inputs.leaves if leaf.tensor is not None)
+    tensors = {**verification.ported.tensors, key: torch.zeros(5000, dtype=torch.int64)}
+    large = replace(verification, ported=replace(verification.ported, tensors=tensors))
+    with pytest.raises(GenerationError, match="5,000 elements"):
+        write_integration_test(portfile, large, tmp_path)
+
+
+def test_the_command_writes_the_test_and_the_evidence(portfile: Portfile, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "porting", "tests", "--json", "--portfile", str(portfile.path)]
+    outcome = subprocess.run([*command, "--output", str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+    document = json.loads(outcome.stdout)
+    assert document["path"] == str(tmp_path / "test_modeling_tiny_bert_integration.py")
+    assert document["next"] == "RUN_SLOW=1 python -m pytest test_modeling_tiny_bert_integration.py"
+    assert document["outputs"] == ["last_hidden_state", "pooler_output"]
+    evidence = json.loads((portfile.folder / "porting-evidence.json").read_text())
+    assert [record["claim"] for record in evidence["records"]][-1] == "integration-test"
