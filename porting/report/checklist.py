@@ -26,17 +26,20 @@ STYLES = {
     "to do": "cyan",
     "by hand": "dim",
 }
+BOXES = {"done": "[x]", "partly": "[-]", "failed": "[!]"}
 
 
 def render_checklist(checklist: Checklist) -> RenderableType:
     """One row for each step, with what was verified and its figures; then what to do next."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("")
     table.add_column("", justify="right")
     table.add_column("step", overflow="fold", min_width=24)
     table.add_column("state", no_wrap=True)
     table.add_column("what a program found", overflow="fold")
     for step in checklist.steps:
         table.add_row(
+            Text(BOXES.get(step.state, "[ ]")),
             Text(str(step.step.number)),
             Text.assemble(step.step.title, (" (optional)" if step.step.optional else "", "dim")),
             Text(step.state, style=STYLES[step.state]),

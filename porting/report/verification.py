@@ -131,7 +131,7 @@ def _warnings(warnings: Iterable[tuple[str, str]]) -> Iterable[Text]:
 
 
 def _verdict(verdict: str, text: str) -> Text:
-    return Text.assemble((verdict.upper(), STYLES[verdict]), "  ", text)
+    return Text.assemble((verdict, STYLES[verdict]), ": ", text)
 
 
 def _explanation(verification: Verification) -> str:
