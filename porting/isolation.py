@@ -209,11 +209,8 @@ class _Feeder(CallTracker):
             tensor = live.get(pair.ported.name)
             if isinstance(tensor, torch.Tensor) and tuple(tensor.shape) == pair.layout.shape:
                 self.observe(call, plan, where, pair, tensor)
-                found[id(tensor)] = self._reference(pair).to(tensor).clone()
+                found[id(tensor)] = pair.layout.feed(self.original.tensor(pair.original), tensor)
         return found
-
-    def _reference(self, pair: LeafPair) -> torch.Tensor:
-        return pair.layout.apply(self.original.tensor(pair.original))
 
 
 class _Fed(_Feeder):
@@ -242,8 +239,9 @@ class _Fed(_Feeder):
 
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Compare with the original's tensor."""
-        reference = self._reference(pair)
-        numbers = compare_tensors(reference, tensor, self.tolerance, position_mask(tuple(tensor.shape), self.valid))
+        reference = pair.layout.apply(self.original.tensor(pair.original))
+        valid = position_mask(tuple(tensor.shape), self.valid)
+        numbers = compare_tensors(reference, pair.layout.view(tensor), self.tolerance, valid)
         differs = numbers.max_abs != 0
         enclosing = call.parent if where == "input" else call
         blamed = self._origin.of(tensor, enclosing) if differs else call.path

@@ -72,6 +72,12 @@ def shifted_positions(port: Any) -> None:
         port.model.embed_positions.weight.copy_(port.model.embed_positions.weight.roll(1, 0))
 
 
+def mask_without_padding(port: Any) -> None:
+    model = port.model
+    forward = model.forward
+    model.forward = lambda input_ids, attention_mask: forward(input_ids, torch.ones_like(attention_mask))
+
+
 def scaled_head_input(port: Any) -> None:
     norm = port.model.norm.forward
     port.model.norm.forward = lambda x: norm(x) * 1.01
@@ -86,6 +92,7 @@ BUGS: dict[Break, str] = {
     wrong_scale: "model.layers.1.self_attn",
     dropout_on: "model.layers.0",
     shifted_positions: "model.embed_positions",
+    mask_without_padding: "model",
     scaled_head_input: "model.norm",
 }
 

@@ -165,9 +165,9 @@ def make_pair(seed: int = 0) -> tuple[Original, Ported]:
 
 
 def make_inputs(seed: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Inputs of the original and of the port: two rows, the second one padded."""
+    """Inputs of the original and of the port: two rows, the second one padded on the left."""
     generator = torch.Generator().manual_seed(seed)
     tokens = torch.randint(0, VOCABULARY, (2, LENGTH), generator=generator)
     mask = torch.ones_like(tokens)
-    mask[1, 8:] = 0
+    mask[1, :3] = 0
     return {"tokens": tokens, "mask": mask}, {"input_ids": tokens, "attention_mask": mask}

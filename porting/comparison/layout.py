@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from porting.comparison.masks import allowed, like
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -14,8 +16,8 @@ class Layout:
 
     Attributes:
         kind: ``same``, ``first row`` (the port computes one row for a batch of equal ones), ``repeated`` (the
-            original does), ``permute`` (the axes are in another order, as time first) or ``reshape`` (leading axes
-            flattened or unflattened).
+            original does), ``permute`` (the axes are in another order, as time first), ``reshape`` (leading axes
+            flattened or unflattened) or ``mask`` (both are attention masks, compared by what they let through).
         shape: the port's shape.
         axes: the original axis at each of the port's axes, for ``permute``.
     """
@@ -32,12 +34,30 @@ class Layout:
             return tensor.expand(self.shape)
         if self.kind == "permute":
             return tensor.permute(self.axes)
+        if self.kind == "mask":
+            mask = allowed(tensor)
+            assert mask is not None
+            return mask.expand(self.shape)
         return tensor.reshape(self.shape)
+
+    def view(self, ported: torch.Tensor) -> torch.Tensor:
+        """The ported tensor in the form in which it is compared."""
+        if self.kind != "mask":
+            return ported
+        mask = allowed(ported)
+        return ported if mask is None else mask
+
+    def feed(self, original: torch.Tensor, ported: torch.Tensor) -> torch.Tensor:
+        """What takes the place of a ported tensor: new, in its shape, dtype and manner."""
+        value = self.apply(original)
+        return like(value, ported) if self.kind == "mask" else value.to(ported).clone()
 
     def __str__(self) -> str:
         """The layout in print; empty if nothing changes."""
         if self.kind == "same":
             return ""
+        if self.kind == "mask":
+            return "by what the mask lets through"
         return f"permute{self.axes}" if self.kind == "permute" else f"{self.kind} to {self.shape}"
 
 
@@ -55,6 +75,15 @@ def find_layout(original: torch.Tensor, shape: tuple[int, ...]) -> Layout | None
     if sorted(own) == sorted(shape) and len(set(own)) == len(own):
         return Layout("permute", shape, tuple(own.index(length) for length in shape))
     return None
+
+
+def find_mask_layout(original: torch.Tensor, ported: torch.Tensor) -> Layout | None:
+    """The layout of two attention masks, where the original's one fits the port's shape; None if either is none."""
+    mask = allowed(original)
+    if mask is None or allowed(ported) is None or mask.dim() > ported.dim():
+        return None
+    fits = all(a in (1, b) for a, b in zip(reversed(mask.shape), reversed(ported.shape), strict=False))
+    return Layout("mask", tuple(ported.shape)) if fits else None
 
 
 def _reshapes(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:

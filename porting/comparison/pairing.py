@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from porting.assignment import assign
-from porting.comparison.layout import Layout, find_layout
+from porting.comparison.layout import Layout, find_layout, find_mask_layout
 from porting.trace import Leaf, Trace
 from porting.trace.model import Value
 
@@ -41,14 +41,14 @@ def pair_leaves(original: Trace, one: Value, ported: Trace, other: Value) -> lis
         (i, j): layout
         for i, a in enumerate(left)
         for j, b in enumerate(right)
-        if _family(a) == _family(b) and (layout := find_layout(original.tensor(a), b.shape or ())) is not None
+        if (layout := _layout(original, a, ported, b)) is not None
     }
     if not layouts:
         return []
     costs = np.full((len(left), len(right)), IMPOSSIBLE)
     crowded = len(layouts) > 1
     for (i, j), layout in layouts.items():
-        values = (layout.apply(original.tensor(left[i])), ported.tensor(right[j]))
+        values = (layout.apply(original.tensor(left[i])), layout.view(ported.tensor(right[j])))
         content = _distance(*values) if crowded else 0.0
         costs[i, j] = content + 0.1 * (left[i].name != right[j].name) + 0.01 * abs(i - j)
     return [LeafPair(left[i], right[j], layouts[i, j]) for i, j in assign(costs) if (i, j) in layouts]
@@ -73,6 +73,15 @@ def pair_results(one: Value, other: Value) -> tuple[list[tuple[Leaf, Leaf]], lis
 
 def _names(leaves: Sequence[Leaf], done: set[int], side: str) -> list[str]:
     return [f"{side} {leaf.name or 'output'}" for leaf in leaves if id(leaf) not in done]
+
+
+def _layout(original: Trace, a: Leaf, ported: Trace, b: Leaf) -> Layout | None:
+    tensor = original.tensor(a)
+    if tensor.dim() > 2 and len(b.shape or ()) > 2:
+        mask = find_mask_layout(tensor, ported.tensor(b))
+        if mask is not None:
+            return mask
+    return find_layout(tensor, b.shape or ()) if _family(a) == _family(b) else None
 
 
 def _family(leaf: Leaf) -> bool:

@@ -9,7 +9,8 @@ def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.T
     """The valid positions as a mask of ``shape``; None if all count or no axes fit.
 
     The batch axis is the first of the batch's size, the sequence axis the one after it if it has the sequence's
-    size, else every other axis of that size: (B, T, C), (T, B, C), (B, H, T, D) and the two sides of (B, H, T, T).
+    size, else the first other axis of that size: (B, T, C), (T, B, C), (B, H, T, D), and the queries of (B, H, T, T),
+    each of which must treat every key alike on both sides.
     A first axis of B * T is both (batch and sequence flattened).
 
     Args:
@@ -22,26 +23,20 @@ def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.T
     if shape and shape[0] == batch * length and batch > 1 and length not in shape[1:]:
         return valid.reshape(-1, *[1] * (len(shape) - 1)).expand(shape)
     axes = _axes(shape, batch, length)
-    if axes is None:
-        return None
-    mask = torch.ones([1] * len(shape), dtype=torch.bool)
-    for axis in axes[1]:
-        mask = mask & _placed(valid, len(shape), axes[0], axis)
-    return mask.expand(shape)
+    return None if axes is None else _placed(valid, len(shape), *axes).expand(shape)
 
 
-def _axes(shape: tuple[int, ...], batch: int, length: int) -> tuple[int, list[int]] | None:
-    """The batch axis and the sequence axes."""
+def _axes(shape: tuple[int, ...], batch: int, length: int) -> tuple[int, int] | None:
+    """The batch axis and the sequence axis."""
     if len(shape) < 2:
         return None
     if shape[:2] == (batch, length):
-        return 0, [1]
+        return 0, 1
     if shape[:2] == (length, batch):
-        return 1, [0]
-    if shape[0] != batch:
+        return 1, 0
+    if len(shape) == 2 or shape[0] != batch or length not in shape[1:]:
         return None
-    axes = [axis for axis in range(1, len(shape)) if shape[axis] == length]
-    return (0, axes) if axes and len(shape) > 2 else None
+    return 0, shape.index(length, 1)
 
 
 def _placed(valid: torch.Tensor, dims: int, batch_axis: int, axis: int) -> torch.Tensor:

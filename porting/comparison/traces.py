@@ -167,7 +167,8 @@ def compare_calls(
     """Compare the corresponding outputs of two aligned calls."""
     leaves = []
     for pair in pair_leaves(original, one.outputs, ported, other.outputs):
-        reference, tensor = pair.layout.apply(original.tensor(pair.original)), ported.tensor(pair.ported)
+        reference = pair.layout.apply(original.tensor(pair.original))
+        tensor = pair.layout.view(ported.tensor(pair.ported))
         mask = position_mask(tuple(tensor.shape), valid)
         leaves.append(NamedComparison(pair.ported.name, compare_tensors(reference, tensor, tolerance, mask)))
     return CallComparison(one, other, tuple(leaves))

@@ -1,0 +1,32 @@
+"""Attention masks: two that let the same positions through are equal, however they say it."""
+
+from __future__ import annotations
+
+import torch
+
+CLOSED = -1e3
+"""An additive mask holds zeros and values below this: -1e4 in old models, the dtype's minimum or -inf in new ones."""
+
+
+def allowed(tensor: torch.Tensor) -> torch.Tensor | None:
+    """What a mask lets through, as booleans; None if the tensor is no attention mask.
+
+    Boolean tensors of three or more dimensions are masks that let True through, floating ones are additive masks if
+    they hold zeros and very negative values only.
+    """
+    if tensor.dim() < 3 or not tensor.numel():
+        return None
+    if tensor.dtype == torch.bool:
+        return tensor
+    if not tensor.is_floating_point():
+        return None
+    closed = tensor < CLOSED
+    return ~closed if bool(closed.any()) and bool((closed | (tensor == 0)).all()) else None
+
+
+def like(mask: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
+    """A boolean mask in the manner of ``model``: boolean, or additive with its dtype's minimum."""
+    if model.dtype == torch.bool:
+        return mask.to(model.device)
+    closed = torch.full_like(model, torch.finfo(model.dtype).min)
+    return torch.where(mask.to(model.device), torch.zeros_like(model), closed)

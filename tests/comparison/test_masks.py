@@ -1,0 +1,50 @@
+"""Attention masks that say the same in other words."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from porting.comparison.layout import find_mask_layout
+from porting.comparison.masks import allowed, like
+
+OPEN = torch.ones(4, 4, dtype=torch.bool).tril()[None, None]
+
+
+def additive(closed: float, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.zeros(1, 1, 4, 4, dtype=dtype).masked_fill(~OPEN, closed)
+
+
+@pytest.mark.parametrize("closed", [-1e4, -1e9, -math.inf, torch.finfo(torch.float32).min])
+def test_additive_masks_let_the_same_through(closed: float) -> None:
+    found = allowed(additive(closed))
+    assert found is not None
+    assert torch.equal(found, OPEN)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.randn(2, 3, 4), torch.zeros(2, 3, 4), torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 3, 4).long()],
+)
+def test_other_tensors_are_no_masks(tensor: torch.Tensor) -> None:
+    assert allowed(tensor) is None
+
+
+@pytest.mark.parametrize("model", [OPEN, additive(-1e4), additive(-1e4, torch.bfloat16)])
+def test_a_mask_is_fed_in_the_manner_of_the_one_it_replaces(model: torch.Tensor) -> None:
+    fed = like(OPEN, model)
+    assert fed.dtype == model.dtype
+    found = allowed(fed)
+    assert found is not None
+    assert torch.equal(found, OPEN)
+
+
+def test_a_mask_over_keys_fits_one_over_queries_and_keys() -> None:
+    over_keys = torch.tensor([0.0, 0.0, -1e4, -1e4]).reshape(1, 1, 1, 4)
+    port = torch.tensor([True, True, False, False]).expand(1, 1, 4, 4)
+    layout = find_mask_layout(over_keys, port)
+    assert layout is not None
+    assert torch.equal(layout.apply(over_keys), layout.view(port))
+    assert find_mask_layout(port, over_keys) is None
