@@ -134,7 +134,7 @@ def silence_stdout() -> None:
 def _outcome(command: click.Command, arguments: list[str]) -> int:
     """Run a command; click's own ``main`` would exit with 1 for a broken pipe."""
     try:
-        with command.make_context("porting", arguments) as context:
+        with command.make_context("porting", list(arguments)) as context:
             command.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
