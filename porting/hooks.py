@@ -158,7 +158,7 @@ class _Recorder(CallTracker):
         """Where the run raised: the innermost call that never returned."""
         call = self.stack[-1] if self.stack else None
         path = call.path if call else ""
-        name = type(call.module).__name__ if call else "outside the model"
+        name = type(call.module).__name__ if call else ""
         return Failure(path, name, f"{type(error).__name__}: {show(error, 1000)}")
 
     def _leaf(self, name: str, value: Any) -> Leaf:
@@ -250,11 +250,12 @@ def _run_facts(model: torch.nn.Module, side: str, seed: int) -> dict[str, Any]:
 
 
 def _raised(failure: Failure, side: str, folder: str | os.PathLike[str] | None) -> CaptureError:
-    where = f"in {show(failure.path)}" if failure.path else "in the model itself"
     hint = (
         f"see what ran before it: porting capture --show {show(folder)}"
         if folder is not None
         else "add --debug for the traceback"
     )
-    which = f"the {side} model's forward" if side else "the forward"
-    return CaptureError(f"{which} raised {where} ({show(failure.class_name)}): {failure.error}", hint=hint)
+    which = f"the {side} model" if side else "the model"
+    if not failure.class_name:
+        return CaptureError(f"the code that runs {which} raised {failure.error}", hint=hint)
+    return CaptureError(f"{which}'s forward raised in {failure.where}: {failure.error}", hint=hint)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
-import importlib.util
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from porting.errors import PortfileError
 from porting.text import show
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import torch
 
 Side = Literal["original", "ported"]
@@ -159,24 +157,27 @@ class Portfile:
     def run(self, side: Side, model: torch.nn.Module, inputs: Inputs) -> Any:
         """Run a model: ``run_original(model, inputs)`` or ``run_ported``, else ``model(**inputs)``.
 
-        What the forward raises is passed on as it is: the caller knows which module was running.
+        What the forward raises is passed on as it is: the caller knows which module was running. An attempt to end
+        the program becomes a RuntimeError.
         """
-        with self.running():
-            name = f"run_{side}"
-            if name in self.functions:
-                return self.functions[name](model, inputs.as_given())
-            return model(*inputs.args, **inputs.kwargs)
+        run = self.functions.get(f"run_{side}")
+        try:
+            with self.running():
+                return run(model, inputs.as_given()) if run else model(*inputs.args, **inputs.kwargs)
+        except SystemExit as error:
+            raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 
     def pair_outputs(self, original: Any, ported: Any) -> OutputPairs | None:
         """The final outputs that ``outputs(original_out, ported_out)`` declares, or None without that function."""
         if "outputs" not in self.functions:
             return None
         pairs = self.call("outputs", original, ported)
-        if not isinstance(pairs, Sequence) or not pairs or not all(_is_output_pair(pair) for pair in pairs):
-            raise PortfileError(
-                "outputs() must return a list of (name, original tensor, ported tensor) with at least one entry, "
-                f"and returned {_kind(pairs)}"
-            )
+        wanted = "outputs() must return a list of (name, original tensor, ported tensor) with at least one entry"
+        if not isinstance(pairs, Sequence) or isinstance(pairs, str) or not pairs:
+            raise PortfileError(f"{wanted}, and returned {_kind(pairs)}")
+        for index, pair in enumerate(pairs):
+            if not _is_output_pair(pair):
+                raise PortfileError(f"{wanted}, and entry {index} is {_parts(pair)}")
         return [(name, one, other) for name, one, other in pairs]
 
     def valid_positions(self) -> torch.Tensor | None:
@@ -264,7 +265,7 @@ class Portfile:
         try:
             with self.running():
                 return self.functions[name](*args)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PortfileError(
                 f"{name}() raised {type(error).__name__}: {show(error, 500)}{_line_in(self.path, error)}",
                 hint=f'run it alone: python -c "import portfile; portfile.{name}()" (or add --debug)',
@@ -291,16 +292,17 @@ def _execute(path: Path) -> ModuleType:
         raise PortfileError(
             f"{show(path)} {what}", hint="name the portfile with --portfile, or see one with: porting demo"
         )
-    spec = importlib.util.spec_from_file_location("portfile", path)
-    if spec is None or spec.loader is None:
-        raise PortfileError(f"{show(path)} is not a Python file", hint="a portfile's name ends in .py")
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType("portfile")
+    module.__file__ = str(path)
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
+    sys.modules["portfile"] = module  # dataclasses and transformers look a class's module up there
     try:
         with contextlib.chdir(path.parent), contextlib.redirect_stdout(sys.stderr):
-            spec.loader.exec_module(module)
+            # Not by import, which may run bytecode of an earlier edit that was made in the same second.
+            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
     except (Exception, SystemExit) as error:
+        sys.modules.pop("portfile", None)
         raise PortfileError(
             f"{show(path)} cannot be run: {type(error).__name__}: {show(error, 500)}{_line_in(path, error)}",
             hint="imports belong inside the functions; --debug shows the whole traceback",
@@ -321,15 +323,15 @@ def _check_kind(path: Path, name: str, value: Any) -> None:
 
 
 def _near_misses(module: ModuleType, known: set[str]) -> Iterator[str]:
-    contract = (*FUNCTIONS, *CONSTANTS)
+    contract = {name.lower(): name for name in (*FUNCTIONS, *CONSTANTS)}
     for name, value in vars(module).items():
-        if name.startswith("_") or name in contract or isinstance(value, type(sys)):
+        if name.startswith("_") or name in contract.values() or isinstance(value, (ModuleType, type)):
             continue
         if getattr(value, "__module__", module.__name__) != module.__name__:
             continue
-        close = [match for match in difflib.get_close_matches(name, contract, n=1, cutoff=0.82) if match not in known]
-        if close:
-            yield f"{show(name)} is not a name that porting knows; did you mean {close[0]}?"
+        for close in difflib.get_close_matches(name.lower(), contract, n=1, cutoff=0.82):
+            if contract[close] not in known:
+                yield f"{show(name)} is not a name that porting knows; did you mean {contract[close]}?"
 
 
 def _is_output_pair(pair: Any) -> bool:
@@ -351,12 +353,20 @@ def _line_in(path: Path, error: BaseException) -> str:
 
 
 def _kind(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return str(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return show(repr(value), 60)
+    if isinstance(value, type):
+        return f"the class {show(value.__name__)}"
+    if isinstance(value, (tuple, list)):
+        return f"a {show(type(value).__name__)} of length {len(value)}"
+    if isinstance(value, Mapping):
+        return f"a {show(type(value).__name__)} with the keys {show(list(value), 60)}"
     import torch
 
     if isinstance(value, torch.Tensor):
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}".replace("torch.", "")
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of length {len(value)}"
     return f"an object of type {show(type(value).__name__)}"
+
+
+def _parts(value: Any) -> str:
+    return f"({', '.join(map(_kind, value))})" if isinstance(value, (tuple, list)) else _kind(value)

@@ -61,6 +61,6 @@ class Result(ABC):
         """The same rendering for notebooks."""
         from rich.console import Console
 
-        console = Console(record=True, file=io.StringIO(), width=120)
+        console = Console(record=True, file=io.StringIO(), width=120, force_jupyter=False)
         console.print(self)
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")

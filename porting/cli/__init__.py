@@ -6,11 +6,12 @@ transformers.
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
 
 import click
 
-from porting.cli._frame import guarded
+from porting.cli._frame import guarded, silence_stdout, terminate
 
 COMMANDS = {
     "demo": "See a real port proven right, and a seeded bug found.",
@@ -64,4 +65,8 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    guarded(group)
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        guarded(group)
+    finally:
+        silence_stdout()

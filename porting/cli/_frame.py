@@ -8,12 +8,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
 from porting.errors import PortingError
+from porting.text import show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from porting.progress import Progress
     from porting.results import Result
 
-INTERRUPTED = 130
-BROKEN_PIPE = 141
+INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 WIDTH = 140
 """Columns of a table that is not printed to a terminal, so that no path is cut."""
 
@@ -57,7 +57,7 @@ def finish(result: Result, *, as_json: bool) -> NoReturn:
         emit_json(result.to_dict())
     else:
         console().print(result)
-    sys.exit(result.exit_code)
+    raise click.exceptions.Exit(result.exit_code)
 
 
 def emit_json(document: dict[str, Any]) -> None:
@@ -71,9 +71,13 @@ def console() -> Console:
     """A console for results, on stdout."""
     from rich.console import Console
 
+    class ResultConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     stream = _results or sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+    return ResultConsole(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
 def say(text: str) -> None:
@@ -100,49 +104,79 @@ def progress_bar() -> Iterator[Progress]:
         )
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: everything is cleaned up as after Ctrl-C."""
+
+
+def terminate(*_: object) -> NoReturn:
+    """The handler of SIGTERM."""
+    raise Terminated
+
+
 def guarded(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
     """Run a command; every error becomes one message and the exit code of its kind."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    as_json = "--json" in arguments
-    debug = "--debug" in arguments or os.environ.get("PORTING_DEBUG") == "1"
     try:
-        code = command.main(args=arguments, prog_name="porting", standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        say("interrupted")
-        code = INTERRUPTED
+        code = _outcome(command, arguments)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stdout.flush()
         code = BROKEN_PIPE
-    except Exception as error:
-        code = _report(error, as_json=as_json, debug=debug)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
 
 
-def _report(error: Exception, *, as_json: bool, debug: bool) -> int:
+def silence_stdout() -> None:
+    """Send what exit handlers and the buffers of C code still print to stderr."""
+    with suppress(OSError):
+        os.dup2(2, 1)
+
+
+def _outcome(command: click.Command, arguments: list[str]) -> int:
+    """Run a command; click's own ``main`` would exit with 1 for a broken pipe."""
+    try:
+        with command.make_context("porting", list(arguments)) as context:
+            command.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except BrokenPipeError:
+        raise
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        return _report(error, arguments)
+    return 0
+
+
+def _report(error: BaseException, arguments: list[str]) -> int:
     kind, message, hint, code = _described(error)
-    if as_json:
+    if "--json" in arguments:
         emit_json({"schema": 1, "error": {"code": kind, "message": message, "hint": hint}})
-    if debug:
+    if "--debug" in arguments or os.environ.get("PORTING_DEBUG") == "1":
         traceback.print_exception(error)
-    say(f"Error: {message}")
+    say(message if isinstance(error, click.exceptions.NoArgsIsHelpError) else f"Error: {message}")
     if hint:
         say(f"Hint: {hint}")
     return code
 
 
-def _described(error: Exception) -> tuple[str, str, str, int]:
+def _described(error: BaseException) -> tuple[str, str, str, int]:
     """Code, message, hint and exit code of an error."""
     if isinstance(error, PortingError):
         return error.code, error.message, error.hint, error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        return "interrupted", "interrupted before there was a result", "", code
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return "usage", error.format_message(), "", 2
     if isinstance(error, click.UsageError):
         context = error.ctx.command_path if error.ctx else "porting"
         return "usage", error.format_message(), f"see: {context} --help", 2
     if isinstance(error, click.ClickException):
         return "usage", error.format_message(), "", 2
+    text = f"{type(error).__name__}: {show(error, 1000)}"
+    if isinstance(error, SystemExit):
+        return "portfile", f"the code of a model ended the program: {text}", "remove its sys.exit()", 4
     if isinstance(error, (OSError, MemoryError)):
-        return "system", f"{type(error).__name__}: {error}", "free what is missing and run it again", 4
-    text = f"a bug in porting itself: {type(error).__name__}: {error}"
-    return "internal", text, "run it again with --debug and report what it prints", 5
+        return "system", text, "free what is missing and run it again", 4
+    return "internal", f"a bug in porting itself: {text}", "run it again with --debug and report what it prints", 5
 
 
 @contextmanager
@@ -150,14 +184,12 @@ def _stdout_for_results() -> Iterator[None]:
     """Keep stdout for the result: file descriptor 1 leads to stderr meanwhile."""
     global _results
     sys.stdout.flush()
-    saved = os.dup(1)
-    _results = os.fdopen(os.dup(saved), "w", encoding="utf-8", errors="backslashreplace")
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
-        _results.close()
-        _results = None
+    with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as stream:
+        _results = stream
+        os.dup2(2, 1)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            os.dup2(stream.fileno(), 1)
+            _results = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from porting.cli._frame import emit_json, finish, progress_bar, result_options, say
+from porting.cli._frame import console, emit_json, finish, progress_bar, result_options, say
 
 if TYPE_CHECKING:
     from porting.demo import Bug
@@ -79,4 +79,4 @@ def _list_bugs(bugs: list[Bug], as_json: bool) -> None:
         emit_json({"schema": 1, "bugs": bug_list})
         return
     for bug in bugs:
-        say(f"{bug.name:18} {bug.story}")
+        console().print(f"{bug.name:18} {bug.story}", markup=False)

@@ -29,9 +29,11 @@ def render_recording(recording: Recording) -> RenderableType:
     for folder, trace in recording.traces:
         parts += [Text(f"{show(folder)}: {show(repr(trace))}", style="bold"), _calls(trace)]
         if trace.failure:
-            where = show(trace.failure.path) or "the model itself"
-            parts.append(Text(f"FAILED in {where}: {show(trace.failure.error, 500)}", style="bold red"))
-    return Group(*parts, Text("Next: porting compare traces/original traces/ported, or porting verify"))
+            text = f"FAILED in {trace.failure.where}: {show(trace.failure.error, 500)}"
+            parts.append(Text(text, style="bold red"))
+    failed = any(trace.failure for _, trace in recording.traces)
+    advice = "mend what raised, then: porting capture" if failed else "porting verify, or porting compare"
+    return Group(*parts, Text(f"Next: {advice}"))
 
 
 def render_generated(generated: GeneratedTest) -> RenderableType:

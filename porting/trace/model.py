@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from porting.text import show
 from porting.trace.sketches import Sketch
 from porting.trace.structure import Structure, rebuild
 
@@ -121,11 +122,24 @@ class ModuleInfo:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The forward raised: the innermost module that did, and the exception."""
+    """The forward raised: the innermost module that did, and the exception.
+
+    Attributes:
+        path: the module's dotted path, ``""`` for the model itself.
+        class_name: its class, ``""`` if the code around the model raised.
+        error: the exception's type and text.
+    """
 
     path: str
     class_name: str
     error: str
+
+    @property
+    def where(self) -> str:
+        """The place in print."""
+        if not self.class_name:
+            return "the code that runs the model"
+        return f"{show(self.path) or 'the model itself'} ({show(self.class_name)})"
 
 
 @dataclass(frozen=True)
@@ -154,10 +168,9 @@ class Trace:
 
     def __repr__(self) -> str:
         """One line: how much was recorded, and whether the run failed."""
-        state = f", failed in {self.failure.path or 'the model'}" if self.failure else ""
-        return (
-            f"Trace({self.run.get('model', 'model')}: {len(self.calls)} calls of {len(self.modules)} modules{state})"
-        )
+        state = f", failed in {self.failure.where}" if self.failure else ""
+        model = show(self.run.get("model", "model"))
+        return f"Trace({model}: {len(self.calls)} calls of {len(self.modules)} modules{state})"
 
     @cached_property
     def by_key(self) -> Mapping[tuple[int, str, int], Call]:

@@ -47,9 +47,7 @@ def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) ->
         raise TraceError(f"{show(path / MANIFEST)} is not a valid manifest: {show(repr(error))}") from None
     if trace.failure is not None and not allow_failed:
         raise TraceError(
-            f"{show(path)} is the trace of a forward that raised in "
-            f"{show(trace.failure.path or 'the model itself')} ({show(trace.failure.class_name)}): "
-            f"{show(trace.failure.error)}",
+            f"{show(path)} is the trace of a run that raised in {trace.failure.where}: {show(trace.failure.error)}",
             hint=f"look at it with: porting capture --show {show(path)}",
         )
     return trace

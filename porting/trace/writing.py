@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from porting.errors import OutputError
@@ -93,7 +94,10 @@ class _Shards:
         if self.progress:
             self.progress(f"writing {name}, {self.bytes / 2**20:,.0f} MiB")
         path = self.folder / name
-        save_file(self.pending, path)
+        try:
+            save_file(self.pending, path)
+        except SafetensorError as error:  # what it makes of a full disk
+            raise OSError(str(error)) from error
         path.chmod(0o666 & ~_umask())
         _sync(path)
         self.names.append(name)

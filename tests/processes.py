@@ -1,0 +1,57 @@
+"""Run ``python -m porting`` as a user does, on tiny portfiles."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "0"}
+
+PORTFILE = """
+import os, sys, time
+import torch
+
+def model():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.GELU(), torch.nn.Linear(4, 3)).eval()
+
+def original():
+    return model()
+
+def ported():
+    return model()
+
+def inputs():
+    return {"input": torch.randn(2, 4)}
+"""
+
+
+def write_portfile(folder: Path, extra: str = "") -> Path:
+    path = folder / "portfile.py"
+    path.write_text(PORTFILE + extra)
+    return path
+
+
+def porting(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), **settings(folder), timeout=120, check=False, **options)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "porting", *arguments]
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return {"cwd": folder, "env": ENVIRONMENT, "text": True, **streams}
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
