@@ -79,7 +79,7 @@ def test_difference_exits_with_1(tmp_path: Path) -> None:
     write_portfile(tmp_path, DIFFERENT)
     done = porting(tmp_path, "verify")
     assert done.returncode == 1, done.stderr
-    assert "MISMATCH" in done.stdout
+    assert "\nmismatch: " in done.stdout
     assert "Traceback" not in done.stderr
 
 
