@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from porting.evidence import Figure, Record, is_stale, newest_records
-from porting.portfile import Portfile
-from porting.recipe import STEPS, Claim, Step, command_line
+from porting.portfile import Portfile, command_line
+from porting.recipe import STEPS, Claim, Step
 from porting.results import Result
 
 OPEN = ("failed", "stale", "inconclusive", "to do")
@@ -93,6 +93,8 @@ class Next:
 @dataclass(frozen=True, repr=False)
 class Checklist(Result):
     """The recipe's steps on one portfile: a report, which never fails."""
+
+    renderer: ClassVar[str] = "porting.report.checklist:render_checklist"
 
     steps: tuple[CheckedStep, ...]
     next: Next

@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import hashlib
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -284,6 +285,12 @@ class Portfile:
                     f"{show(self.path)} has no function {name}()" + "".join(f"; {text}" for text in self.warnings),
                     hint=f"add: def {name}(): ...  (see the README for what it returns)",
                 )
+
+
+def command_line(portfile_name: str, command: str) -> str:
+    """A command of ``porting`` as it is typed, for a portfile of this name."""
+    option = "" if portfile_name == "portfile.py" else f" --portfile {shlex.quote(portfile_name)}"
+    return f"porting {command}{option}"
 
 
 def _execute(path: Path) -> ModuleType:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from porting.evidence import Figure, Outcome, record
+from porting.portfile import command_line
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -136,12 +136,6 @@ def record_tests(portfile: Portfile, generated: GeneratedTest) -> str | None:
     file = os.path.relpath(generated.path, portfile.folder)
     figures: dict[str, Figure] = {"file": file, "outputs": len(generated.outputs), "atol": generated.atol}
     return _record(portfile, "tests", Outcome("integration-test", 8, "passed", figures))
-
-
-def command_line(portfile_name: str, command: str) -> str:
-    """A command of ``porting`` as it is typed, for a portfile of this name."""
-    option = "" if portfile_name == "portfile.py" else f" --portfile {shlex.quote(portfile_name)}"
-    return f"porting {command}{option}"
 
 
 def _record(portfile: Portfile, command: str, *outcomes: Outcome) -> str | None:

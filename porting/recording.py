@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from porting.results import Result
 from porting.text import show
@@ -15,6 +15,8 @@ from porting.trace import Trace, open_trace
 @dataclass(frozen=True, repr=False)
 class Recording(Result):
     """Traces on disk, by folder."""
+
+    renderer: ClassVar[str] = "porting.report.files:render_recording"
 
     traces: tuple[tuple[Path, Trace], ...]
 

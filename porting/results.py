@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from porting.errors import MismatchError
 
@@ -13,7 +14,14 @@ if TYPE_CHECKING:
 
 
 class Result(ABC):
-    """Base of the frozen dataclasses that the public functions return."""
+    """Base of the frozen dataclasses that the public functions return.
+
+    Attributes:
+        renderer: ``module:function`` that makes the terminal rendering, imported when one is asked for; empty for
+            those that are shown by their summary.
+    """
+
+    renderer: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -53,9 +61,13 @@ class Result(ABC):
 
     def __rich__(self) -> RenderableType:
         """The terminal rendering."""
-        from porting.report.terminal import render
+        from rich.markup import escape
 
-        return render(self)
+        if not self.renderer:
+            return escape(self.summary())
+        module, _, function = self.renderer.partition(":")
+        rendering: RenderableType = getattr(import_module(module), function)(self)
+        return rendering
 
     def _repr_html_(self) -> str:
         """The same rendering for notebooks."""

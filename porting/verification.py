@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -38,6 +38,8 @@ class Verification(Result):
         warnings: code and message of what weakens the verdict.
         strict: whether ``suspicious`` is a failure.
     """
+
+    renderer: ClassVar[str] = "porting.report.verification:render_verification"
 
     comparison: Comparison
     isolation: Isolation

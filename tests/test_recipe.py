@@ -15,8 +15,8 @@ from torch import nn
 
 from porting.checklist import Checklist, make_checklist
 from porting.evidence import FILE, newest_records
-from porting.portfile import Portfile
-from porting.recipe import STEPS, command_line, record_tests, record_verification, record_weights
+from porting.portfile import Portfile, command_line
+from porting.recipe import STEPS, record_tests, record_verification, record_weights
 from porting.report.checklist import render_checklist
 from porting.stubs import GeneratedTest
 from porting.verification import Verification, verify

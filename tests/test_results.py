@@ -15,7 +15,7 @@ from porting.comparison import compare
 from porting.errors import MismatchError
 from porting.hooks import capture
 from porting.recording import Recording, recording_of
-from porting.report.terminal import shown_in_full
+from porting.report.detail import shown_in_full
 from porting.verification import verify
 from porting.weights import check_weights
 from porting.weights.report import Finding, Remark, WeightsReport

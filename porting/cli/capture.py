@@ -37,7 +37,7 @@ def command(side: str, output: str | None, shown: str | None, full: bool, portfi
     """
     from porting.portfile import Portfile
     from porting.recording import recording_of
-    from porting.report.terminal import shown_in_full
+    from porting.report.detail import shown_in_full
 
     if shown is not None:
         with shown_in_full(full):

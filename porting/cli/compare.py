@@ -23,7 +23,7 @@ def command(original: str, ported: str, atol: float, rtol: float, as_json: bool,
     """
     from porting.comparison import compare
     from porting.portfile import Tolerance
-    from porting.report.terminal import shown_in_full
+    from porting.report.detail import shown_in_full
     from porting.trace import open_trace
 
     with shown_in_full(full):

@@ -25,7 +25,7 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
     """
     from porting.portfile import Portfile
     from porting.recipe import record_verification
-    from porting.report.terminal import shown_in_full
+    from porting.report.detail import shown_in_full
     from porting.verification import verify_portfile
 
     loaded = Portfile.load(portfile)

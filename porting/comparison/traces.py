@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -67,6 +67,8 @@ class Comparison(Result):
         calls: aligned calls in the order in which the ported ones returned.
         warnings: code and message of what weakens the comparison.
     """
+
+    renderer: ClassVar[str] = "porting.report.verification:render_comparison"
 
     tolerance: Tolerance
     outputs: tuple[NamedComparison, ...]

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from porting.report.terminal import in_full
+from porting.report.detail import in_full
 from porting.text import show
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from porting.report.detail import in_full
 from porting.report.rows import CULPRIT, INHERITED, Row, folded, layer_rows
-from porting.report.terminal import in_full
+from porting.report.tables import FigureTable
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -74,20 +74,21 @@ def _model(trace: Trace) -> str:
     return show(f"{name.rpartition('.')[2]} ({package})" if "." in name else name)
 
 
-def _outputs(outputs: Sequence[NamedComparison]) -> Table:
-    table = _table("output", "shape", "max abs", "relative L2", "passes at", "not counted", "")
-    for output in outputs:
-        numbers = output.numbers
-        table.add_row(
+def _outputs(outputs: Sequence[NamedComparison]) -> FigureTable:
+    columns = ("output", "shape", "max abs", "relative L2", "passes at", "not counted", "")
+    rows = [
+        (
             Text(show(output.name)),
-            str(numbers.ported_shape),
-            figure(numbers.max_abs),
-            figure(numbers.relative_l2),
-            figure(numbers.required),
-            f"{numbers.masked:,}" if numbers.masked else "",
-            Text("ok") if numbers.allclose else Text(_differs(numbers), style="bold red"),
+            Text(str(output.numbers.ported_shape)),
+            figure(output.numbers.max_abs),
+            figure(output.numbers.relative_l2),
+            figure(output.numbers.required),
+            Text(f"{output.numbers.masked:,}" if output.numbers.masked else ""),
+            Text("ok") if output.numbers.allclose else Text(_differs(output.numbers), style="bold red"),
         )
-    return table
+        for output in outputs
+    ]
+    return FigureTable(columns, rows, figures=columns[2:6], spare=("shape", "relative L2", "not counted"))
 
 
 def _differs(numbers: TensorComparison) -> str:
@@ -96,25 +97,26 @@ def _differs(numbers: TensorComparison) -> str:
     return f"differs most at {numbers.worst}"
 
 
-def _layers(rows: Sequence[Row]) -> Table:
-    table = _table("ported module", "class", "accumulated", "isolated", "times noise", "")
-    for row in rows:
-        state = "" if row.state == CULPRIT and not row.note else row.note
-        table.add_row(
+def _layers(rows: Sequence[Row]) -> FigureTable:
+    columns = ("ported module", "class", "accumulated", "isolated", "times noise", "")
+    cells = [
+        (
             Text(show(row.name)),
             Text(show(row.class_name, 40)),
             figure(row.accumulated),
             figure(row.isolated),
             figure(row.ratio),
-            Text(f"{row.state}{f' ({state})' if state else ''}", style=ROW_STYLES.get(row.state, "")),
+            Text(f"{row.state} ({row.note})" if row.note else row.state, style=ROW_STYLES.get(row.state, "")),
         )
-    return table
+        for row in rows
+    ]
+    return FigureTable(columns, cells, figures=columns[2:5], spare=("class",))
 
 
 def _culprits(culprits: Sequence[Culprit]) -> Iterable[Text]:
     for culprit in culprits[:MOST_CULPRITS]:
         ratio = culprit.noise_ratio
-        size = f", {figure(ratio)} times the noise floor" if ratio else ", where rounding explains nothing"
+        size = f", {digits(ratio)} times the noise floor" if ratio else ", where rounding explains nothing"
         yield Text(
             f"Culprit: {show(culprit.ported or '(the model itself)')}  [{culprit.where}{size}]",
             style="bold red",
@@ -166,24 +168,13 @@ def _comparison_row(call: CallComparison, first: bool) -> Row:
     )
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for number, name in enumerate(columns):
-        right = name in (
-            "max abs",
-            "relative L2",
-            "passes at",
-            "not counted",
-            "accumulated",
-            "isolated",
-            "times noise",
-        )
-        table.add_column(name, justify="right" if right else "left", no_wrap=number == 0, overflow="fold")
-    return table
-
-
-def figure(value: float | None) -> str:
+def figure(value: float | None) -> Text:
     """A measured number in two digits; a dash where there is none."""
+    return Text(digits(value))
+
+
+def digits(value: float | None) -> str:
+    """The text of `figure`."""
     if value is None or math.isnan(value):
         return "-"
     return f"{value:.2g}" if abs(value) < 1e5 or math.isinf(value) else f"{value:.1e}"

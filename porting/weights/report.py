@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from porting.report.folding import fold
 from porting.results import Result
@@ -90,6 +90,8 @@ class WeightsReport(Result):
         values: whether the tensors' data was compared, too.
         strict: whether UNEXPECTED fails.
     """
+
+    renderer: ClassVar[str] = "porting.report.weights:render_weights"
 
     checkpoint: str
     total: int

@@ -12,7 +12,7 @@ from porting.comparison import position_mask
 from porting.comparison.pairing import pair_results
 from porting.errors import GenerationError
 from porting.portfile import OutputPairs, Portfile, Tolerance
-from porting.sampling import Sample, choose
+from porting.stubs.sampling import Sample, choose
 from porting.text import show
 from porting.trace import Call, Trace
 from porting.verification import Verification

@@ -7,13 +7,13 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from porting.atomic import write_text
 from porting.errors import InconclusiveError, MismatchError, OutputError
-from porting.literals import FILTERS, ensure_same_code, identifier
-from porting.recipe import command_line
+from porting.portfile import command_line
 from porting.results import Result
+from porting.stubs.literals import FILTERS, ensure_same_code, identifier
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class GeneratedTest(Result):
         rtol: its relative tolerance.
         left: what a person has still to do in the portfile, in sentences.
     """
+
+    renderer: ClassVar[str] = "porting.report.files:render_generated"
 
     path: Path
     test_class: str
@@ -109,8 +111,8 @@ def write_integration_test(
 
 def _variables(portfile: Portfile, verification: Verification) -> dict[str, Any]:
     """The variables of the template."""
-    from porting.expectations import expected_outputs, require_passing, tolerance_of
-    from porting.replay import provenance, replay_of
+    from porting.stubs.expectations import expected_outputs, require_passing, tolerance_of
+    from porting.stubs.replay import provenance, replay_of
 
     replay = replay_of(portfile, verification)
     outputs = expected_outputs(portfile, verification, replay.call)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from porting.comparison import position_mask
-from porting.sampling import CHANNELS, MOST_ROWS, choose
+from porting.stubs.sampling import CHANNELS, MOST_ROWS, choose
 
 
 def valid(*lengths: int, left: bool = False) -> torch.Tensor:

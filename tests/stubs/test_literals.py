@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pytest
 
 from porting.errors import GenerationError
-from porting.literals import LINE, accessor, dotted, ensure_same_code, identifier, plain, pylit
+from porting.stubs.literals import LINE, accessor, dotted, ensure_same_code, identifier, plain, pylit
 
 HOSTILE = (
     '"""\nimport os\n"""', "'''", '"', "'", "\\", "\\\n", "a\nb", "\x00", "\x1b[31m", "\u202e", "\u2028", "\ud800",
