@@ -24,6 +24,7 @@ Run = Callable[[torch.nn.Module, Inputs], Any]
 
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _NOTHING = Value({"kind": "leaf"}, (Leaf(""),))
+_RAISED = Value({"kind": "leaf"}, (Leaf("", type_name="nothing: it raised"),))
 
 
 def capture(
@@ -72,19 +73,13 @@ def capture(
         modules = describe_modules(model, sketches=sketches, progress=progress)
         run_inputs = recorder.value(_combined(given))
         seed_everything(seed)
-        error: Exception | None = None
-        result: Any = None
-        with recorder.hooked():
-            try:
-                fresh = given.fresh()
-                result = run(model, fresh) if run else model(*fresh.args, **fresh.kwargs)
-            except Exception as raised:
-                error = raised
+        result, error = recorder.follow(run, given)
+        outputs = _RAISED if error else recorder.value(result)
     trace = Trace(
         calls=recorder.finished(),
         modules=modules,
         inputs=run_inputs,
-        outputs=_NOTHING if error else recorder.value(result),
+        outputs=outputs,
         tensors=recorder.contents,
         run=_run_facts(model, side, seed),
         valid=recorder.keep("valid", valid_positions),
@@ -114,6 +109,15 @@ class _Recorder(CallTracker):
         self._inputs: dict[int, Value] = {}
         self._outputs: dict[int, Value] = {}
         self._seen: dict[tuple[Any, ...], str] = {}
+
+    def follow(self, run: Run | None, given: Inputs) -> tuple[Any, Exception | None]:
+        """Run the model with the hooks on: what it returned, or what it raised."""
+        with self.hooked():
+            try:
+                fresh = given.fresh()
+                return (run(self.model, fresh) if run else self.model(*fresh.args, **fresh.kwargs)), None
+            except Exception as error:
+                return None, error
 
     def entering(self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Note the call, and its arguments as they are now."""
@@ -149,14 +153,14 @@ class _Recorder(CallTracker):
                 class_name=type(call.module).__name__,
                 parent=call.parent.index if call.parent else None,
                 inputs=self._inputs.get(call.index, _NOTHING),
-                outputs=self._outputs.get(call.index, _NOTHING),
+                outputs=self._outputs.get(call.index, _RAISED),
             )
             for call in self._calls
         )
 
     def failure(self, error: Exception) -> Failure:
-        """Where the run raised: the innermost call that never returned."""
-        call = self.stack[-1] if self.stack else None
+        """Where the run raised: the innermost call that did."""
+        call = self.innermost(error)
         path = call.path if call else ""
         name = type(call.module).__name__ if call else ""
         return Failure(path, name, f"{type(error).__name__}: {show(error, 1000)}")
