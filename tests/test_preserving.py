@@ -53,7 +53,7 @@ def test_a_model_is_left_as_it_was_found(error: type[BaseException] | None) -> N
             raise error
     assert held(model) == before
     assert model.frequencies is frequencies
-    assert model.absent is None
+    assert model._buffers["absent"] is None
     assert model.cache.tolist() == [0.0, 0.0, 0.0]
     assert model.calls == 0
 
