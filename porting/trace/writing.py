@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,28 +63,43 @@ def tensor_bytes(tensor: torch.Tensor) -> memoryview:
 
 
 class _Shards:
-    """Collects tensors and writes them as shards of at most `SHARD_BYTES` (or one tensor)."""
+    """Collects tensors and writes them as shards of at most `SHARD_BYTES` (or one tensor).
+
+    Their names in a shard are numbers: the names of the model's tensors may hold anything and stay in the manifest.
+    """
 
     def __init__(self, folder: Path, progress: Callable[[str], None] | None) -> None:
         self.folder = folder
         self.progress = progress
         self.pending: dict[str, torch.Tensor] = {}
         self.bytes = 0
-        self.places: dict[str, dict[str, Any]] = {}
+        self.places: dict[Hashable, dict[str, Any]] = {}
+        self.stored: dict[Hashable, list[tuple[torch.Tensor, dict[str, Any]]]] = {}
+        self.count = 0
         self.names: list[str] = []
 
-    def place(self, key: str, tensor: torch.Tensor) -> dict[str, Any]:
-        """Store a tensor once; returns its shard, key and checksum."""
+    def place(self, key: Hashable, tensor: torch.Tensor) -> dict[str, Any]:
+        """Store the tensor known here as ``key``, identical content once; returns its shard, key and checksum."""
         if key not in self.places:
             tensor = tensor.contiguous()
-            size = tensor.numel() * tensor.element_size()
-            if self.pending and self.bytes + size > SHARD_BYTES:
-                self.flush()
-            self.pending[key] = tensor
-            self.bytes += size
             crc32 = zlib.crc32(tensor_bytes(tensor))
-            self.places[key] = {"shard": _shard_name(len(self.names) + 1), "key": key, "crc32": crc32}
+            alike = self.stored.setdefault((crc32, tensor.dtype, tensor.shape), [])
+            place = next((place for other, place in alike if _same_bytes(other, tensor)), None)
+            if place is None:
+                place = self._add(tensor, crc32)
+                alike.append((tensor, place))
+            self.places[key] = place
         return self.places[key]
+
+    def _add(self, tensor: torch.Tensor, crc32: int) -> dict[str, Any]:
+        size = tensor.numel() * tensor.element_size()
+        if self.pending and self.bytes + size > SHARD_BYTES:
+            self.flush()
+        key = f"t{self.count}"
+        self.count += 1
+        self.pending[key] = tensor
+        self.bytes += size
+        return {"shard": _shard_name(len(self.names) + 1), "key": key, "crc32": crc32}
 
     def flush(self) -> None:
         """Write what is pending as one shard."""
@@ -215,6 +230,10 @@ def _replacing(target: Path) -> Iterator[Path]:
             old.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _same_bytes(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
 
 
 def _is_ours(folder: Path) -> bool:
