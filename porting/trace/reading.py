@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from porting.text import show
 from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.sketches import Sketch
 from porting.trace.structure import Structure
-from porting.trace.writing import FORMAT, MANIFEST, manifest_hash, tensor_bytes
+from porting.trace.writing import FORMAT, MANIFEST, SHARD_NAME, manifest_hash, tensor_bytes
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     import torch
 
 MAX_MANIFEST_BYTES = 512 << 20
-SHARD_NAME = re.compile(r"tensors-\d{5}\.safetensors")
 
 
 def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) -> Trace:

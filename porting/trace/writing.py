@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -24,6 +25,7 @@ from porting.trace.model import Call, Leaf, ModuleInfo, ParameterInfo, Trace, Va
 FORMAT = 1
 MANIFEST = "manifest.json"
 SHARD_BYTES = 1 << 30
+SHARD_NAME = re.compile(r"tensors-\d{5}\.safetensors")
 
 
 def save_trace(trace: Trace, folder: str | os.PathLike[str], progress: Callable[[str], None] | None = None) -> Path:
@@ -205,39 +207,50 @@ def _module(module: ModuleInfo, shards: _Shards) -> dict[str, Any]:
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``target`` that takes its place at the end, or is gone if anything fails."""
-    if target.is_symlink() or (target.exists() and not _is_ours(target)):
-        raise OutputError(
-            f"{show(target)} exists and is not a trace, so it is not replaced",
-            hint="name another folder with --output, or move that one away",
-        )
     partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
     old = target.with_name(f"{target.name}.replaced-{os.getpid()}")
     try:
+        _refuse_other(target)
+        for stale in (partial, old):  # of a killed process that had the same number
+            shutil.rmtree(stale, ignore_errors=True)
         partial.mkdir(parents=True)
-        yield partial
-        _sync(partial)
-        if target.exists():
-            target.rename(old)
-        partial.rename(target)
-        _sync(target.parent)
-    except OSError as error:
+        try:
+            yield partial
+            _sync(partial)
+            if target.exists():
+                target.rename(old)
+            partial.rename(target)
+            _sync(target.parent)
+        finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
         raise OutputError(
-            f"cannot write {show(target)}: {error.strerror or show(error)}",
+            f"cannot write {show(target)}: {show(reason)}",
             hint="name a folder that can be written with --output",
         ) from None
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _refuse_other(target: Path) -> None:
+    """Refuse what is there and is neither empty nor a trace: a manifest, shards, and nothing else."""
+    if not target.is_symlink() and not target.exists():
+        return
+    if not target.is_symlink() and target.is_dir():
+        names = {entry.name for entry in target.iterdir()}
+        shards = {name for name in names if SHARD_NAME.fullmatch(name)}
+        if not names or (shards and names - shards == {MANIFEST}):
+            return
+    raise OutputError(
+        f"{show(target)} exists and is not a trace, so it is not replaced",
+        hint="name another folder with --output, or move that one away",
+    )
 
 
 def _same_bytes(one: torch.Tensor, other: torch.Tensor) -> bool:
     return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
-
-
-def _is_ours(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))
 
 
 def _shard_name(number: int) -> str:
