@@ -42,7 +42,7 @@ def sketch(tensor: torch.Tensor) -> Sketch | None:
     if tensor.is_meta or tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:
         return None
     values = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    crc32 = zlib.crc32(values.reshape(-1).view(torch.uint8).numpy().data)
+    crc32 = zlib.crc32(as_bytes(values).numpy().data)
     if values.is_complex():
         values = torch.view_as_real(values)
     try:
@@ -51,6 +51,12 @@ def sketch(tensor: torch.Tensor) -> Sketch | None:
         return Sketch((_signature(values, 0), _signature(values, 1)), crc32)
     except NotImplementedError:
         return None
+
+
+def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a contiguous tensor on the cpu, row-major, as uint8; no copy."""
+    # a single element counts as contiguous whatever its stride is, and is viewed as bytes only with a stride of 1
+    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
 
 
 def projection(length: int) -> np.ndarray:

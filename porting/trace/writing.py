@@ -21,6 +21,7 @@ from porting.errors import OutputError
 from porting.tensorfiles import read_header
 from porting.text import show
 from porting.trace.model import Call, Leaf, ModuleInfo, ParameterInfo, Trace, Value
+from porting.trace.sketches import as_bytes
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -61,7 +62,7 @@ def manifest_hash(document: Mapping[str, Any]) -> str:
 
 def tensor_bytes(tensor: torch.Tensor) -> memoryview:
     """The bytes of a contiguous tensor on the cpu, row-major."""
-    return tensor.reshape(-1).view(torch.uint8).numpy().data
+    return as_bytes(tensor).numpy().data
 
 
 class _Shards:
@@ -250,7 +251,7 @@ def _refuse_other(target: Path) -> None:
 
 
 def _same_bytes(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
+    return torch.equal(as_bytes(one), as_bytes(other))
 
 
 def _shard_name(number: int) -> str:

@@ -90,6 +90,10 @@ def test_any_shape_and_dtype_has_a_sketch(shape: tuple[int, ...], dtype: str) ->
     assert all(axis.dtype == np.float64 for axis in axes)
 
 
+def test_an_element_with_a_stride_is_sketched() -> None:
+    assert taken(torch.arange(4.0)[::4]).axes[0].tolist() == [0.0]
+
+
 def test_a_conjugate_view_is_sketched_as_what_it_stands_for() -> None:
     tensor = torch.complex(some(2, 3), some(2, 3) + 1)
     assert taken(tensor.conj()).crc32 == taken(tensor.conj().resolve_conj().clone()).crc32 != taken(tensor).crc32
