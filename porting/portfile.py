@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import difflib
 import hashlib
 import os
@@ -70,12 +71,24 @@ class Inputs:
         )
 
     def fresh(self) -> Inputs:
-        """The same values in new tensors, so that a run that writes into its inputs does not change another's."""
+        """The same values in new tensors, so that a run that writes into its inputs does not change another's.
+
+        A tensor given twice is one tensor again; objects that hold tensors (caches) are copied, too.
+        """
         import torch
         from torch.utils._pytree import tree_map
 
+        from porting.trace import flatten
+
+        copies: dict[int, Any] = {}
+
         def copied(leaf: Any) -> Any:
-            return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
+            if id(leaf) not in copies:
+                if isinstance(leaf, torch.Tensor):
+                    copies[id(leaf)] = leaf.clone()
+                else:
+                    copies[id(leaf)] = copy.deepcopy(leaf) if flatten(leaf)[0]["kind"] != "leaf" else leaf
+            return copies[id(leaf)]
 
         return Inputs(tree_map(copied, self.args), tree_map(copied, dict(self.kwargs)))
 
