@@ -64,8 +64,9 @@ def capture(
         The trace, in memory.
 
     Raises:
-        CaptureError: the model is scripted or compiled, the valid positions are not a bool tensor, the forward raised (the message names the innermost module;
-            with ``folder`` the part that ran is kept as a failed trace), or no module was called.
+        CaptureError: the model is scripted or compiled, the valid positions are not a bool tensor, the forward raised
+            (the message names the innermost module; with ``folder`` the part that ran is kept as a failed trace), or
+            no module was called.
         OutputError: the folder cannot be written.
     """
     _refuse_opaque(model)

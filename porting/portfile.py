@@ -73,21 +73,19 @@ class Inputs:
     def fresh(self) -> Inputs:
         """The same values in new tensors, so that a run that writes into its inputs does not change another's.
 
-        A tensor given twice is one tensor again; objects that hold tensors (caches) are copied, too.
+        A tensor given twice is one tensor again. Objects with attributes, as caches are, are copied, too, except
+        modules and functions.
         """
         import torch
         from torch.utils._pytree import tree_map
-
-        from porting.trace import flatten
 
         copies: dict[int, Any] = {}
 
         def copied(leaf: Any) -> Any:
             if id(leaf) not in copies:
-                if isinstance(leaf, torch.Tensor):
-                    copies[id(leaf)] = leaf.clone()
-                else:
-                    copies[id(leaf)] = copy.deepcopy(leaf) if flatten(leaf)[0]["kind"] != "leaf" else leaf
+                plain = isinstance(leaf, type) or callable(leaf) or not hasattr(leaf, "__dict__")
+                new = leaf.clone() if isinstance(leaf, torch.Tensor) else leaf if plain else copy.deepcopy(leaf)
+                copies[id(leaf)] = new
             return copies[id(leaf)]
 
         return Inputs(tree_map(copied, self.args), tree_map(copied, dict(self.kwargs)))
