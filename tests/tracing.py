@@ -1,7 +1,8 @@
-"""Small traces, and all that one says in a form that can be compared."""
+"""Small models and traces, and what a trace says in a form that can be compared."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,27 @@ def content(trace: Trace) -> dict[str, Any]:
 
 def only(folder: Path, *names: str) -> bool:
     return sorted(entry.name for entry in folder.iterdir()) == sorted(names)
+
+
+def forward_of(function: Callable[..., Any], **parts: nn.Module) -> nn.Module:
+    """A module with these parts and this forward, which is given the module first."""
+
+    class Made(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name, part in parts.items():
+                self.add_module(name, part)
+
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            return function(self, *args, **kwargs)
+
+    return Made()
+
+
+def outputs(trace: Trace) -> dict[str, list[Any]]:
+    """The tensors that each call returned."""
+    return {call.label: [trace.tensor(leaf).tolist() for leaf in call.outputs.tensor_leaves()] for call in trace.calls}
+
+
+def hook_count(model: nn.Module) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
