@@ -81,7 +81,8 @@ class CallTracker:
 
     def innermost(self, error: BaseException) -> OpenCall | None:
         """The innermost call that raised ``error`` or what it was raised from; None: it arose outside the model."""
-        found: OpenCall | None = None
+        # torch does not tell hooks of SystemExit and the like, so the calls that they ended are still open
+        found = self.stack[-1] if self.stack else None
         for link in _chain(error):
             call = next((call for raised, call in self._raised if raised is link), None)
             if call is not None and (found is None or call.is_below(found)):

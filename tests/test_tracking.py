@@ -94,6 +94,17 @@ def test_a_failure_outside_the_model_says_so() -> None:
         capture(nn.Identity(), (X,), run=run)
 
 
+def test_a_forward_that_ends_the_program_is_told_from_its_run() -> None:
+    def run(model: nn.Module, inputs: Inputs) -> Any:
+        try:
+            model(*inputs.args)
+        except SystemExit:
+            raise RuntimeError("it ended the program") from None
+
+    with pytest.raises(CaptureError, match=r"raised in 1\.0 \(Made\): RuntimeError: it ended the program"):
+        capture(failing(SystemExit(0)), (X,), run=run)
+
+
 def test_an_interrupt_passes_and_leaves_the_model_clean(tmp_path: Path) -> None:
     model = failing(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
