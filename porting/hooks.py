@@ -15,6 +15,7 @@ from porting.module_table import describe_modules
 from porting.portfile import Inputs
 from porting.preserving import preserved, seed_everything
 from porting.progress import Progress, silent
+from porting.tensorfiles import torch_dtypes
 from porting.text import show
 from porting.trace import Call, Failure, Leaf, Trace, flatten, save_trace
 from porting.trace.model import Value
@@ -23,7 +24,9 @@ from porting.tracking import CallTracker, OpenCall
 Run = Callable[[torch.nn.Module, Inputs], Any]
 
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_STORED = frozenset(torch_dtypes().values())
 _NOTHING = Value({"kind": "leaf"}, (Leaf(""),))
+_RAISED = Value({"kind": "leaf"}, (Leaf("", type_name="nothing: it raised"),))
 
 
 def capture(
@@ -61,44 +64,40 @@ def capture(
         The trace, in memory.
 
     Raises:
-        CaptureError: the model is scripted or compiled, the forward raised (the message names the innermost module;
-            with ``folder`` the part that ran is kept as a failed trace), or no module was called.
+        CaptureError: the model is scripted or compiled, the valid positions are not a bool tensor, the forward raised
+            (the message names the innermost module; with ``folder`` the part that ran is kept as a failed trace), or
+            no module was called.
         OutputError: the folder cannot be written.
     """
     _refuse_opaque(model)
+    _refuse_other_positions(valid_positions)
     given = inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
     recorder = _Recorder(model, record_inputs, progress)
     with preserved(model), torch.no_grad():
         modules = describe_modules(model, sketches=sketches, progress=progress)
         run_inputs = recorder.value(_combined(given))
         seed_everything(seed)
-        error: Exception | None = None
-        result: Any = None
-        with recorder.hooked():
-            try:
-                fresh = given.fresh()
-                result = run(model, fresh) if run else model(*fresh.args, **fresh.kwargs)
-            except Exception as raised:
-                error = raised
+        result, error = recorder.follow(run, given)
+        outputs = _RAISED if error else recorder.value(result)
     trace = Trace(
         calls=recorder.finished(),
         modules=modules,
         inputs=run_inputs,
-        outputs=_NOTHING if error else recorder.value(result),
+        outputs=outputs,
         tensors=recorder.contents,
         run=_run_facts(model, side, seed),
         valid=recorder.keep("valid", valid_positions),
         failure=recorder.failure(error) if error else None,
     )
-    if folder is not None:
-        save_trace(trace, folder, lambda text: progress(text, len(trace.calls), len(trace.calls)))
-    if trace.failure and error:
-        raise _raised(trace.failure, side, folder) from error
-    if not trace.calls:
+    if not trace.calls and not error:
         raise CaptureError(
             "the run called no module of the model, so there is nothing to record",
             hint="check that run_original or run_ported calls the model it is given",
         )
+    if folder is not None:
+        save_trace(trace, folder, lambda text: progress(text, len(trace.calls), len(trace.calls)))
+    if trace.failure and error:
+        raise _raised(trace.failure, side, folder) from error
     return trace
 
 
@@ -114,6 +113,15 @@ class _Recorder(CallTracker):
         self._inputs: dict[int, Value] = {}
         self._outputs: dict[int, Value] = {}
         self._seen: dict[tuple[Any, ...], str] = {}
+
+    def follow(self, run: Run | None, given: Inputs) -> tuple[Any, Exception | None]:
+        """Run the model with the hooks on: what it returned, or what it raised."""
+        with self.hooked():
+            try:
+                fresh = given.fresh()
+                return (run(self.model, fresh) if run else self.model(*fresh.args, **fresh.kwargs)), None
+            except Exception as error:
+                return None, error
 
     def entering(self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Note the call, and its arguments as they are now."""
@@ -149,14 +157,14 @@ class _Recorder(CallTracker):
                 class_name=type(call.module).__name__,
                 parent=call.parent.index if call.parent else None,
                 inputs=self._inputs.get(call.index, _NOTHING),
-                outputs=self._outputs.get(call.index, _NOTHING),
+                outputs=self._outputs.get(call.index, _RAISED),
             )
             for call in self._calls
         )
 
     def failure(self, error: Exception) -> Failure:
-        """Where the run raised: the innermost call that never returned."""
-        call = self.stack[-1] if self.stack else None
+        """Where the run raised: the innermost call that did."""
+        call = self.innermost(error)
         path = call.path if call else ""
         name = type(call.module).__name__ if call else ""
         return Failure(path, name, f"{type(error).__name__}: {show(error, 1000)}")
@@ -200,9 +208,7 @@ def _combined(inputs: Inputs) -> dict[str, Any]:
 def _same_bits(kept: torch.Tensor, tensor: torch.Tensor) -> bool:
     if tensor.device.type != "cpu" or tensor.is_conj() or tensor.is_neg():
         return False
-    bits = _BITS.get(tensor.element_size())
-    if bits is None or tensor.dtype == torch.bool or tensor.dim() == 0:
-        return torch.equal(kept, tensor)
+    bits = _BITS[tensor.element_size()]
     return torch.equal(kept.view(bits), tensor.detach().view(bits))
 
 
@@ -215,6 +221,8 @@ def _not_recordable(tensor: torch.Tensor) -> str:
         return "nested tensor"
     if tensor.layout != torch.strided:
         return f"{tensor.layout} tensor".replace("torch.", "")
+    if tensor.dtype not in _STORED:
+        return f"{tensor.dtype} tensor".replace("torch.", "")
     return ""
 
 
@@ -229,6 +237,15 @@ def _refuse_opaque(model: torch.nn.Module) -> None:
         raise CaptureError(
             f"{show(path) or 'the model'} ({type(module).__name__}) is {kind}: hooks do not see inside it",
             hint=advice,
+        )
+
+
+def _refuse_other_positions(valid: torch.Tensor | None) -> None:
+    if valid is not None and (valid.dtype != torch.bool or valid.dim() != 2):
+        raise CaptureError(
+            f"valid_positions must be a bool tensor over (batch, sequence), and is {valid.dtype} of shape "
+            f"{tuple(valid.shape)}",
+            hint="for an attention mask of ones and zeros: attention_mask.bool()",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import torch
 
@@ -22,7 +22,7 @@ def describe_modules(
         progress: called per module.
     """
     first_module: dict[int, str] = {}
-    first_tensor: dict[int, str] = {}
+    first_tensor: dict[Hashable, str] = {}
     table: dict[str, ModuleInfo] = {}
     modules = executed_modules(model, remove_duplicate=False)
     for done, (path, module) in enumerate(modules):
@@ -71,8 +71,9 @@ def owned_tensors(module: torch.nn.Module) -> Iterator[tuple[str, str, torch.Ten
     Those that torch's parametrizations keep for it are its own, too.
     """
     if "parametrizations" in module._modules:
-        for name, parameter in module._modules["parametrizations"].named_parameters():  # type: ignore[union-attr]
-            yield f"parametrizations.{name}", "parameter", parameter
+        for path, part in module._modules["parametrizations"].named_modules():  # type: ignore[union-attr]
+            prefix = f"parametrizations.{path}." if path else "parametrizations."
+            yield from ((prefix + name, kind, tensor) for name, kind, tensor in owned_tensors(part))
     for name, parameter in module._parameters.items():
         if parameter is not None:
             yield name, "parameter", parameter
@@ -82,10 +83,12 @@ def owned_tensors(module: torch.nn.Module) -> Iterator[tuple[str, str, torch.Ten
             yield name, "buffer" if persistent else "non-persistent buffer", buffer
 
 
-def _parameters(path: str, module: torch.nn.Module, seen: dict[int, str], sketches: bool) -> Iterator[ParameterInfo]:
+def _parameters(
+    path: str, module: torch.nn.Module, seen: dict[Hashable, str], sketches: bool
+) -> Iterator[ParameterInfo]:
     for name, kind, tensor in owned_tensors(module):
         full = f"{path}.{name}" if path else name
-        first = seen.setdefault(id(tensor), full)
+        first = seen.setdefault(_memory(tensor), full)
         yield ParameterInfo(
             name=name,
             kind=kind,
@@ -94,3 +97,10 @@ def _parameters(path: str, module: torch.nn.Module, seen: dict[int, str], sketch
             sketch=sketch(tensor) if sketches else None,
             tied_to=None if first == full else first,
         )
+
+
+def _memory(tensor: torch.Tensor) -> Hashable:
+    """What two tensors have in common if one is the other under a second name."""
+    if tensor.is_meta or tensor.layout != torch.strided or tensor.numel() == 0:
+        return id(tensor)
+    return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()

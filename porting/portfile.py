@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import difflib
 import hashlib
 import os
@@ -71,12 +72,22 @@ class Inputs:
         )
 
     def fresh(self) -> Inputs:
-        """The same values in new tensors, so that a run that writes into its inputs does not change another's."""
+        """The same values in new tensors, so that a run that writes into its inputs does not change another's.
+
+        A tensor given twice is one tensor again. Objects with attributes, as caches are, are copied, too, except
+        modules and functions.
+        """
         import torch
         from torch.utils._pytree import tree_map
 
+        copies: dict[int, Any] = {}
+
         def copied(leaf: Any) -> Any:
-            return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
+            if id(leaf) not in copies:
+                plain = isinstance(leaf, type) or callable(leaf) or not hasattr(leaf, "__dict__")
+                new = leaf.clone() if isinstance(leaf, torch.Tensor) else leaf if plain else copy.deepcopy(leaf)
+                copies[id(leaf)] = new
+            return copies[id(leaf)]
 
         return Inputs(tree_map(copied, self.args), tree_map(copied, dict(self.kwargs)))
 

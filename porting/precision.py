@@ -16,20 +16,23 @@ def in_float64(model: torch.nn.Module) -> Iterator[Promotion]:
     """Hold the model's floating-point parameters and buffers in float64, and compute in float64.
 
     The casts to float32 that norms, softmax and rotary embeddings make on purpose become casts to float64; without
-    that the result is no better than float32 there. Casts to lower precisions stay: they are part of the model.
-    Afterwards the very same tensors are back in place.
+    that the result is no better than float32 there; new tensors of no stated dtype are float64, too. Casts to lower
+    precisions stay: they are part of the model. Afterwards the very same tensors are back in place.
 
     Yields:
         The promotion of casts, to be paused where torch does other work than the model's.
     """
     tensors = [*model.parameters(), *model.buffers()]
     saved = [(tensor, tensor.data) for tensor in tensors if tensor.is_floating_point() and not tensor.is_meta]
+    default = torch.get_default_dtype()
     try:
         for tensor, data in saved:
             tensor.data = data.double()
+        torch.set_default_dtype(torch.float64 if default is torch.float32 else default)
         with Promotion() as promotion:
             yield promotion
     finally:
+        torch.set_default_dtype(default)
         for tensor, data in saved:
             tensor.data = data
 

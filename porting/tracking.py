@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class OpenCall:
         repeat: how many times the module had been called before in this step.
         module: the live module.
         parent: the call it was made from.
+        handled: the exception that was being handled when it was entered.
     """
 
     index: int
@@ -32,11 +34,19 @@ class OpenCall:
     repeat: int
     module: torch.nn.Module
     parent: OpenCall | None
+    handled: BaseException | None
 
     @property
     def key(self) -> tuple[int, str, int]:
         """Step, path and call index, as in `porting.trace.Call`."""
         return self.step, self.path, self.repeat
+
+    def is_below(self, other: OpenCall) -> bool:
+        """Whether this call was made while ``other`` ran."""
+        call = self.parent
+        while call is not None and call is not other:
+            call = call.parent
+        return call is other
 
 
 class CallTracker:
@@ -52,6 +62,7 @@ class CallTracker:
         self.entered = 0
         self._repeats: dict[tuple[int, str], int] = {}
         self._signatures: dict[int, inspect.Signature | None] = {}
+        self._raised: list[tuple[BaseException, OpenCall]] = []
 
     def entering(
         self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -59,7 +70,7 @@ class CallTracker:
         """A call begins; what is returned replaces its arguments, None keeps them."""
 
     def leaving(self, call: OpenCall, output: Any) -> Any:
-        """A call has returned ``output``; what is returned replaces it, None keeps it."""
+        """A call has returned ``output``; what is returned replaces it, None keeps it. Not for a call that raises."""
 
     def arguments(self, call: OpenCall, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a call by parameter name, in the order of the forward's signature."""
@@ -68,18 +79,34 @@ class CallTracker:
             self._signatures[key] = _forward_signature(call.module)
         return named_arguments(self._signatures[key], args, kwargs)
 
+    def innermost(self, error: BaseException) -> OpenCall | None:
+        """The innermost call that raised ``error`` or what it was raised from; None: it arose outside the model."""
+        # torch does not tell hooks of SystemExit and the like, so the calls that they ended are still open
+        found = self.stack[-1] if self.stack else None
+        for link in _chain(error):
+            call = next((call for raised, call in self._raised if raised is link), None)
+            if call is not None and (found is None or call.is_below(found)):
+                found = call
+        return found
+
     @contextmanager
     def hooked(self) -> Iterator[None]:
-        """Listen to every module; the hooks see what other hooks have changed and are removed at the end."""
+        """Listen to every module; the hooks see what other hooks have changed and are removed at the end.
+
+        Each hooked module takes one frame more, so the recursion limit is doubled: deep models still run.
+        """
         handles = []
+        limit = sys.getrecursionlimit()
         try:
+            sys.setrecursionlimit(2 * limit)
             for _, module in executed_modules(self.model):
                 handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
-                handles.append(module.register_forward_hook(self._leave, with_kwargs=True))
+                handles.append(module.register_forward_hook(self._leave, with_kwargs=True, always_call=True))
             yield
         finally:
             for handle in handles:
                 handle.remove()
+            sys.setrecursionlimit(limit)
 
     def _enter(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         parent = self.stack[-1] if self.stack else None
@@ -88,16 +115,21 @@ class CallTracker:
         path = self.paths[id(module)]
         repeat = self._repeats.get((self.step, path), 0)
         self._repeats[self.step, path] = repeat + 1
-        call = OpenCall(self.entered, self.step, path, repeat, module, parent)
+        call = OpenCall(self.entered, self.step, path, repeat, module, parent, sys.exception())
         self.entered += 1
         self.stack.append(call)
         return self.entering(call, args, kwargs)
 
     def _leave(self, module: torch.nn.Module, _: Any, __: Any, output: Any) -> Any:
-        while self.stack:
-            call = self.stack.pop()  # calls above this one raised, and the model went on
-            if call.module is module:
-                return self.leaving(call, output)
+        if all(call.module is not module for call in self.stack):
+            return None  # a hook of the user raised before ours could enter the call
+        while (call := self.stack.pop()).module is not module:
+            pass
+        error = sys.exception()
+        if error is call.handled:
+            return self.leaving(call, output)
+        if error is not None and all(error is not seen for seen, _ in self._raised):
+            self._raised.append((error, call))
         return None
 
 
@@ -112,6 +144,16 @@ def named_arguments(
         if parameter.kind is inspect.Parameter.VAR_KEYWORD and parameter.name in bound:
             bound.update(bound.pop(parameter.name))
     return bound
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An exception and those that it was raised from, the latest first."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return chain
 
 
 def _bound(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +14,7 @@ from porting.text import show
 from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.sketches import Sketch
 from porting.trace.structure import Structure
-from porting.trace.writing import FORMAT, MANIFEST, manifest_hash, tensor_bytes
+from porting.trace.writing import FORMAT, MANIFEST, SHARD_NAME, manifest_hash, tensor_bytes
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     import torch
 
 MAX_MANIFEST_BYTES = 512 << 20
-SHARD_NAME = re.compile(r"tensors-\d{5}\.safetensors")
 
 
 def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) -> Trace:
@@ -39,11 +36,11 @@ def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) ->
             or it is the trace of a forward that raised.
     """
     path = Path(folder)
-    document = _manifest(path)
     try:
+        document = _manifest(path)
         store = _Store(path, document["shards"])
         trace = _Reader(store).trace(document)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise TraceError(f"{show(path / MANIFEST)} is not a valid manifest: {show(repr(error))}") from None
     if trace.failure is not None and not allow_failed:
         raise TraceError(
@@ -55,19 +52,19 @@ def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) ->
 
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    if not path.is_file():
-        what = "holds no finished trace (no manifest.json)" if folder.is_dir() else "does not exist"
-        raise TraceError(f"{show(folder)} {what}", hint="record it again with: porting capture")
-    if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise TraceError(f"{show(path)} is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
     try:
+        if not path.is_file():
+            what = "holds no finished trace (no manifest.json)" if folder.is_dir() else "does not exist"
+            raise TraceError(f"{show(folder)} {what}", hint="record it again with: porting capture")
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise TraceError(f"{show(path)} is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
         document = strictjson.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise TraceError(f"{show(path)} cannot be read: {show(error)}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else "no format number"
         raise TraceError(f"{show(path)} is not a trace of format {FORMAT}: it says {show(found)}")
-    if not hmac.compare_digest(str(document.get("sha256")), manifest_hash(document)):
+    if document.get("sha256") != manifest_hash(document):
         raise TraceError(
             f"{show(path)} does not have the hash it carries: it was changed after it was written",
             hint="record the trace again with: porting capture",
@@ -108,7 +105,8 @@ class _Store(Mapping[str, "torch.Tensor"]):
             raise TraceError(
                 f"the trace is damaged: tensor {show(key)} is {found}, the manifest says {dtype}, {shape}"
             )
-        self.places[key] = (shard, place["crc32"])
+        if self.places.setdefault(key, (shard, place["crc32"])) != (shard, place["crc32"]):
+            raise TraceError(f"the trace is damaged: tensor {show(key)} is said to be two")
         return str(key)
 
     def __getitem__(self, key: str) -> torch.Tensor:
@@ -142,6 +140,8 @@ class _Reader:
         calls = tuple(self.call(index, entry) for index, entry in enumerate(document["calls"]))
         valid = document["valid"]
         failure = document["failure"]
+        if document["status"] != ("failed" if failure else "complete"):
+            raise ValueError(f"status {document['status']!r} with failure {failure!r}")
         return Trace(
             calls=calls,
             modules={entry["path"]: self.module(entry) for entry in document["modules"]},
@@ -150,7 +150,7 @@ class _Reader:
             tensors=self.store,
             run=document["run"],
             valid=None if valid is None else self.store.register(valid, "bool", tuple(valid["shape"])),
-            failure=None if failure is None else Failure(failure["path"], failure["class"], failure["error"]),
+            failure=Failure(failure["path"], failure["class"], failure["error"]) if failure else None,
         )
 
     def call(self, index: int, entry: Mapping[str, Any]) -> Call:

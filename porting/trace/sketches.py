@@ -39,15 +39,24 @@ def sketch(tensor: torch.Tensor) -> Sketch | None:
     Args:
         tensor: any shape, any real or complex dtype, any device.
     """
-    if tensor.is_meta or tensor.is_quantized or tensor.layout != torch.strided:
+    if tensor.is_meta or tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:
         return None
     values = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    crc32 = zlib.crc32(values.reshape(-1).view(torch.uint8).numpy().data)
+    crc32 = zlib.crc32(as_bytes(values).numpy().data)
     if values.is_complex():
         values = torch.view_as_real(values)
-    if values.dim() < 2:
-        return Sketch((values.reshape(-1).double().numpy(),), crc32)
-    return Sketch((_signature(values, 0), _signature(values, 1)), crc32)
+    try:
+        if tensor.dim() < 2:
+            return Sketch((values.reshape(-1).to(torch.float64, copy=True).numpy(),), crc32)
+        return Sketch((_signature(values, 0), _signature(values, 1)), crc32)
+    except NotImplementedError:
+        return None
+
+
+def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a contiguous tensor on the cpu, row-major, as uint8; no copy."""
+    # a single element counts as contiguous whatever its stride is, and is viewed as bytes only with a stride of 1
+    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
 
 
 def projection(length: int) -> np.ndarray:
@@ -69,8 +78,7 @@ def _projection(length: int) -> np.ndarray:
 
 
 def _signature(values: torch.Tensor, axis: int) -> np.ndarray:
-    slices = values.movedim(axis, 0).reshape(values.shape[axis], -1)
+    slices = values.movedim(axis, 0).flatten(1)
     weights = torch.from_numpy(projection(slices.shape[1]))
     rows = max(1, SLICE_ELEMENTS // max(1, slices.shape[1]))
-    parts = [chunk.double() @ weights for chunk in torch.split(slices, rows)] or [torch.zeros(0, dtype=torch.float64)]
-    return torch.cat(parts).numpy()
+    return torch.cat([chunk.double() @ weights for chunk in torch.split(slices, rows)]).numpy()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ from porting.errors import OutputError
 from porting.tensorfiles import read_header
 from porting.text import show
 from porting.trace.model import Call, Leaf, ModuleInfo, ParameterInfo, Trace, Value
+from porting.trace.sketches import as_bytes
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 SHARD_BYTES = 1 << 30
+SHARD_NAME = re.compile(r"tensors-\d{5}\.safetensors")
 
 
 def save_trace(trace: Trace, folder: str | os.PathLike[str], progress: Callable[[str], None] | None = None) -> Path:
@@ -59,32 +62,47 @@ def manifest_hash(document: Mapping[str, Any]) -> str:
 
 def tensor_bytes(tensor: torch.Tensor) -> memoryview:
     """The bytes of a contiguous tensor on the cpu, row-major."""
-    return tensor.reshape(-1).view(torch.uint8).numpy().data
+    return as_bytes(tensor).numpy().data
 
 
 class _Shards:
-    """Collects tensors and writes them as shards of at most `SHARD_BYTES` (or one tensor)."""
+    """Collects tensors and writes them as shards of at most `SHARD_BYTES` (or one tensor).
+
+    Their names in a shard are numbers: the names of the model's tensors may hold anything and stay in the manifest.
+    """
 
     def __init__(self, folder: Path, progress: Callable[[str], None] | None) -> None:
         self.folder = folder
         self.progress = progress
         self.pending: dict[str, torch.Tensor] = {}
         self.bytes = 0
-        self.places: dict[str, dict[str, Any]] = {}
+        self.places: dict[Hashable, dict[str, Any]] = {}
+        self.stored: dict[Hashable, list[tuple[torch.Tensor, dict[str, Any]]]] = {}
+        self.count = 0
         self.names: list[str] = []
 
-    def place(self, key: str, tensor: torch.Tensor) -> dict[str, Any]:
-        """Store a tensor once; returns its shard, key and checksum."""
+    def place(self, key: Hashable, tensor: torch.Tensor) -> dict[str, Any]:
+        """Store the tensor known here as ``key``, identical content once; returns its shard, key and checksum."""
         if key not in self.places:
             tensor = tensor.contiguous()
-            size = tensor.numel() * tensor.element_size()
-            if self.pending and self.bytes + size > SHARD_BYTES:
-                self.flush()
-            self.pending[key] = tensor
-            self.bytes += size
             crc32 = zlib.crc32(tensor_bytes(tensor))
-            self.places[key] = {"shard": _shard_name(len(self.names) + 1), "key": key, "crc32": crc32}
+            alike = self.stored.setdefault((crc32, tensor.dtype, tensor.shape), [])
+            place = next((place for other, place in alike if _same_bytes(other, tensor)), None)
+            if place is None:
+                place = self._add(tensor, crc32)
+                alike.append((tensor, place))
+            self.places[key] = place
         return self.places[key]
+
+    def _add(self, tensor: torch.Tensor, crc32: int) -> dict[str, Any]:
+        size = tensor.numel() * tensor.element_size()
+        if self.pending and self.bytes + size > SHARD_BYTES:
+            self.flush()
+        key = f"t{self.count}"
+        self.count += 1
+        self.pending[key] = tensor
+        self.bytes += size
+        return {"shard": _shard_name(len(self.names) + 1), "key": key, "crc32": crc32}
 
     def flush(self) -> None:
         """Write what is pending as one shard."""
@@ -190,35 +208,50 @@ def _module(module: ModuleInfo, shards: _Shards) -> dict[str, Any]:
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``target`` that takes its place at the end, or is gone if anything fails."""
-    if target.is_symlink() or (target.exists() and not _is_ours(target)):
-        raise OutputError(
-            f"{show(target)} exists and is not a trace, so it is not replaced",
-            hint="name another folder with --output, or move that one away",
-        )
     partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
     old = target.with_name(f"{target.name}.replaced-{os.getpid()}")
     try:
+        _refuse_other(target)
+        for stale in (partial, old):  # of a killed process that had the same number
+            shutil.rmtree(stale, ignore_errors=True)
         partial.mkdir(parents=True)
-        yield partial
-        _sync(partial)
-        if target.exists():
-            target.rename(old)
-        partial.rename(target)
-        _sync(target.parent)
-    except OSError as error:
+        try:
+            yield partial
+            _sync(partial)
+            if target.exists():
+                target.rename(old)
+            partial.rename(target)
+            _sync(target.parent)
+        finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
         raise OutputError(
-            f"cannot write {show(target)}: {error.strerror or show(error)}",
+            f"cannot write {show(target)}: {show(reason)}",
             hint="name a folder that can be written with --output",
         ) from None
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _is_ours(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))
+def _refuse_other(target: Path) -> None:
+    """Refuse what is there and is neither empty nor a trace: a manifest, shards, and nothing else."""
+    if not target.is_symlink() and not target.exists():
+        return
+    if not target.is_symlink() and target.is_dir():
+        names = {entry.name for entry in target.iterdir()}
+        shards = {name for name in names if SHARD_NAME.fullmatch(name)}
+        if not names or (shards and names - shards == {MANIFEST}):
+            return
+    raise OutputError(
+        f"{show(target)} exists and is not a trace, so it is not replaced",
+        hint="name another folder with --output, or move that one away",
+    )
+
+
+def _same_bytes(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return torch.equal(as_bytes(one), as_bytes(other))
 
 
 def _shard_name(number: int) -> str:

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from tracing import content, returned, small
+
+from porting.errors import TraceError
+from porting.tensorfiles import read_header
+from porting.trace import open_trace, save_trace
+from porting.trace.writing import MANIFEST, manifest_hash
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+def edited(folder: Path, edit: Edit) -> Path:
+    """Change the manifest and make its hash right again."""
+    path = folder / MANIFEST
+    document = json.loads(path.read_text())
+    edit(document)
+    document["sha256"] = manifest_hash(document)
+    path.write_text(json.dumps(document))
+    return folder
+
+
+def test_an_unfinished_folder_is_refused(tmp_path: Path) -> None:
+    folder = save_trace(small(), tmp_path / "trace")
+    (folder / MANIFEST).unlink()
+    with pytest.raises(TraceError, match="holds no finished trace"):
+        open_trace(folder)
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="does not exist"):
+        open_trace(tmp_path / "trace")
+    with pytest.raises(TraceError, match="cannot be read"):
+        open_trace(tmp_path / ("x" * 300))
+
+
+def _read_all(folder: Path) -> dict[str, Any] | None:
+    """The content, or None where opening or reading says that the trace is damaged."""
+    try:
+        return content(open_trace(folder))
+    except TraceError:
+        return None
+
+
+def test_no_changed_byte_goes_unnoticed(tmp_path: Path) -> None:
+    folder = save_trace(small(), tmp_path / "trace")
+    expected = content(open_trace(folder))
+    random = np.random.default_rng(0)
+    noticed = 0
+    for path in folder.iterdir():
+        whole = path.read_bytes()
+        for position in random.integers(len(whole), size=200):
+            damaged = bytearray(whole)
+            damaged[position] ^= random.integers(1, 256)
+            path.write_bytes(damaged)
+            found = _read_all(folder)
+            assert found in (None, expected), f"byte {position} of {path.name}"
+            noticed += found is None
+        path.write_bytes(whole)
+    assert noticed >= 300  # what goes through is white space in the manifest, or its escapes
+    assert _read_all(folder) == expected
+
+
+def test_no_truncation_goes_unnoticed(tmp_path: Path) -> None:
+    folder = save_trace(small(), tmp_path / "trace")
+    random = np.random.default_rng(1)
+    for path in folder.iterdir():
+        whole = path.read_bytes()
+        for length in [0, len(whole) - 1, *random.integers(len(whole), size=28)]:
+            path.write_bytes(whole[:length])
+            assert _read_all(folder) is None, f"{length} bytes of {path.name}"
+        path.write_bytes(whole + b" ")
+        assert (_read_all(folder) is None) == (path.name != MANIFEST)
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 1}',
+        '{"format": 2}',
+        '{"format": 1, "format": 1}',
+        '{"format": 1, "run": NaN}',
+        '{"format": 1, "run": 1e999}',
+        '{"format": 1, "sha256": "\\u00e9"}',
+        '{"format": 1, "a": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"format": 1, "a": ' + "[" * 900 + "]" * 900 + "}",
+        "\ufeff{}",
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text(text, encoding="utf-8")
+    with pytest.raises(TraceError):
+        open_trace(tmp_path)
+
+
+def _set(*path: Any) -> Edit:
+    """Set the last of ``path`` at the place that the others name."""
+
+    def edit(document: dict[str, Any]) -> None:
+        place: Any = document
+        for key in path[:-2]:
+            place = place[key]
+        place[path[-2]] = path[-1]
+
+    return edit
+
+
+def _rename_shard(name: str) -> Edit:
+    def edit(document: dict[str, Any]) -> None:
+        document["shards"][name] = document["shards"].pop("tensors-00001.safetensors")
+
+    return edit
+
+
+LIES = {
+    "another format": _set("format", 2),
+    "failed without failure": _set("status", "failed"),
+    "no calls": _set("calls", None),
+    "parent that is not there": _set("calls", 1, "parent", 7),
+    "own parent": _set("calls", 1, "parent", 1),
+    "too few leaves": _set("calls", 1, "inputs", "leaves", []),
+    "unknown structure": _set("calls", 1, "outputs", "structure", {"kind": "set"}),
+    "another dtype": _set("calls", 1, "outputs", "leaves", 0, "dtype", "float16"),
+    "another shape": _set("calls", 1, "outputs", "leaves", 0, "shape", [2, 1]),
+    "no such shard": _set("calls", 1, "outputs", "leaves", 0, "shard", "tensors-00002.safetensors"),
+    "no such key": _set("calls", 1, "outputs", "leaves", 0, "key", "absent"),
+    "another checksum": _set("calls", 1, "outputs", "leaves", 0, "crc32", 1),
+    "sketch without axes": _set("modules", 1, "parameters", 0, "sketch", "axes", []),
+    "valid of another shape": _set("valid", "shape", [1]),
+    "shard of another size": _set("shards", "tensors-00001.safetensors", "bytes", 1),
+    "shard with another header": _set("shards", "tensors-00001.safetensors", "header_sha256", "00"),
+    "path traversal": _rename_shard("../tensors-00001.safetensors"),
+    "absolute path": _rename_shard("/etc/passwd"),
+    "name with a newline": _rename_shard("tensors-00001.safetensors\n"),
+    "shard that is not there": _rename_shard("tensors-00002.safetensors"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_manifest_that_lies_is_refused(lie: str, tmp_path: Path) -> None:
+    folder = edited(save_trace(small(), tmp_path / "trace"), LIES[lie])
+    with pytest.raises(TraceError):
+        content(open_trace(folder))
+
+
+def test_an_honest_edit_is_accepted(tmp_path: Path) -> None:
+    folder = edited(save_trace(small(), tmp_path / "trace"), _set("run", "side", "ported"))
+    assert open_trace(folder).run["side"] == "ported"
+
+
+def test_one_key_in_two_shards_is_refused(tmp_path: Path) -> None:
+    folder = save_trace(returned(one=torch.zeros(2), other=torch.ones(2)), tmp_path / "trace")
+    save_file({"t1": torch.ones(2)}, folder / "tensors-00002.safetensors")
+
+    def claim(document: dict[str, Any]) -> None:
+        header = read_header(folder / "tensors-00002.safetensors")
+        document["shards"]["tensors-00002.safetensors"] = {"bytes": header.size, "header_sha256": header.sha256}
+        leaves = document["outputs"]["leaves"]
+        leaves[1] = {**leaves[1], "key": leaves[0]["key"], "shard": "tensors-00002.safetensors"}
+
+    with pytest.raises(TraceError, match="said to be two"):
+        open_trace(edited(folder, claim))
+
+
+def test_a_shard_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    folder = save_trace(small(), tmp_path / "trace")
+    (shard,) = folder.glob("*.safetensors")
+    shard.rename(tmp_path / shard.name)
+    shard.symlink_to(tmp_path / shard.name)
+    with pytest.raises(TraceError, match="is a link"):
+        open_trace(folder)
+
+
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    folder = save_trace(small(), tmp_path / "trace")
+    (folder / "tensors-00001.safetensors").unlink()
+    with pytest.raises(TraceError, match=r"tensors-00001.safetensors"):
+        open_trace(folder)
+
+
+def test_a_shard_exchanged_after_opening_is_noticed(tmp_path: Path) -> None:
+    trace = open_trace(save_trace(small(), tmp_path / "trace"))
+    shard = tmp_path / "trace" / "tensors-00001.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-100] + bytes(100))
+    with pytest.raises(TraceError, match="does not have its checksum"):
+        content(trace)
