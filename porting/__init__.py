@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from porting.comparison import Comparison, TensorComparison, compare
     from porting.errors import PortingError
     from porting.hooks import capture
-    from porting.portfile import Inputs, Portfile, Tolerance
+    from porting.portfile import Portfile
+    from porting.runs import Inputs
+    from porting.tolerance import Tolerance
     from porting.trace import Trace, open_trace
     from porting.verification import Verification, verify, verify_portfile
     from porting.weights import WeightsReport, assert_loaded, check_weights
@@ -40,7 +42,9 @@ _HOMES = {
     "porting.comparison": ("Comparison", "TensorComparison", "compare"),
     "porting.errors": ("PortingError",),
     "porting.hooks": ("capture",),
-    "porting.portfile": ("Inputs", "Portfile", "Tolerance"),
+    "porting.portfile": ("Portfile",),
+    "porting.runs": ("Inputs",),
+    "porting.tolerance": ("Tolerance",),
     "porting.trace": ("Trace", "open_trace"),
     "porting.verification": ("Verification", "verify", "verify_portfile"),
     "porting.weights": ("WeightsReport", "assert_loaded", "check_weights"),

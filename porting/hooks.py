@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,14 @@ import torch
 
 from porting.errors import CaptureError
 from porting.module_table import describe_modules
-from porting.portfile import Inputs
 from porting.preserving import preserved, seed_everything
 from porting.progress import Progress, silent
+from porting.runs import Inputs, Run
 from porting.tensorfiles import torch_dtypes
 from porting.text import show
 from porting.trace import Call, Failure, Leaf, Trace, flatten, save_trace
 from porting.trace.model import Value
 from porting.tracking import CallTracker, OpenCall
-
-Run = Callable[[torch.nn.Module, Inputs], Any]
 
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _STORED = frozenset(torch_dtypes().values())

@@ -16,12 +16,12 @@ import torch
 from porting.alignment import Alignment
 from porting.comparison import LeafPair, TensorComparison, compare_tensors, pair_leaves, position_mask
 from porting.feeding import substituted
-from porting.hooks import Run
 from porting.noise import Floor, floor_of
-from porting.portfile import Inputs, Tolerance
 from porting.precision import Promotion, in_float64, to_float64
 from porting.preserving import preserved, seed_everything
 from porting.progress import Progress, silent
+from porting.runs import Inputs, Run
+from porting.tolerance import Tolerance
 from porting.trace import Call, Trace, flatten
 from porting.tracking import CallTracker, OpenCall
 

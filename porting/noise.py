@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from porting.comparison import TensorComparison
-from porting.portfile import Tolerance
+from porting.tolerance import Tolerance
 
 FACTOR = 10.0
 """A difference counts as more than rounding from this multiple of the floor.

@@ -3,97 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-import difflib
 import hashlib
 import os
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from porting.contract import CONSTANTS, FUNCTIONS, check_kind, execute, line_in, near_misses
 from porting.errors import PortfileError
+from porting.kinds import kind_of, parts_of
+from porting.runs import Inputs, OutputPairs, Side
 from porting.text import show
+from porting.tolerance import Tolerance
 
 if TYPE_CHECKING:
     import torch
-
-Side = Literal["original", "ported"]
-OutputPairs = list[tuple[str, "torch.Tensor", "torch.Tensor"]]
-
-FUNCTIONS = (
-    "original", "ported", "inputs", "original_inputs", "ported_inputs", "run_original", "run_ported", "outputs",
-    "valid_positions", "checkpoint", "rules", "config", "ported_class", "original_tokenize", "original_prompt",
-    "original_preprocess", "original_generate", "ported_tokenizer", "ported_processor",
-)  # fmt: skip
-CONSTANTS: dict[str, type] = {
-    "MODEL_NAME": str, "HUB_ID": str, "REVISION": str, "ORIGINAL_PYTHON": str, "ORIGINAL_TRACE": str,
-    "MODULE_MAP": dict, "TOLERANCE": dict, "EXPECTED_FAILURES": dict,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """``abs(ported - original) <= atol + rtol * abs(original)``, the rule of ``allclose``; 1e-3 is the recipe's."""
-
-    atol: float = 1e-3
-    rtol: float = 1e-3
-
-    def __str__(self) -> str:
-        """As in a sentence: one number where both are equal."""
-        return f"{self.atol:g}" if self.atol == self.rtol else f"atol {self.atol:g}, rtol {self.rtol:g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a forward is given: positional and keyword arguments."""
-
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, value: Any, source: str) -> Inputs:
-        """Read a dict as keyword and a tuple as positional arguments.
-
-        Raises:
-            PortfileError: it is neither; ``source`` names the function that returned it.
-        """
-        if isinstance(value, tuple) and not hasattr(value, "_fields"):
-            return cls(args=value)
-        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-            return cls(kwargs=dict(value))
-        raise PortfileError(
-            f"{source} must return a dict of keyword arguments{'' if source == 'inputs()' else ' or a tuple'}, "
-            f"and returned {_kind(value)}"
-        )
-
-    def fresh(self) -> Inputs:
-        """The same values in new tensors, so that a run that writes into its inputs does not change another's.
-
-        A tensor given twice is one tensor again. Objects with attributes, as caches are, are copied, too, except
-        modules and functions.
-        """
-        import torch
-        from torch.utils._pytree import tree_map
-
-        copies: dict[int, Any] = {}
-
-        def copied(leaf: Any) -> Any:
-            if id(leaf) not in copies:
-                plain = isinstance(leaf, type) or callable(leaf) or not hasattr(leaf, "__dict__")
-                new = leaf.clone() if isinstance(leaf, torch.Tensor) else leaf if plain else copy.deepcopy(leaf)
-                copies[id(leaf)] = new
-            return copies[id(leaf)]
-
-        return Inputs(tree_map(copied, self.args), tree_map(copied, dict(self.kwargs)))
-
-    def as_given(self) -> Any:
-        """The value that the portfile's ``run_*`` functions are handed: the tuple or the dict."""
-        return self.args or dict(self.kwargs)
 
 
 @dataclass(frozen=True)
@@ -125,15 +52,15 @@ class Portfile:
                 ``ORIGINAL_TRACE``), or defines a name of the contract as something else.
         """
         file = Path(path).absolute()
-        module = _execute(file)
+        module = execute(file)
         known = {name: getattr(module, name) for name in (*FUNCTIONS, *CONSTANTS) if hasattr(module, name)}
         for name, value in known.items():
-            _check_kind(file, name, value)
+            check_kind(file, name, value)
         portfile = cls(
             path=file,
             functions={name: value for name, value in known.items() if name in FUNCTIONS},
             constants={name: value for name, value in known.items() if name in CONSTANTS},
-            warnings=tuple(_near_misses(module, set(known))),
+            warnings=tuple(near_misses(module, set(known))),
             sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         )
         portfile._require("ported", "inputs", *([] if portfile.original_trace else ["original"]))
@@ -152,7 +79,7 @@ class Portfile:
         self._require(side)
         model = self.call(side)
         if not isinstance(model, torch.nn.Module):
-            raise PortfileError(f"{side}() must return a torch.nn.Module, and returned {_kind(model)}")
+            raise PortfileError(f"{side}() must return a torch.nn.Module, and returned {kind_of(model)}")
         return model
 
     def inputs(self, side: Side) -> Inputs:
@@ -163,7 +90,7 @@ class Portfile:
             self.answers[name] = self.call(name)
         value = self.answers[name]
         if name == "inputs" and not isinstance(value, Mapping):
-            raise PortfileError(f"inputs() must return a dict of keyword arguments, and returned {_kind(value)}")
+            raise PortfileError(f"inputs() must return a dict of keyword arguments, and returned {kind_of(value)}")
         return Inputs.of(value, f"{name}()").fresh()
 
     def run(self, side: Side, model: torch.nn.Module, inputs: Inputs) -> Any:
@@ -186,10 +113,10 @@ class Portfile:
         pairs = self.call("outputs", original, ported)
         wanted = "outputs() must return a list of (name, original tensor, ported tensor) with at least one entry"
         if not isinstance(pairs, Sequence) or isinstance(pairs, str) or not pairs:
-            raise PortfileError(f"{wanted}, and returned {_kind(pairs)}")
+            raise PortfileError(f"{wanted}, and returned {kind_of(pairs)}")
         for index, pair in enumerate(pairs):
             if not _is_output_pair(pair):
-                raise PortfileError(f"{wanted}, and entry {index} is {_parts(pair)}")
+                raise PortfileError(f"{wanted}, and entry {index} is {parts_of(pair)}")
         return [(name, one, other) for name, one, other in pairs]
 
     def valid_positions(self) -> torch.Tensor | None:
@@ -205,9 +132,8 @@ class Portfile:
             if valid is None:
                 return None
             if not isinstance(valid, torch.Tensor) or valid.dtype != torch.bool or valid.dim() != 2:
-                raise PortfileError(
-                    f"valid_positions() must return a bool tensor over (batch, sequence), and returned {_kind(valid)}"
-                )
+                wanted = "valid_positions() must return a bool tensor over (batch, sequence)"
+                raise PortfileError(f"{wanted}, and returned {kind_of(valid)}")
             return valid
         mask = inputs.kwargs.get("attention_mask")
         return mask.bool() if isinstance(mask, torch.Tensor) and mask.dim() == 2 else None
@@ -218,7 +144,7 @@ class Portfile:
             return None
         value = self.call("checkpoint")
         if not isinstance(value, (str, os.PathLike)):
-            raise PortfileError(f"checkpoint() must return a path, and returned {_kind(value)}")
+            raise PortfileError(f"checkpoint() must return a path, and returned {kind_of(value)}")
         return self.folder / value
 
     def config(self) -> Any:
@@ -234,7 +160,7 @@ class Portfile:
         value = self.call("ported_class")
         if not isinstance(value, type) or not issubclass(value, torch.nn.Module):
             raise PortfileError(
-                f"ported_class() must return a subclass of torch.nn.Module, and returned {_kind(value)}"
+                f"ported_class() must return a subclass of torch.nn.Module, and returned {kind_of(value)}"
             )
         return value
 
@@ -279,7 +205,7 @@ class Portfile:
                 return self.functions[name](*args)
         except (Exception, SystemExit) as error:
             raise PortfileError(
-                f"{name}() raised {type(error).__name__}: {show(error, 500)}{_line_in(self.path, error)}",
+                f"{name}() raised {type(error).__name__}: {show(error, 500)}{line_in(self.path, error)}",
                 hint=f'run it alone: python -c "import portfile; portfile.{name}()" (or add --debug)',
             ) from error
 
@@ -304,54 +230,6 @@ def command_line(portfile_name: str, command: str) -> str:
     return f"porting {command}{option}"
 
 
-def _execute(path: Path) -> ModuleType:
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise PortfileError(
-            f"{show(path)} {what}", hint="name the portfile with --portfile, or see one with: porting demo"
-        )
-    module = ModuleType("portfile")
-    module.__file__ = str(path)
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
-    sys.modules["portfile"] = module  # dataclasses and transformers look a class's module up there
-    try:
-        with contextlib.chdir(path.parent), contextlib.redirect_stdout(sys.stderr):
-            # Not by import, which may run bytecode of an earlier edit that was made in the same second.
-            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
-    except (Exception, SystemExit) as error:
-        sys.modules.pop("portfile", None)
-        raise PortfileError(
-            f"{show(path)} cannot be run: {type(error).__name__}: {show(error, 500)}{_line_in(path, error)}",
-            hint="imports belong inside the functions; --debug shows the whole traceback",
-        ) from error
-    return module
-
-
-def _check_kind(path: Path, name: str, value: Any) -> None:
-    if name in FUNCTIONS:
-        if not callable(value) or isinstance(value, type):
-            raise PortfileError(f"{show(path)}: {name} must be a function, and is {_kind(value)}")
-    elif not isinstance(value, CONSTANTS[name]):
-        raise PortfileError(f"{show(path)}: {name} must be a {CONSTANTS[name].__name__}, and is {_kind(value)}")
-    if name in ("MODULE_MAP", "EXPECTED_FAILURES") and not all(
-        isinstance(text, str) for item in value.items() for text in item
-    ):
-        raise PortfileError(f"{show(path)}: {name} must map text to text")
-
-
-def _near_misses(module: ModuleType, known: set[str]) -> Iterator[str]:
-    contract = {name.lower(): name for name in (*FUNCTIONS, *CONSTANTS)}
-    for name, value in vars(module).items():
-        if name.startswith("_") or name in contract.values() or isinstance(value, (ModuleType, type)):
-            continue
-        if getattr(value, "__module__", module.__name__) != module.__name__:
-            continue
-        for close in difflib.get_close_matches(name.lower(), contract, n=1, cutoff=0.82):
-            if contract[close] not in known:
-                yield f"{show(name)} is not a name that porting knows; did you mean {contract[close]}?"
-
-
 def _is_output_pair(pair: Any) -> bool:
     import torch
 
@@ -361,30 +239,3 @@ def _is_output_pair(pair: Any) -> bool:
         and isinstance(pair[0], str)
         and all(isinstance(tensor, torch.Tensor) for tensor in pair[1:])
     )
-
-
-def _line_in(path: Path, error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return ""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f" ({path.name}, line {lines[-1]})" if lines else ""
-
-
-def _kind(value: Any) -> str:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return show(repr(value), 60)
-    if isinstance(value, type):
-        return f"the class {show(value.__name__)}"
-    if isinstance(value, (tuple, list)):
-        return f"a {show(type(value).__name__)} of length {len(value)}"
-    if isinstance(value, Mapping):
-        return f"a {show(type(value).__name__)} with the keys {show(list(value), 60)}"
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return f"a {value.dtype} tensor of shape {tuple(value.shape)}".replace("torch.", "")
-    return f"an object of type {show(type(value).__name__)}"
-
-
-def _parts(value: Any) -> str:
-    return f"({', '.join(map(_kind, value))})" if isinstance(value, (tuple, list)) else _kind(value)

@@ -11,13 +11,15 @@ import torch
 from porting.comparison import CallComparison, Comparison, compare
 from porting.comparison.traces import divergence_dict, summarise
 from porting.diagnosis import Culprit, find_culprits
-from porting.hooks import Run, capture
+from porting.hooks import capture
 from porting.input_lint import input_warnings
 from porting.isolation import Isolation, isolate
-from porting.portfile import Inputs, OutputPairs, Portfile, Tolerance
+from porting.portfile import Portfile
 from porting.progress import Progress, silent
 from porting.results import Result
+from porting.runs import Inputs, OutputPairs, Run
 from porting.text import show
+from porting.tolerance import Tolerance
 from porting.trace import Trace, open_trace
 
 Warnings = tuple[tuple[str, str], ...]

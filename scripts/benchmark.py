@@ -23,7 +23,7 @@ import torch
 
 import porting
 from porting.hooks import capture
-from porting.portfile import Inputs
+from porting.runs import Inputs
 from porting.trace import save_trace
 
 ROUNDS = 9

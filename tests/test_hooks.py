@@ -15,7 +15,7 @@ from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 from transformers.modeling_outputs import BaseModelOutput
 
 from porting import capture
-from porting.portfile import Inputs
+from porting.runs import Inputs
 from porting.trace import Call, Trace, open_trace
 
 X = torch.tensor([[1.0, -2.0, 3.0]])

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from porting.errors import CaptureError, PortfileError
-from porting.portfile import Inputs, Portfile, Tolerance
+from porting.portfile import Portfile
+from porting.runs import Inputs
+from porting.tolerance import Tolerance
 from porting.verification import verify_portfile
 
 if TYPE_CHECKING:

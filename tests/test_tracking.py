@@ -11,7 +11,7 @@ from tracing import forward_of, hook_count, outputs
 
 from porting import capture
 from porting.errors import CaptureError
-from porting.portfile import Inputs
+from porting.runs import Inputs
 from porting.trace import open_trace
 
 X = torch.tensor([[1.0, -2.0, 3.0]])

@@ -10,8 +10,9 @@ import click
 from porting.cli._frame import common_options, finish, progress_bar
 
 if TYPE_CHECKING:
-    from porting.portfile import Portfile, Side
+    from porting.portfile import Portfile
     from porting.recording import Recording
+    from porting.runs import Side
 
 
 @click.command()

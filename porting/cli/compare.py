@@ -22,8 +22,8 @@ def command(original: str, ported: str, atol: float, rtol: float, as_json: bool,
       porting capture && porting compare traces/original traces/ported
     """
     from porting.comparison import compare
-    from porting.portfile import Tolerance
     from porting.report.detail import shown_in_full
+    from porting.tolerance import Tolerance
     from porting.trace import open_trace
 
     with shown_in_full(full):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from porting.portfile import Tolerance
+from porting.tolerance import Tolerance
 
 SLICE_ELEMENTS = 1 << 18
 """Elements held in float64 at a time; the extra memory stays at a few of these."""

@@ -12,13 +12,13 @@ from porting.alignment import Alignment, align
 from porting.comparison.metrics import TensorComparison, compare_tensors, finite
 from porting.comparison.pairing import pair_leaves, pair_results
 from porting.comparison.positions import position_mask
-from porting.portfile import Tolerance
 from porting.results import Result
 from porting.text import show
+from porting.tolerance import Tolerance
 from porting.trace import Call, Trace
 
 if TYPE_CHECKING:
-    from porting.portfile import OutputPairs
+    from porting.runs import OutputPairs
 
 
 @dataclass(frozen=True, slots=True)

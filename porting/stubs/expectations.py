@@ -11,9 +11,11 @@ import torch
 from porting.comparison import position_mask
 from porting.comparison.pairing import pair_results
 from porting.errors import GenerationError
-from porting.portfile import OutputPairs, Portfile, Tolerance
+from porting.portfile import Portfile
+from porting.runs import OutputPairs
 from porting.stubs.sampling import Sample, choose
 from porting.text import show
+from porting.tolerance import Tolerance
 from porting.trace import Call, Trace
 from porting.verification import Verification
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from porting.comparison import TensorComparison, compare_tensors
-from porting.portfile import Tolerance
+from porting.tolerance import Tolerance
 
 NAN, INF = math.nan, math.inf
 
