@@ -15,8 +15,9 @@ import torch
 
 from porting.alignment import Alignment
 from porting.comparison import LeafPair, TensorComparison, compare_tensors, pair_leaves, position_mask
-from porting.feeding import substituted
+from porting.feeding import Feeder, Key, Plan
 from porting.noise import Floor, floor_of
+from porting.origin import Origin
 from porting.precision import Promotion, in_float64, to_float64
 from porting.preserving import preserved, seed_everything
 from porting.progress import Progress, silent
@@ -24,8 +25,6 @@ from porting.runs import Inputs, Run
 from porting.tolerance import Tolerance
 from porting.trace import Call, Trace, flatten
 from porting.tracking import CallTracker, OpenCall
-
-Key = tuple[int, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +122,6 @@ def isolate(
     return Isolation(observations, tuple(native.unfed), measured)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to feed to an aligned ported call, and what to compare and replace at its end."""
-
-    original: Call
-    ported: Call
-    inputs: Sequence[LeafPair]
-    outputs: Sequence[LeafPair]
-
-
 Place = tuple[Key, str, str]
 
 
@@ -155,65 +144,7 @@ class _Seen:
         return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, self.blamed)
 
 
-class _Feeder(CallTracker):
-    """Feeds the original's tensors in and puts them in the place of the outputs."""
-
-    def __init__(self, model: torch.nn.Module, original: Trace, plans: Mapping[Key, Plan]) -> None:
-        super().__init__(model)
-        self.original = original
-        self.plans = plans
-
-    def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
-        """Look at a ported tensor before it is replaced."""
-
-    def arrived(self, call: OpenCall, fed: set[int], leaves: Sequence[tuple[str, Any]]) -> None:
-        """Look at all the arguments of a call, aligned or not, after ``fed`` of them were replaced."""
-
-    def returned(self, call: OpenCall, output: Any) -> None:
-        """Look at what a call without a counterpart returned."""
-
-    def entering(
-        self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        """Replace the arguments that the original recorded."""
-        plan = self.plans.get(call.key)
-        _, leaves = flatten(self.arguments(call, args, kwargs))
-        exchange = self._exchange(call, plan, "input", plan.inputs, leaves) if plan else {}
-        fed = {id(tensor) for tensor in exchange.values()}
-        new = (substituted(args, exchange), substituted(kwargs, exchange)) if exchange else (args, kwargs)
-        if exchange:
-            _, leaves = flatten(self.arguments(call, *new))
-        self.arrived(call, fed, leaves)
-        return new if exchange else None
-
-    def leaving(self, call: OpenCall, output: Any) -> Any:
-        """Replace the outputs that the original recorded."""
-        plan = self.plans.get(call.key)
-        if plan is None:
-            self.returned(call, output)
-            return None
-        exchange = self._exchange(call, plan, "output", plan.outputs, flatten(output)[1])
-        return substituted(output, exchange) if exchange else None
-
-    def _exchange(
-        self,
-        call: OpenCall,
-        plan: Plan,
-        where: str,
-        pairs: Sequence[LeafPair],
-        leaves: Sequence[tuple[str, Any]],
-    ) -> dict[int, torch.Tensor]:
-        live = dict(leaves)
-        found: dict[int, torch.Tensor] = {}
-        for pair in pairs:
-            tensor = live.get(pair.ported.name)
-            if isinstance(tensor, torch.Tensor) and tuple(tensor.shape) == pair.layout.shape:
-                self.observe(call, plan, where, pair, tensor)
-                found[id(tensor)] = pair.layout.feed(self.original.tensor(pair.original), tensor)
-        return found
-
-
-class _Fed(_Feeder):
+class _Fed(Feeder):
     """The run in the port's own precision: compares, and finds out where each difference arises."""
 
     def __init__(
@@ -231,7 +162,7 @@ class _Fed(_Feeder):
         self.progress = progress
         self.seen: list[_Seen] = []
         self.unfed: list[tuple[str, str]] = []
-        self._origin = _Origin()
+        self._origin = Origin()
 
     def kept(self) -> dict[Place, torch.Tensor]:
         """The ported tensors that differ, by place."""
@@ -270,61 +201,7 @@ class _Fed(_Feeder):
         return replaced
 
 
-class _Origin:
-    """Where a tensor comes from: the identity of tensors followed from call to call."""
-
-    def __init__(self) -> None:
-        self._alive: list[torch.Tensor] = []  # an identity must not be used again
-        self._trusted: set[int] = set()
-        self._maker: dict[int, OpenCall] = {}
-        self._received: dict[int, list[torch.Tensor]] = {}
-        self._aligned: set[int] = set()
-        self._fed: dict[int, set[int]] = {}
-
-    def enter(self, call: OpenCall, tensors: list[torch.Tensor], fed: set[int], *, aligned: bool) -> None:
-        """A call was entered with these arguments."""
-        self._alive += tensors
-        self._received[call.index] = tensors
-        self._fed[call.index] = fed
-        if call.parent is None:
-            self.trust(tensors)
-        if aligned:
-            self._aligned.add(call.index)
-        self._trusted |= fed
-
-    def made(self, call: OpenCall, tensors: list[torch.Tensor]) -> None:
-        """A call without a counterpart returned these; those that it was given are not its making."""
-        self._alive += tensors
-        given = {id(tensor) for tensor in self._received[call.index]}
-        for tensor in tensors:
-            if id(tensor) not in given:
-                self._maker.setdefault(id(tensor), call)
-
-    def trust(self, tensors: Any) -> None:
-        """These are the original's own, or made from nothing but them by an aligned module."""
-        for tensor in tensors:
-            self._alive.append(tensor)
-            self._trusted.add(id(tensor))
-
-    def of(self, tensor: torch.Tensor, enclosing: OpenCall | None) -> str | None:
-        """The deepest module in which a wrong tensor arises, met while ``enclosing`` runs; None: outside the model."""
-        maker = self._maker.get(id(tensor))
-        if maker is not None:
-            doubtful = [given for given in self._received[maker.index] if id(given) not in self._trusted]
-            return self.of(doubtful[0], maker.parent) if doubtful else maker.path
-        while enclosing is not None and self._came_from_above(tensor, enclosing):
-            enclosing = enclosing.parent
-        return None if enclosing is None else enclosing.path
-
-    def _came_from_above(self, tensor: torch.Tensor, call: OpenCall) -> bool:
-        """Whether the call was handed the tensor, or something in doubt that it may have made it from."""
-        received = self._received[call.index]
-        if any(given is tensor for given in received) and id(tensor) not in self._fed[call.index]:
-            return True
-        return call.index not in self._aligned and any(id(given) not in self._trusted for given in received)
-
-
-class _ExactFed(_Feeder):
+class _ExactFed(Feeder):
     """The run in float64: measures the rounding of the native run at the places where it differs."""
 
     def __init__(
