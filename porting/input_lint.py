@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import torch
 
+from porting.comparison import Comparison
 from porting.text import show
 from porting.trace import Trace
 
 
-def input_warnings(original: Trace, ported: Trace) -> tuple[tuple[str, str], ...]:
-    """Code and message of each weakness: mode, batch, padding, constant inputs, positions."""
-    return (*_modes(original, ported), *_weak_inputs(ported))
+def input_warnings(original: Trace, ported: Trace, comparison: Comparison) -> tuple[tuple[str, str], ...]:
+    """Code and message of each weakness: mode, batch, padding, constant inputs, positions, windows, dead modules."""
+    return (*_modes(original, ported), *_weak_inputs(ported), *_windows(ported), *_dead(comparison))
 
 
 def _modes(original: Trace, ported: Trace) -> Iterator[tuple[str, str]]:
@@ -39,6 +40,33 @@ def _weak_inputs(ported: Trace) -> Iterator[tuple[str, str]]:
     ids = tensors.get("input_ids")
     if ids is not None and ids.dim() == 2 and ids.shape[1] < 2:
         yield "one-position", "the sequence has one position, so nothing is seen of attention or positions"
+
+
+def _windows(ported: Trace) -> Iterator[tuple[str, str]]:
+    """Windows of attention that no sequence among the inputs reaches."""
+    lengths = [leaf.shape[1] for leaf in ported.inputs.tensor_leaves() if leaf.shape and len(leaf.shape) == 2]
+    if not lengths:
+        return
+    for module in ported.modules.values():
+        for name, value in module.settings.items():
+            if "window" in name and type(value) is int and value > max(lengths):
+                where = show(f"{module.path}.{name}" if module.path else name)
+                yield "short-sequence", f"the sequence of {max(lengths)} stays within {where} = {value}"
+                return
+
+
+def _dead(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """Modules whose every compared output is zero: a fault inside would not show."""
+    dead = [
+        call.ported.label
+        for call in comparison.calls
+        if call.leaves and all(leaf.numbers.elements and leaf.numbers.scale == 0 for leaf in call.leaves)
+    ]
+    if dead:
+        yield (
+            "zero-activations",
+            f"{len(dead)} modules return zeros only, so nothing is seen of them (first: {show(dead[0])})",
+        )
 
 
 def _constant(tensor: torch.Tensor) -> bool:

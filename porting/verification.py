@@ -195,7 +195,11 @@ def verify(
         uncovered=_uncovered(comparison, trace),
         original=reference,
         ported=trace,
-        warnings=(*comparison.warnings, *input_warnings(reference, trace), *_isolation_warnings(isolation)),
+        warnings=(
+            *comparison.warnings,
+            *input_warnings(reference, trace, comparison),
+            *_isolation_warnings(isolation),
+        ),
         strict=strict,
     )
 

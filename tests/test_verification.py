@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from toys import Original, Ported, make_inputs, make_pair
+from toys import Original, Ported, converted, make_inputs, make_pair
 
 import porting
 from porting import Verification, verify
@@ -247,6 +247,25 @@ def test_weak_inputs_are_reported() -> None:
         original_inputs={"tokens": tokens, "mask": mask},
     )
     assert {"batch-of-one", "no-padding", "constant-input"} <= set(dict(verification.warnings))
+
+
+def test_dead_modules_are_reported() -> None:
+    original, ported = make_pair()
+    with torch.no_grad():
+        for parameter in (*original.get_submodule("blocks.0.fc2").parameters(),):
+            parameter.zero_()
+    ported.load_state_dict(converted(original.state_dict()))
+    first, second = make_inputs()
+    verification = verify(original, ported, second, original_inputs=first)
+    assert verification.verdict == "match"
+    assert "model.layers.0.mlp.down" in dict(verification.warnings)["zero-activations"]
+
+
+def test_a_window_that_is_not_reached_is_reported() -> None:
+    def windowed(port: Any) -> None:
+        port.model.layers[0].self_attn.sliding_window = 64
+
+    assert "model.layers.0.self_attn.sliding_window = 64" in dict(verified(windowed).warnings)["short-sequence"]
 
 
 def test_the_assertion_names_what_differs() -> None:
