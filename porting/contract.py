@@ -37,17 +37,18 @@ def execute(path: Path) -> ModuleType:
         raise PortfileError(
             f"{show(path)} {what}", hint="name the portfile with --portfile, or see one with: porting demo"
         )
-    module = ModuleType("portfile")
+    name = "portfile" if path.stem == "portfile" else f"portfile_{path.stem}"
+    module = ModuleType(name)
     module.__file__ = str(path)
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
-    sys.modules["portfile"] = module  # dataclasses and transformers look a class's module up there
+    sys.modules[name] = module  # dataclasses and transformers look a class's module up there
     try:
         with contextlib.chdir(path.parent), contextlib.redirect_stdout(sys.stderr):
             # Not by import, which may run bytecode of an earlier edit that was made in the same second.
             exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
     except (Exception, SystemExit) as error:
-        sys.modules.pop("portfile", None)
+        sys.modules.pop(name, None)
         raise PortfileError(
             f"{show(path)} cannot be run: {type(error).__name__}: {show(error, 500)}{line_in(path, error)}",
             hint="imports belong inside the functions; --debug shows the whole traceback",

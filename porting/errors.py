@@ -33,6 +33,13 @@ class PortfileError(PortingError):
     code = "portfile"
 
 
+class ToleranceError(PortingError):
+    """A tolerance is not a finite number of at least 0."""
+
+    code = "tolerance"
+    exit_code = 2
+
+
 class CaptureError(PortingError):
     """A model cannot be captured, or its forward raised."""
 

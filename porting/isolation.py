@@ -22,6 +22,7 @@ from porting.precision import Promotion, in_float64, to_float64
 from porting.preserving import preserved, seed_everything
 from porting.progress import Progress, silent
 from porting.runs import Inputs, Run
+from porting.text import show
 from porting.tolerance import Tolerance
 from porting.trace import Call, Trace, flatten
 from porting.tracking import CallTracker, OpenCall
@@ -65,11 +66,14 @@ class Isolation:
         unfed: (label of the ported call, argument) of tensors for which the original has no counterpart, so that the
             port's own were used.
         noise_measured: False if the port could not run in float64 and rounding was estimated instead.
+        stopped: what the port raised when it was fed the original's tensors, so that the rest was not judged; empty
+            if it ran to its end.
     """
 
     observations: tuple[Observation, ...]
     unfed: tuple[tuple[str, str], ...]
     noise_measured: bool
+    stopped: str = ""
 
     def of_call(self, key: Key) -> Iterator[Observation]:
         """The observations at the output of one ported call."""
@@ -112,14 +116,15 @@ def isolate(
         for one, other in alignment.calls(original, ported)
     }
     native = _Fed(model, original, plans, tolerance, ported.valid_positions(), progress)
-    _run(model, inputs, run, native, seed)
+    stopped = _stopped(model, inputs, run, native, seed)
     with in_float64(model) as promotion:
         exact = _ExactFed(model, original, plans, native.kept(), native.valid, promotion)
-        measured = _succeeds(model, Inputs(*to_float64((inputs.args, dict(inputs.kwargs)))), run, exact, seed)
+        exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
+        measured = not _stopped(model, exactly, run, exact, seed)
     observations = tuple(
         seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model) for seen in native.seen
     )
-    return Isolation(observations, tuple(native.unfed), measured)
+    return Isolation(observations, tuple(native.unfed), measured, stopped)
 
 
 Place = tuple[Key, str, str]
@@ -139,7 +144,7 @@ class _Seen:
         self, rounding: tuple[float, float] | None, tolerance: Tolerance, model: torch.nn.Module
     ) -> Observation:
         key, where, leaf = self.place
-        exact = where == "output" and isinstance(model.get_submodule(key[1]), torch.nn.Embedding)
+        exact = where == "output" and _looks_up(model.get_submodule(key[1]))
         floor = floor_of(self.numbers, rounding, tolerance, exact=exact)
         return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, self.blamed)
 
@@ -240,6 +245,12 @@ class _ExactFed(Feeder):
             self.errors[place] = (numbers.max_abs, numbers.l2)
 
 
+def _looks_up(module: torch.nn.Module) -> bool:
+    """Whether a module copies rows and does nothing else to them."""
+    forward = getattr(module.forward, "__func__", None)
+    return isinstance(module, torch.nn.Embedding) and forward is torch.nn.Embedding.forward
+
+
 def _run(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> None:
     inputs = inputs.fresh()
     with preserved(model), torch.no_grad():
@@ -251,10 +262,12 @@ def _run(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallT
                 model(*inputs.args, **inputs.kwargs)
 
 
-def _succeeds(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> bool:
-    """Run; False where the model has code that cannot compute in float64."""
+def _stopped(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> str:
+    """Run; what the port's code raised on tensors that it has not met before, empty if nothing."""
     try:
         _run(model, inputs, run, tracker, seed)
-    except (RuntimeError, TypeError, ValueError, NotImplementedError):
-        return False
-    return True
+    except Exception as error:
+        call = tracker.innermost(error)
+        where = f" in {call.path or 'the model itself'}" if call else ""
+        return f"{type(error).__name__}{where}: {show(error, 300)}"
+    return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porting.contract import CONSTANTS, FUNCTIONS, check_kind, execute, line_in, near_misses
-from porting.errors import PortfileError
+from porting.errors import PortfileError, ToleranceError
 from porting.kinds import kind_of, parts_of
 from porting.runs import Inputs, OutputPairs, Side
 from porting.text import show
@@ -77,6 +77,11 @@ class Portfile:
         import torch
 
         self._require(side)
+        if side == "original" and "ORIGINAL_PYTHON" in self.constants:
+            raise PortfileError(
+                "ORIGINAL_PYTHON is not supported yet: the original runs in this interpreter",
+                hint="remove it, or record the original elsewhere and set ORIGINAL_TRACE",
+            )
         model = self.call(side)
         if not isinstance(model, torch.nn.Module):
             raise PortfileError(f"{side}() must return a torch.nn.Module, and returned {kind_of(model)}")
@@ -171,12 +176,13 @@ class Portfile:
             PortfileError: an unknown key, or a value that is not a non-negative number.
         """
         given = self.constants.get("TOLERANCE", {})
-        for key, value in given.items():
+        for key in given:
             if key not in ("atol", "rtol"):
                 raise PortfileError(f"TOLERANCE has the unknown key {key!r}; it takes 'atol' and 'rtol'")
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-                raise PortfileError(f"TOLERANCE[{key!r}] must be a number of at least 0, and is {value!r}")
-        return Tolerance(**given)
+        try:
+            return Tolerance(**given)
+        except ToleranceError as error:
+            raise PortfileError(f"TOLERANCE: {error.message}") from None
 
     @property
     def module_map(self) -> Mapping[str, str]:

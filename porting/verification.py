@@ -59,7 +59,9 @@ class Verification(Result):
             return "mismatch"
         if self.comparison.verdict == "inconclusive" or self.uncovered or not self.isolation.observations:
             return "inconclusive"
-        return "suspicious" if self.culprits else "match"
+        if self.culprits:
+            return "suspicious"
+        return "inconclusive" if self.isolation.stopped else "match"
 
     @property
     def ok(self) -> bool:
@@ -104,7 +106,7 @@ class Verification(Result):
             "first_divergence": None if first is None else divergence_dict(first),
             "culprits": [culprit.to_dict() for culprit in self.culprits],
             "isolation": {
-                "judged": len(self.isolation.observations),
+                "judged": len({observation.ported.key for observation in self.isolation.observations}),
                 "noise_measured": self.isolation.noise_measured,
                 "unfed": [list(item) for item in self.isolation.unfed],
             },
@@ -286,6 +288,9 @@ def _compared(call: CallComparison) -> bool:
 
 
 def _isolation_warnings(isolation: Isolation) -> Warnings:
-    if isolation.noise_measured:
-        return ()
-    return (("noise-estimated", "the port cannot compute in float64, so rounding was estimated, not measured"),)
+    stopped = f"fed the original's tensors, the port raised, so the rest was not judged: {isolation.stopped}"
+    estimated = "the port cannot compute in float64, so rounding was estimated, not measured"
+    return (
+        *((("isolation-stopped", stopped),) if isolation.stopped else ()),
+        *(() if isolation.noise_measured else (("noise-estimated", estimated),)),
+    )

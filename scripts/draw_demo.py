@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from porting import Portfile, verify_portfile
-from porting.demo import BUGS, with_bug, write_demo
+from porting.demo import BUGS, write_demo
 
 PICTURE = Path(__file__).parents[1] / "docs" / "demo.svg"
 
@@ -24,8 +24,7 @@ def main() -> None:
     parser.add_argument("bug", nargs="?", default="missing-residual", choices=list(BUGS))
     bug = BUGS[parser.parse_args().bug]
     with tempfile.TemporaryDirectory() as folder:
-        portfile = Portfile.load(write_demo(Path(folder) / "porting-demo"))
-        verification = verify_portfile(with_bug(portfile, bug))
+        verification = verify_portfile(Portfile.load(write_demo(Path(folder) / "porting-demo", bug)))
     console = Console(record=True, file=io.StringIO(), width=118, force_terminal=True)
     console.print(verification)
     console.save_svg(str(PICTURE), title=f"porting demo --break {bug.name}")

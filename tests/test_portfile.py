@@ -161,11 +161,11 @@ def test_original_trace_replaces_original(tmp_path: Path) -> None:
         ("MODULE_MAP = {1: 'a'}", "MODULE_MAP must map text to text"),
         ("EXPECTED_FAILURES = {'check': None}", "EXPECTED_FAILURES must map text to text"),
         ("TOLERANCE = {'tol': 1}", "TOLERANCE has the unknown key 'tol'; it takes 'atol' and 'rtol'"),
-        ("TOLERANCE = {'atol': -1e-3}", r"TOLERANCE\['atol'\] must be a number of at least 0, and is -0.001"),
-        ("TOLERANCE = {'rtol': float('nan')}", r"TOLERANCE\['rtol'\] must be a number .* is nan"),
-        ("TOLERANCE = {'rtol': float('inf')}", r"TOLERANCE\['rtol'\] must be a number .* is inf"),
-        ("TOLERANCE = {'atol': True}", r"TOLERANCE\['atol'\] must be a number .* is True"),
-        ("TOLERANCE = {'atol': '1e-3'}", r"TOLERANCE\['atol'\] must be a number .* is '1e-3'"),
+        ("TOLERANCE = {'atol': -1e-3}", r"TOLERANCE: atol must be a finite number of at least 0, and is -0.001"),
+        ("TOLERANCE = {'rtol': float('nan')}", r"TOLERANCE: rtol must be a finite number .* is nan"),
+        ("TOLERANCE = {'rtol': float('inf')}", r"TOLERANCE: rtol must be a finite number .* is inf"),
+        ("TOLERANCE = {'atol': True}", r"TOLERANCE: atol must be a finite number .* is True"),
+        ("TOLERANCE = {'atol': '1e-3'}", r"TOLERANCE: atol must be a finite number .* is '1e-3'"),
     ],
 )
 def test_name_of_the_wrong_kind_is_refused(tmp_path: Path, line: str, message: str) -> None:

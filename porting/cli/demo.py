@@ -39,26 +39,17 @@ def command(bug_name: str | None, output: str, as_json: bool) -> None:
         return
     if bug_name is not None and bug_name not in BUGS:
         raise click.UsageError(f"there is no bug {bug_name!r}; choose from: {', '.join(BUGS)}")
-    loaded = Portfile.load(write_demo(output))
-    if bug_name is not None:
-        finish(_broken(loaded, BUGS[bug_name]), as_json=as_json)
+    bug = BUGS[bug_name] if bug_name else None
+    loaded = Portfile.load(write_demo(output, bug))
+    if bug:
+        say(f"Seeded bug {bug.name}: {bug.story}; it is the last function of {output}/portfile.py.\n")
     with progress_bar() as progress:
         verification = verify_portfile(loaded, progress=progress)
     _keep(loaded, verification)
-    if not as_json and verification.verdict == "match":
+    if not bug:
         say(f"Wrote {output}/: portfile.py, traces/original, traces/ported.")
         say("See a bug found: porting demo --break missing-residual   (all of them: --break list)\n")
     finish(verification, as_json=as_json)
-
-
-def _broken(portfile: Portfile, bug: Bug) -> Verification:
-    """Verify the demo with a bug in its port."""
-    from porting.demo import with_bug
-    from porting.verification import verify_portfile
-
-    say(f"Seeded bug {bug.name}: {bug.story}.\n")
-    with progress_bar() as progress:
-        return verify_portfile(with_bug(portfile, bug), progress=progress)
 
 
 def _keep(portfile: Portfile, verification: Verification) -> None:

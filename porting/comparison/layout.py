@@ -50,7 +50,9 @@ class Layout:
     def feed(self, original: torch.Tensor, ported: torch.Tensor) -> torch.Tensor:
         """What takes the place of a ported tensor: new, in its shape, dtype and manner."""
         value = self.apply(original)
-        return like(value, ported) if self.kind == "mask" else value.to(ported).clone()
+        if self.kind == "mask":
+            return like(value, ported)
+        return value.to(ported).clone(memory_format=torch.contiguous_format)
 
     def __str__(self) -> str:
         """The layout in print; empty if nothing changes."""

@@ -118,9 +118,10 @@ def compare_tensors(
     if shapes[0] != shapes[1]:
         return TensorComparison(*shapes, dtypes, allclose=False)
     exact = not (original.is_floating_point() or original.is_complex())
-    one, other = (_flat(tensor) for tensor in (original, ported))
+    as_complex = original.is_complex() or ported.is_complex()
+    one, other = (_flat(tensor, as_complex=as_complex) for tensor in (original, ported))
     keep = None if mask is None else mask.expand(shapes[0]).reshape(-1).cpu()
-    if keep is not None and original.is_complex():
+    if keep is not None and as_complex:
         keep = keep.repeat_interleave(2)
     sums = _Sums(Tolerance(0.0, 0.0) if exact else tolerance)
     for start in range(0, one.numel(), SLICE_ELEMENTS):
@@ -191,7 +192,7 @@ class _Sums:
         self.max_rel = max(self.max_rel, float(torch.where(size > 0, difference / size, 0.0).max()))
         self.required = max(self.required, float((difference / (1 + size)).max()))
         excess = difference - (self.tolerance.atol + self.tolerance.rtol * size)
-        self.failing += int((excess > 0).sum())
+        self.failing += int((~(excess <= 0)).sum())
         place = int(excess.argmax())
         if float(excess[place]) > self.excess:
             self.excess, self.worst = float(excess[place]), (start + place, float(a[place]), float(b[place]))
@@ -222,10 +223,12 @@ class _Sums:
         )
 
 
-def _flat(tensor: torch.Tensor) -> torch.Tensor:
+def _flat(tensor: torch.Tensor, *, as_complex: bool) -> torch.Tensor:
     tensor = tensor.detach().resolve_conj().resolve_neg().cpu()
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor)
+    if tensor.is_floating_point() and tensor.element_size() == 1:
+        tensor = tensor.float()  # torch compares no float8
+    if as_complex:
+        tensor = torch.view_as_real(tensor.to(torch.complex128))
     return tensor.reshape(-1)
 
 

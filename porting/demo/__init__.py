@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from porting.demo.bugs import BUGS, Bug, with_bug
+from porting.demo.bugs import BUGS, Bug
 from porting.demo.folder import write_demo
 
-__all__ = ["BUGS", "Bug", "with_bug", "write_demo"]
+__all__ = ["BUGS", "Bug", "write_demo"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-
-from porting.portfile import Portfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +27,6 @@ class Bug:
 
 
 BUGS: dict[str, Bug] = {}
-
-
-def with_bug(portfile: Portfile, bug: Bug) -> Portfile:
-    """The portfile with a bug in what its ``ported()`` returns."""
-    healthy = portfile.functions["ported"]
-
-    def ported() -> Any:
-        model = healthy()
-        bug.apply(model)
-        return model
-
-    return replace(portfile, functions={**portfile.functions, "ported": ported})
 
 
 def _bug(name: str, story: str, culprit: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:

@@ -35,7 +35,8 @@ def module_differences(original: Trace, ported: Trace, alignment: Alignment, pat
     counterpart = alignment.original_of.get(path)
     module = ported.modules[path]
     if counterpart is None:
-        return Differences((), tuple(_functional(original, ported, alignment, path)))
+        holds_others = any(other.startswith(f"{path}.") for other in ported.modules)
+        return Differences((), () if holds_others else tuple(_functional(original, ported, alignment, path)))
     one = original.modules[counterpart]
     return Differences(tuple(differing_weights(original, one, module)), tuple(_differing_settings(one, module)))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from porting.report.folding import fold
+from porting.folding import fold
 
 if TYPE_CHECKING:
     from porting.verification import Verification
@@ -27,7 +27,6 @@ class Row:
         ratio: of the isolated error to the noise floor, None for a floor of zero.
         state: ``ok``, ``inherited`` (off, by an upstream fault only) or ``culprit``.
         note: what is added to the state.
-        count: how many calls the row stands for.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Row:
     ratio: float | None
     state: str
     note: str = ""
-    count: int = 1
 
 
 def layer_rows(verification: Verification) -> list[Row]:
@@ -107,7 +105,6 @@ def _merged(name: str, members: Sequence[Row]) -> Row:
         accumulated=_largest(row.accumulated for row in members),
         isolated=_largest(row.isolated for row in members),
         ratio=_largest(row.ratio for row in members),
-        count=len(members),
     )
 
 

@@ -199,10 +199,6 @@ class Trace:
                 stack.extend((child, False) for child in reversed(self.children.get(call.index, ())))
         return tuple(order)
 
-    def parent(self, call: Call) -> Call | None:
-        """The call from which ``call`` was made."""
-        return None if call.parent is None else self.calls[call.parent]
-
     def tensor(self, leaf: Leaf) -> torch.Tensor:
         """The content of a leaf.
 

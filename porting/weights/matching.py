@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from porting.errors import PortingError
-from porting.report.folding import fold
+from porting.folding import fold
 from porting.text import show
 from porting.weights.report import Finding, Remark, Spec
 from porting.weights.source import spec

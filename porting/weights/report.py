@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from porting.report.folding import fold
+from porting.folding import fold
 from porting.results import Result
 from porting.text import show
 

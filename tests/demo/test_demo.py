@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from porting import Portfile, Verification, verify_portfile
-from porting.demo import BUGS, with_bug, write_demo
+from porting.demo import BUGS, write_demo
 from porting.errors import OutputError, PortingError
 from porting.weights import build_on_meta, check_weights
 
@@ -63,8 +63,8 @@ def test_there_are_at_least_eight_bugs() -> None:
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_seeded_bug_is_found_where_it_was_put(portfile: Portfile, name: str) -> None:
-    verification = verify_portfile(with_bug(portfile, BUGS[name]))
+def test_a_seeded_bug_is_found_where_it_was_put(tmp_path: Path, name: str) -> None:
+    verification = verify_portfile(Portfile.load(write_demo(tmp_path / "porting-demo", BUGS[name])))
     assert verification.verdict in ("mismatch", "suspicious")
     assert verification.culprits[0].ported == BUGS[name].culprit
     assert verification.culprits[0].differences
@@ -75,8 +75,8 @@ def test_the_json_document_is_valid_by_the_schema(healthy: Verification) -> None
     jsonschema.validate(json.loads(json.dumps(healthy.to_dict(), allow_nan=False)), schema())
 
 
-def test_an_epsilon_far_below_the_tolerance_is_suspicious(portfile: Portfile) -> None:
-    verification = verify_portfile(with_bug(portfile, BUGS["norm-eps"]))
+def test_an_epsilon_far_below_the_tolerance_is_suspicious(tmp_path: Path) -> None:
+    verification = verify_portfile(Portfile.load(write_demo(tmp_path / "porting-demo", BUGS["norm-eps"])))
     assert verification.verdict == "suspicious"
     assert "eps is 1e-05, the original's variance_epsilon is 1e-12" in verification.culprits[0].differences
 
@@ -93,8 +93,15 @@ def test_only_an_earlier_demo_is_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "porting-demo"
     write_demo(folder)
     (folder / "mine.txt").write_text("mine")
-    write_demo(folder)
-    assert not (folder / "mine.txt").exists()
+    (folder / "traces").mkdir()
+    write_demo(folder, BUGS["dropout"])
+    assert (folder / "mine.txt").read_text() == "mine"
+    assert not (folder / "traces").exists()
+    assert 'BUGS["dropout"]' in (folder / "portfile.py").read_text()
+    (folder / "portfile.py").write_text("# mine")
+    with pytest.raises(OutputError, match="was edited"):
+        write_demo(folder)
+    assert (folder / "portfile.py").read_text() == "# mine"
     other = tmp_path / "thesis"
     other.mkdir()
     (other / "chapter.txt").write_text("one")

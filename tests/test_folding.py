@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from porting.report.folding import Folded, fold
+from porting.folding import Folded, fold
 
 
 def names_of(rows: list[Folded]) -> list[str]:
