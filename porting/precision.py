@@ -10,6 +10,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
+GROUPED = ("grouped_mm", "_grouped_mm")
+"""Names of torch's product of groups of rows, each with a matrix of its own (experts); the older one is private."""
+
 
 @contextmanager
 def in_float64(model: torch.nn.Module) -> Iterator[Promotion]:
@@ -67,8 +70,38 @@ class Promotion(TorchFunctionMode):
         if func is torch.Tensor.float:
             return args[0].double()
         args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
-        promoted = {name: torch.float64 if value is torch.float32 else value for name, value in (kwargs or {}).items()}
+        promoted: dict[str, Any] = {
+            name: torch.float64 if value is torch.float32 else value for name, value in (kwargs or {}).items()
+        }
+        if getattr(func, "__name__", "") in GROUPED and _has_groups(*args, **promoted):
+            return _grouped_mm(*args, **promoted)
         return func(*args, **promoted)
+
+
+def _has_groups(
+    rows: torch.Tensor, matrices: torch.Tensor, offs: torch.Tensor | None = None, *_: Any, **__: Any
+) -> bool:
+    return rows.dtype == torch.float64 and rows.dim() == 2 and matrices.dim() == 3 and offs is not None
+
+
+def _grouped_mm(
+    rows: torch.Tensor,
+    matrices: torch.Tensor,
+    offs: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    *_: Any,
+    **__: Any,
+) -> torch.Tensor:
+    """What ``grouped_mm`` computes, whose kernel refuses float64: the rows of each group by the group's matrix.
+
+    ``offs`` says where each group ends; rows after the last, which belong to none, become 0.
+    """
+    result = rows.new_zeros(len(rows), matrices.shape[-1])
+    start = 0
+    for matrix, end in zip(matrices, offs.tolist(), strict=True):
+        result[start:end] = rows[start:end] @ matrix
+        start = end
+    return result if bias is None else result + bias
 
 
 def _is_float(leaf: Any) -> bool:
