@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 from toys import LAYERS, make_inputs, make_pair
 
+from porting import verify
 from porting.alignment import Alignment, align
 from porting.errors import PortfileError
 from porting.hooks import capture
@@ -78,6 +81,47 @@ def test_a_transposed_matrix_is_the_same_weight() -> None:
     alignment = align(capture(original, x), capture(ported, x))
     assert {("0", "0"), ("1", "2")} <= set(alignment.pairs)
     assert {group.evidence for group in alignment.groups if group.original == ("0",)} == {"weights, transposed"}
+
+
+class OwnBias(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder = nn.Linear(5, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.decoder(x)
+        return result
+
+
+class AddedBias(nn.Module):
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.decoder = nn.Linear(5, 7, bias=False)
+        self.decoder.weight.data = linear.weight.detach().clone()
+        self.bias = nn.Parameter(linear.bias.detach().clone())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.decoder(x) + self.bias
+        return result
+
+
+@pytest.mark.parametrize("nest", [lambda model: model, nn.Sequential])
+def test_a_bias_that_the_parent_adds_is_no_difference(nest: Callable[[nn.Module], nn.Module]) -> None:
+    torch.manual_seed(0)
+    own = OwnBias()
+    one, other = nest(own), nest(AddedBias(own.decoder))
+    assert verify(one, other, (torch.randn(2, 5),)).verdict == "match"
+    assert verify(other, one, (torch.randn(2, 5),)).verdict == "match"
+
+
+def test_a_missing_bias_is_one() -> None:
+    torch.manual_seed(0)
+    own = OwnBias()
+    ported = AddedBias(own.decoder)
+    nn.init.normal_(ported.bias)
+    verification = verify(nn.Sequential(own), nn.Sequential(ported), (torch.randn(2, 5),))
+    assert verification.verdict == "mismatch"
+    assert verification.culprits[0].ported == "0.decoder"
 
 
 def test_equal_constant_norms_are_told_apart_by_order() -> None:
