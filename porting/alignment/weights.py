@@ -127,6 +127,8 @@ def _held_above(owner: _Owner, counterpart: _Owner, others: Sequence[_Owner]) ->
     """Whether the modules above the counterpart hold what it lacks."""
     if len(owner.parameters) <= len(counterpart.parameters):
         return False
+    if not all(any(_same(p, held) for held in owner.parameters) for p in counterpart.parameters):
+        return False
     lacking = [p for p in owner.parameters if not any(_same(p, held) for held in counterpart.parameters)]
     above = [p for other in others if _is_above(other.path, counterpart.path) for p in other.parameters]
     return bool(lacking) and all(not _constant(p) and any(_same(p, held) for held in above) for p in lacking)

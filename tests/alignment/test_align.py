@@ -86,22 +86,22 @@ def test_a_transposed_matrix_is_the_same_weight() -> None:
 class OwnBias(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.decoder = nn.Linear(5, 7)
+        self.dense, self.decoder = nn.Linear(5, 5), nn.Linear(5, 7)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.decoder(x)
+        result: torch.Tensor = self.decoder(self.dense(x))
         return result
 
 
 class AddedBias(nn.Module):
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, own: OwnBias) -> None:
         super().__init__()
-        self.decoder = nn.Linear(5, 7, bias=False)
-        self.decoder.weight.data = linear.weight.detach().clone()
-        self.bias = nn.Parameter(linear.bias.detach().clone())
+        self.dense, self.decoder = own.dense, nn.Linear(5, 7, bias=False)
+        self.decoder.weight.data = own.decoder.weight.detach().clone()
+        self.bias = nn.Parameter(own.decoder.bias.detach().clone())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.decoder(x) + self.bias
+        result: torch.Tensor = self.decoder(self.dense(x)) + self.bias
         return result
 
 
@@ -109,16 +109,17 @@ class AddedBias(nn.Module):
 def test_a_bias_that_the_parent_adds_is_no_difference(nest: Callable[[nn.Module], nn.Module]) -> None:
     torch.manual_seed(0)
     own = OwnBias()
-    one, other = nest(own), nest(AddedBias(own.decoder))
+    one, other = nest(own), nest(AddedBias(own))
     assert verify(one, other, (torch.randn(2, 5),)).verdict == "match"
     assert verify(other, one, (torch.randn(2, 5),)).verdict == "match"
 
 
-def test_a_missing_bias_is_one() -> None:
+@pytest.mark.parametrize("unloaded", ["decoder.weight", "bias"])
+def test_a_weight_that_is_not_loaded_is_one(unloaded: str) -> None:
     torch.manual_seed(0)
     own = OwnBias()
-    ported = AddedBias(own.decoder)
-    nn.init.normal_(ported.bias)
+    ported = AddedBias(own)
+    nn.init.normal_(ported.get_parameter(unloaded))
     verification = verify(nn.Sequential(own), nn.Sequential(ported), (torch.randn(2, 5),))
     assert verification.verdict == "mismatch"
     assert verification.culprits[0].ported == "0.decoder"
@@ -148,6 +149,35 @@ def test_weights_exchanged_between_equally_named_trees_do_not_exchange_the_modul
     first, _ = make_inputs()
     pairs = align(capture(original, first), capture(ported, first)).pairs
     assert all(one == other for one, other in pairs)
+
+
+def test_the_one_dropout_of_a_port_is_not_taken_for_a_later_one_of_the_original() -> None:
+    class Original(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.drop1, self.feed, self.drop2 = nn.Linear(4, 4), nn.Dropout(), nn.Linear(4, 4), nn.Dropout()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = x + self.drop1(self.mix(x)[None])[0]
+            result: torch.Tensor = x + self.drop2(self.feed(x))
+            return result
+
+    class Ported(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.drop, self.feed = nn.Linear(4, 4), nn.Dropout(), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = x + self.drop(self.mix(x))
+            result: torch.Tensor = x + self.feed(x)
+            return result
+
+    torch.manual_seed(0)
+    original, ported = Original().eval(), Ported().eval()
+    ported.load_state_dict(original.state_dict())
+    verification = verify(original, ported, (torch.randn(3, 4),))
+    assert verification.verdict == "match"
+    assert verification.comparison.alignment.unmatched_ported == ("drop",)
 
 
 def test_the_users_map_overrules_the_weights() -> None:
