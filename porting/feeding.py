@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_map
+
+from porting.trace import flatten
+
+
+def copied(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """A copy of ``value`` with every tensor changed, also those that objects hold, such as caches."""
+
+    def leaf_copied(leaf: Any) -> Any:
+        if isinstance(leaf, torch.Tensor):
+            return change(leaf)
+        held = {id(item): change(item.detach()) for _, item in flatten(leaf)[1] if isinstance(item, torch.Tensor)}
+        return copy.deepcopy(leaf, held) if held else leaf
+
+    return tree_map(leaf_copied, value)
 
 
 def substituted(value: Any, by_id: Mapping[int, torch.Tensor]) -> Any:

@@ -72,12 +72,10 @@ class Inputs:
     def fresh(self) -> Inputs:
         """The same values in new tensors, so that a run that writes into its inputs does not change another's."""
         import torch
-        from torch.utils._pytree import tree_map
 
-        def copied(leaf: Any) -> Any:
-            return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
+        from porting.feeding import copied
 
-        return Inputs(tree_map(copied, self.args), tree_map(copied, dict(self.kwargs)))
+        return Inputs(copied(self.args, torch.Tensor.clone), copied(dict(self.kwargs), torch.Tensor.clone))
 
     def as_given(self) -> Any:
         """The value that the portfile's ``run_*`` functions are handed: the tuple or the dict."""

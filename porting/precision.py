@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_map
+
+from porting.feeding import copied
 
 GROUPED = ("grouped_mm", "_grouped_mm")
 """Names of torch's product of groups of rows, each with a matrix of its own (experts); the older one is private."""
@@ -20,26 +21,30 @@ def in_float64(model: torch.nn.Module) -> Iterator[Promotion]:
 
     The casts to float32 that norms, softmax and rotary embeddings make on purpose become casts to float64; without
     that the result is no better than float32 there. Casts to lower precisions stay: they are part of the model.
-    Afterwards the very same tensors are back in place.
+    New tensors are float64 where the model does not say otherwise.
+    Afterwards the very same tensors and the default dtype are back in place.
 
     Yields:
         The promotion of casts, to be paused where torch does other work than the model's.
     """
     tensors = [*model.parameters(), *model.buffers()]
     saved = [(tensor, tensor.data) for tensor in tensors if tensor.is_floating_point() and not tensor.is_meta]
+    default = torch.get_default_dtype()
     try:
+        torch.set_default_dtype(torch.float64)
         for tensor, data in saved:
             tensor.data = data.double()
         with Promotion() as promotion:
             yield promotion
     finally:
+        torch.set_default_dtype(default)
         for tensor, data in saved:
             tensor.data = data
 
 
 def to_float64(value: Any) -> Any:
-    """``value`` with every floating-point tensor in float64."""
-    return tree_map(lambda leaf: leaf.double() if _is_float(leaf) else leaf, value)
+    """A copy of ``value`` with every floating-point tensor in float64."""
+    return copied(value, lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
 
 
 class Promotion(TorchFunctionMode):
@@ -102,7 +107,3 @@ def _grouped_mm(
         result[start:end] = rows[start:end] @ matrix
         start = end
     return result if bias is None else result + bias
-
-
-def _is_float(leaf: Any) -> bool:
-    return isinstance(leaf, torch.Tensor) and leaf.is_floating_point()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -28,6 +30,21 @@ def test_casts_to_float32_become_casts_to_float64_and_lower_ones_stay() -> None:
         assert torch.ones(2, dtype=torch.float64).bfloat16().dtype == torch.bfloat16
         with promotion.paused():
             assert half.float().dtype == torch.float32
+
+
+def test_new_tensors_are_float64_while_it_lasts() -> None:
+    with in_float64(nn.Linear(2, 2)):
+        assert torch.zeros(2).dtype == torch.float64
+        assert (torch.arange(2) / 3).dtype == torch.float64
+    assert torch.zeros(2).dtype == torch.float32
+
+
+def test_tensors_that_an_object_holds_are_converted_too() -> None:
+    state = SimpleNamespace(keys=[torch.ones(2)], length=torch.tensor(2))
+    exact = to_float64({"state": state})["state"]
+    assert exact.keys[0].dtype == torch.float64
+    assert exact.length.dtype == torch.int64
+    assert state.keys[0].dtype == torch.float32
 
 
 @pytest.mark.parametrize("ends", [[2, 5, 9], [0, 9, 9], [4, 4, 4]])
