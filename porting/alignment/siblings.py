@@ -45,7 +45,7 @@ class Siblings:
 
         Each comes with the aligned module that was called last before it (at first ``path`` itself).
         """
-        call = trace.by_key.get((0, path, 0))
+        call = trace.first_calls.get(path)
         stack = list(reversed(trace.children.get(call.index, ()))) if call else []
         found: list[tuple[Call, str]] = []
         before = path

@@ -13,6 +13,7 @@ from porting import verify
 from porting.alignment import Alignment, align
 from porting.errors import PortfileError
 from porting.hooks import capture
+from porting.portfile import Inputs
 
 
 def aligned(original: nn.Module, ported: nn.Module, module_map: dict[str, str] | None = None) -> Alignment:
@@ -178,6 +179,23 @@ def test_the_one_dropout_of_a_port_is_not_taken_for_a_later_one_of_the_original(
     verification = verify(original, ported, (torch.randn(3, 4),))
     assert verification.verdict == "match"
     assert verification.comparison.alignment.unmatched_ported == ("drop",)
+
+
+def test_what_runs_in_a_later_step_only_is_matched_too() -> None:
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = nn.Linear(4, 4)
+            self.decoder = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+
+    def run(model: nn.Module, inputs: Inputs) -> torch.Tensor:
+        encoded = model.get_submodule("encoder")(*inputs.args)
+        result: torch.Tensor = model.get_submodule("decoder")(encoded)
+        return result
+
+    torch.manual_seed(0)
+    one, other = (capture(model, (torch.randn(2, 4),), run=run) for model in [Steps()] * 2)
+    assert ("decoder.1", "decoder.1") in align(one, other).pairs
 
 
 def test_the_users_map_overrules_the_weights() -> None:
