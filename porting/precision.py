@@ -8,7 +8,11 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_map
+
+from porting.copying import copied
+
+GROUPED = ("grouped_mm", "_grouped_mm")
+"""Names of torch's product of groups of rows, each with a matrix of its own (experts); the older one is private."""
 
 
 @contextmanager
@@ -16,8 +20,9 @@ def in_float64(model: torch.nn.Module) -> Iterator[Promotion]:
     """Hold the model's floating-point parameters and buffers in float64, and compute in float64.
 
     The casts to float32 that norms, softmax and rotary embeddings make on purpose become casts to float64; without
-    that the result is no better than float32 there; new tensors of no stated dtype are float64, too. Casts to lower
-    precisions stay: they are part of the model. Afterwards the very same tensors are back in place.
+    that the result is no better than float32 there. Casts to lower precisions stay: they are part of the model.
+    New tensors are float64 where the model does not say otherwise. Afterwards the very same tensors and the default
+    dtype are back in place.
 
     Yields:
         The promotion of casts, to be paused where torch does other work than the model's.
@@ -38,8 +43,8 @@ def in_float64(model: torch.nn.Module) -> Iterator[Promotion]:
 
 
 def to_float64(value: Any) -> Any:
-    """``value`` with every floating-point tensor in float64."""
-    return tree_map(lambda leaf: leaf.double() if _is_float(leaf) else leaf, value)
+    """A copy of ``value`` with every floating-point tensor in float64."""
+    return copied(value, lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
 
 
 class Promotion(TorchFunctionMode):
@@ -70,9 +75,35 @@ class Promotion(TorchFunctionMode):
         if func is torch.Tensor.float:
             return args[0].double()
         args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
-        promoted = {name: torch.float64 if value is torch.float32 else value for name, value in (kwargs or {}).items()}
+        promoted: dict[str, Any] = {
+            name: torch.float64 if value is torch.float32 else value for name, value in (kwargs or {}).items()
+        }
+        if getattr(func, "__name__", "") in GROUPED and _has_groups(*args, **promoted):
+            return _grouped_mm(*args, **promoted)
         return func(*args, **promoted)
 
 
-def _is_float(leaf: Any) -> bool:
-    return isinstance(leaf, torch.Tensor) and leaf.is_floating_point()
+def _has_groups(
+    rows: torch.Tensor, matrices: torch.Tensor, offs: torch.Tensor | None = None, *_: Any, **__: Any
+) -> bool:
+    return rows.dtype == torch.float64 and rows.dim() == 2 and matrices.dim() == 3 and offs is not None
+
+
+def _grouped_mm(
+    rows: torch.Tensor,
+    matrices: torch.Tensor,
+    offs: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    *_: Any,
+    **__: Any,
+) -> torch.Tensor:
+    """What ``grouped_mm`` computes, whose kernel refuses float64: the rows of each group by the group's matrix.
+
+    ``offs`` says where each group ends; rows after the last, which belong to none, become 0.
+    """
+    result = rows.new_zeros(len(rows), matrices.shape[-1])
+    start = 0
+    for matrix, end in zip(matrices, offs.tolist(), strict=True):
+        result[start:end] = rows[start:end] @ matrix
+        start = end
+    return result if bias is None else result + bias

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,18 +46,10 @@ class Inputs:
         modules and functions.
         """
         import torch
-        from torch.utils._pytree import tree_map
 
-        copies: dict[int, Any] = {}
+        from porting.copying import copied
 
-        def copied(leaf: Any) -> Any:
-            if id(leaf) not in copies:
-                plain = isinstance(leaf, type) or callable(leaf) or not hasattr(leaf, "__dict__")
-                new = leaf.clone() if isinstance(leaf, torch.Tensor) else leaf if plain else copy.deepcopy(leaf)
-                copies[id(leaf)] = new
-            return copies[id(leaf)]
-
-        return Inputs(tree_map(copied, self.args), tree_map(copied, dict(self.kwargs)))
+        return Inputs(copied(self.args, torch.Tensor.clone), copied(dict(self.kwargs), torch.Tensor.clone))
 
     def as_given(self) -> Any:
         """The value that the portfile's ``run_*`` functions are handed: the tuple or the dict."""

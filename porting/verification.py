@@ -276,8 +276,8 @@ def _uncovered(comparison: Comparison, ported: Trace) -> tuple[str, ...]:
     paths = {call.path for call in ported.calls if call.index in covered}
     return tuple(
         f"{call.path}.{parameter.name}" if call.path else parameter.name
-        for call in ported.calls
-        if call.path not in paths and call.repeat == 0 and call.step == 0
+        for call in ported.first_calls.values()
+        if call.path not in paths
         for parameter in ported.modules[call.path].parameters
         if parameter.kind == "parameter"
     )

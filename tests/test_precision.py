@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 
 from porting.precision import in_float64, to_float64
 
+grouped_mm = getattr(F, "grouped_mm", None) or torch._grouped_mm
 Cast = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -121,3 +123,33 @@ def test_nested_floats_are_converted_and_the_rest_is_kept() -> None:
     assert value[0]["x"].dtype == value[1][1].dtype == torch.float64
     assert value[1][0] is ids
     assert value[2:] == ("text", None)
+
+
+def test_tensors_that_an_object_holds_are_converted_too() -> None:
+    state = SimpleNamespace(keys=[torch.ones(2)], length=torch.tensor(2))
+    exact = to_float64({"state": state})["state"]
+    assert exact.keys[0].dtype == torch.float64
+    assert exact.length.dtype == torch.int64
+    assert state.keys[0].dtype == torch.float32
+
+
+class Experts(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 16, 8))
+
+    def forward(self, rows: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = grouped_mm(rows, self.weight, offs=ends)
+        return result
+
+
+@pytest.mark.parametrize("ends", [[2, 5, 9], [0, 9, 9], [4, 4, 4]])
+def test_the_product_of_groups_of_rows_is_exact_to_float64(ends: list[int]) -> None:
+    torch.manual_seed(0)
+    model, rows, offsets = Experts(), torch.randn(9, 16), torch.tensor(ends, dtype=torch.int32)
+    with torch.no_grad(), in_float64(model):
+        exact = model(to_float64(rows), offsets)
+    groups = zip([0, *ends], ends, model.weight.double(), strict=False)
+    expected = torch.cat([rows[start:end].double() @ matrix for start, end, matrix in groups])
+    assert exact.dtype == torch.float64
+    torch.testing.assert_close(exact[: ends[-1]], expected, rtol=1e-14, atol=1e-14)

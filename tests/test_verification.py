@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -209,8 +210,9 @@ def test_an_executed_parameter_that_nothing_compares_is_inconclusive() -> None:
     ported.linear.load_state_dict(original.linear.state_dict())
 
     def run(model: Any, inputs: Any) -> Any:
+        result = model.linear(*inputs.args)
         model.extra(*inputs.args)
-        return model.linear(*inputs.args)
+        return result
 
     verification = verify(
         original,
@@ -222,6 +224,43 @@ def test_an_executed_parameter_that_nothing_compares_is_inconclusive() -> None:
     assert verification.verdict == "inconclusive"
     assert verification.uncovered == ("extra.weight", "extra.bias")
     assert verification.exit_code == 3
+
+
+def test_a_cache_that_is_given_does_not_grow_from_run_to_run() -> None:
+    class Cached(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor, cache: SimpleNamespace) -> torch.Tensor:
+            cache.keys = torch.cat([cache.keys, self.linear(x)], 1)
+            result: torch.Tensor = cache.keys.softmax(1) @ x.transpose(1, 2)
+            return result
+
+    torch.manual_seed(0)
+    original, ported = Cached(), Cached()
+    ported.load_state_dict(original.state_dict())
+    cache = SimpleNamespace(keys=torch.randn(2, 3, 4))
+    verification = verify(original, ported, {"x": torch.randn(2, 5, 4), "cache": cache})
+    assert verification.verdict == "match"
+    assert cache.keys.shape == (2, 3, 4)
+
+
+def test_rounding_is_estimated_for_a_port_that_refuses_float64() -> None:
+    class Picky(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert x.dtype == torch.float32
+            result: torch.Tensor = self.linear(x)
+            return result
+
+    model = Picky()
+    verification = verify(model, model, (torch.randn(2, 4),))
+    assert verification.verdict == "match"
+    assert "noise-estimated" in dict(verification.warnings)
 
 
 def test_declared_outputs_decide() -> None:

@@ -56,7 +56,7 @@ class _Likeness:
 
     def cost(self, a: str, b: str) -> float:
         """0 for equal results under one name; more than 1 if what they return differs or has another shape."""
-        one, other = self.original.by_key.get((0, a, 0)), self.ported.by_key.get((0, b, 0))
+        one, other = self.original.first_calls.get(a), self.ported.first_calls.get(b)
         if one is None or other is None:
             return 2.0
         left = next(one.outputs.tensor_leaves(), None)

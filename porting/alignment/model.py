@@ -18,7 +18,7 @@ class Group:
         ported: paths on the port's side.
         evidence: why, in a few words.
         confidence: 1.0 for equal weights or the user's map, less for weaker evidence.
-        layout: how the original's tensors become the port's, where they are not laid out alike.
+        layout: how the original's results become the port's, where the two are not to be equal.
     """
 
     original: tuple[str, ...]
@@ -53,7 +53,7 @@ class Alignment:
 
     @cached_property
     def reordered(self) -> frozenset[str]:
-        """Ported paths whose outputs are the original's in another order, so that they are not compared."""
+        """Ported paths whose outputs are the original's in another order or short of a bias: not to be compared."""
         return frozenset(path for group in self.groups if group.layout for path in group.ported)
 
     @cached_property

@@ -45,7 +45,7 @@ class Siblings:
 
         Each comes with the aligned module that was called last before it (at first ``path`` itself).
         """
-        call = trace.by_key.get((0, path, 0))
+        call = trace.first_calls.get(path)
         stack = list(reversed(trace.children.get(call.index, ()))) if call else []
         found: list[tuple[Call, str]] = []
         before = path
@@ -82,7 +82,7 @@ class Siblings:
             return 0.0
         same_place = self.pairs.get(before_a, "") == before_b
         same_name = a.path.rsplit(".", 1)[-1] == b.path.rsplit(".", 1)[-1]
-        same_class = _class(a) == _class(b)
+        same_class = _class(a) == _class(b) and (same_place or same_name or _kind(b) == "other")
         return 2.0 * same_place + 2.0 * same_class + 1.5 * same_name
 
     def _same_inside(self, a: Call, b: Call) -> bool:

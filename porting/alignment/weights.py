@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,7 @@ def match_weights(original: Trace, ported: Trace) -> list[Atom]:
     atoms: list[Atom] = []
     for group_left, group_right in _by_shape(left, right):
         atoms += _assign(group_left, group_right, trust)
+    atoms = [_bounded(atom, left, right) for atom in atoms]
     used_left = {path for atom in atoms for path in atom.original}
     used_right = {path for atom in atoms for path in atom.ported}
     rest_left = [owner for owner in left if owner.path not in used_left]
@@ -111,6 +112,30 @@ def _assign(left: Sequence[_Owner], right: Sequence[_Owner], trust: bool) -> Ite
             yield Atom((left[i].path,), (right[j].path,), evidence, 1.0 if values[i, j] == 1.0 else 0.8)
         elif trust and names[i, j]:
             yield Atom((left[i].path,), (right[j].path,), "name", 0.9)
+
+
+def _bounded(atom: Atom, left: Sequence[_Owner], right: Sequence[_Owner]) -> Atom:
+    """Mark modules of which one applies a weight that is applied above the other, as a bias that a head adds."""
+    one = next(owner for owner in left if owner.path == atom.original[0])
+    other = next(owner for owner in right if owner.path == atom.ported[0])
+    if _held_above(one, other, right) or _held_above(other, one, left):
+        return replace(atom, layout="a weight is applied outside")
+    return atom
+
+
+def _held_above(owner: _Owner, counterpart: _Owner, others: Sequence[_Owner]) -> bool:
+    """Whether the modules above the counterpart hold what it lacks."""
+    if len(owner.parameters) <= len(counterpart.parameters):
+        return False
+    if not all(any(_same(p, held) for held in owner.parameters) for p in counterpart.parameters):
+        return False
+    lacking = [p for p in owner.parameters if not any(_same(p, held) for held in counterpart.parameters)]
+    above = [p for other in others if _is_above(other.path, counterpart.path) for p in other.parameters]
+    return bool(lacking) and all(not _constant(p) and any(_same(p, held) for held in above) for p in lacking)
+
+
+def _is_above(path: str, below: str) -> bool:
+    return not path or below.startswith(f"{path}.")
 
 
 def _value_evidence(one: _Owner, other: _Owner) -> float:

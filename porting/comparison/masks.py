@@ -12,7 +12,8 @@ def allowed(tensor: torch.Tensor) -> torch.Tensor | None:
     """What a mask lets through, as booleans; None if the tensor is no attention mask.
 
     Boolean tensors of three or more dimensions are masks that let True through, floating ones are additive masks if
-    they hold zeros and very negative values only.
+    they hold zeros and very negative values, and nothing else. (A state that starts as a very negative number is not
+    one.)
     """
     if tensor.dim() < 3 or not tensor.numel():
         return None
@@ -20,12 +21,18 @@ def allowed(tensor: torch.Tensor) -> torch.Tensor | None:
         return tensor
     if not tensor.is_floating_point():
         return None
-    closed = tensor < CLOSED
-    return ~closed if bool(closed.any()) and bool((closed | (tensor == 0)).all()) else None
+    closed, open_ = tensor < CLOSED, tensor == 0
+    return open_ if bool(closed.any()) and bool(open_.any()) and bool((closed | open_).all()) else None
 
 
 def like(mask: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
-    """A boolean mask in the manner of ``model``: boolean, or additive with its dtype's minimum."""
+    """A boolean mask in the manner of ``model``: boolean, or additive with its dtype's minimum.
+
+    Where ``model`` lets the same through, it is its own best likeness: two closed values may differ.
+    """
+    own = allowed(model)
+    if own is not None and torch.equal(own, mask.to(model.device)):
+        return model.clone()
     if model.dtype == torch.bool:
         return mask.to(model.device)
     closed = torch.full_like(model, torch.finfo(model.dtype).min)

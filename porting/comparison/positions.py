@@ -11,7 +11,8 @@ def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.T
     The batch axis is the first of the batch's size, the sequence axis the one after it if it has the sequence's
     size, else the first other axis of that size: (B, T, C), (T, B, C), (B, H, T, D), and the queries of (B, H, T, T),
     each of which must treat every key alike on both sides.
-    A first axis of B * T is both (batch and sequence flattened).
+    A first axis of B * T is both (batch and sequence flattened). Of (B, T, T, D), where as many heads as positions
+    leave open which axis is which, only that counts which is valid on either reading.
 
     Args:
         shape: of the tensor to compare.
@@ -22,6 +23,8 @@ def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.T
     batch, length = valid.shape
     if shape and shape[0] == batch * length and batch > 1 and length not in shape[1:]:
         return valid.reshape(-1, *[1] * (len(shape) - 1)).expand(shape)
+    if len(shape) == 4 and shape[:3] == (batch, length, length):
+        return (_placed(valid, 4, 0, 1) & _placed(valid, 4, 0, 2)).expand(shape)
     axes = _axes(shape, batch, length)
     return None if axes is None else _placed(valid, len(shape), *axes).expand(shape)
 

@@ -178,6 +178,14 @@ class Trace:
         return {call.key: call for call in self.calls}
 
     @cached_property
+    def first_calls(self) -> Mapping[str, Call]:
+        """The first call of each path, in whichever step that was, in order."""
+        found: dict[str, Call] = {}
+        for call in self.calls:
+            found.setdefault(call.path, call)
+        return found
+
+    @cached_property
     def children(self) -> Mapping[int | None, tuple[Call, ...]]:
         """The calls made directly from each call, in order; the outermost calls under None."""
         found: dict[int | None, list[Call]] = {}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 from toys import LAYERS, make_inputs, make_pair
 
+from porting import verify
 from porting.alignment import Alignment, align
 from porting.errors import PortfileError
 from porting.hooks import capture
+from porting.portfile import Inputs
 
 
 def aligned(original: nn.Module, ported: nn.Module, module_map: dict[str, str] | None = None) -> Alignment:
@@ -80,6 +84,48 @@ def test_a_transposed_matrix_is_the_same_weight() -> None:
     assert {group.evidence for group in alignment.groups if group.original == ("0",)} == {"weights, transposed"}
 
 
+class OwnBias(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.decoder = nn.Linear(5, 5), nn.Linear(5, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.decoder(self.dense(x))
+        return result
+
+
+class AddedBias(nn.Module):
+    def __init__(self, own: OwnBias) -> None:
+        super().__init__()
+        self.dense, self.decoder = own.dense, nn.Linear(5, 7, bias=False)
+        self.decoder.weight.data = own.decoder.weight.detach().clone()
+        self.bias = nn.Parameter(own.decoder.bias.detach().clone())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.decoder(self.dense(x)) + self.bias
+        return result
+
+
+@pytest.mark.parametrize("nest", [lambda model: model, nn.Sequential])
+def test_a_bias_that_the_parent_adds_is_no_difference(nest: Callable[[nn.Module], nn.Module]) -> None:
+    torch.manual_seed(0)
+    own = OwnBias()
+    one, other = nest(own), nest(AddedBias(own))
+    assert verify(one, other, (torch.randn(2, 5),)).verdict == "match"
+    assert verify(other, one, (torch.randn(2, 5),)).verdict == "match"
+
+
+@pytest.mark.parametrize("unloaded", ["decoder.weight", "bias"])
+def test_a_weight_that_is_not_loaded_is_one(unloaded: str) -> None:
+    torch.manual_seed(0)
+    own = OwnBias()
+    ported = AddedBias(own)
+    nn.init.normal_(ported.get_parameter(unloaded))
+    verification = verify(nn.Sequential(own), nn.Sequential(ported), (torch.randn(2, 5),))
+    assert verification.verdict == "mismatch"
+    assert verification.culprits[0].ported == "0.decoder"
+
+
 def test_equal_constant_norms_are_told_apart_by_order() -> None:
     torch.manual_seed(0)
     blocks = [layer for _ in range(3) for layer in (nn.Linear(8, 8), nn.LayerNorm(8))]
@@ -104,6 +150,52 @@ def test_weights_exchanged_between_equally_named_trees_do_not_exchange_the_modul
     first, _ = make_inputs()
     pairs = align(capture(original, first), capture(ported, first)).pairs
     assert all(one == other for one, other in pairs)
+
+
+def test_the_one_dropout_of_a_port_is_not_taken_for_a_later_one_of_the_original() -> None:
+    class Original(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.drop1, self.feed, self.drop2 = nn.Linear(4, 4), nn.Dropout(), nn.Linear(4, 4), nn.Dropout()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = x + self.drop1(self.mix(x)[None])[0]
+            result: torch.Tensor = x + self.drop2(self.feed(x))
+            return result
+
+    class Ported(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.drop, self.feed = nn.Linear(4, 4), nn.Dropout(), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = x + self.drop(self.mix(x))
+            result: torch.Tensor = x + self.feed(x)
+            return result
+
+    torch.manual_seed(0)
+    original, ported = Original().eval(), Ported().eval()
+    ported.load_state_dict(original.state_dict())
+    verification = verify(original, ported, (torch.randn(3, 4),))
+    assert verification.verdict == "match"
+    assert verification.comparison.alignment.unmatched_ported == ("drop",)
+
+
+def test_what_runs_in_a_later_step_only_is_matched_too() -> None:
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = nn.Linear(4, 4)
+            self.decoder = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+
+    def run(model: nn.Module, inputs: Inputs) -> torch.Tensor:
+        encoded = model.get_submodule("encoder")(*inputs.args)
+        result: torch.Tensor = model.get_submodule("decoder")(encoded)
+        return result
+
+    torch.manual_seed(0)
+    one, other = (capture(model, (torch.randn(2, 4),), run=run) for model in [Steps()] * 2)
+    assert ("decoder.1", "decoder.1") in align(one, other).pairs
 
 
 def test_the_users_map_overrules_the_weights() -> None:

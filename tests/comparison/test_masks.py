@@ -26,7 +26,13 @@ def test_additive_masks_let_the_same_through(closed: float) -> None:
 
 @pytest.mark.parametrize(
     "tensor",
-    [torch.randn(2, 3, 4), torch.zeros(2, 3, 4), torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 3, 4).long()],
+    [
+        torch.randn(2, 3, 4),
+        torch.zeros(2, 3, 4),
+        torch.full((2, 3, 4), -1e30),
+        torch.ones(2, 3, dtype=torch.bool),
+        torch.ones(2, 3, 4).long(),
+    ],
 )
 def test_other_tensors_are_no_masks(tensor: torch.Tensor) -> None:
     assert allowed(tensor) is None
@@ -39,6 +45,11 @@ def test_a_mask_is_fed_in_the_manner_of_the_one_it_replaces(model: torch.Tensor)
     found = allowed(fed)
     assert found is not None
     assert torch.equal(found, OPEN)
+
+
+def test_a_mask_that_lets_the_same_through_is_fed_as_it_is() -> None:
+    twice = additive(-1e4) + additive(-1e4).tril(1)
+    assert torch.equal(like(OPEN, twice), twice)
 
 
 def test_a_mask_over_keys_fits_one_over_queries_and_keys() -> None:

@@ -33,6 +33,10 @@ def test_attention_weights_count_for_valid_queries_and_every_key() -> None:
     assert torch.equal(kept((2, 4, 3, 3))[1, 0], VALID[1][:, None].expand(3, 3))
 
 
+def test_as_many_heads_as_positions_count_where_valid_either_way() -> None:
+    assert torch.equal(kept((2, 3, 3, 5))[..., 0], VALID[:, :, None] & VALID[:, None, :])
+
+
 def test_batch_and_sequence_flattened() -> None:
     assert torch.equal(kept((6, 5))[:, 0], VALID.reshape(-1))
 
