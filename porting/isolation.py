@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from porting.alignment import Alignment
-from porting.comparison import LeafPair, TensorComparison, compare_tensors, pair_leaves, position_mask
+from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors, pair_leaves
 from porting.feeding import Feeder, Key, Plan
 from porting.noise import Floor, floor_of
 from porting.origin import Origin
@@ -115,10 +115,10 @@ def isolate(
         )
         for one, other in alignment.calls(original, ported)
     }
-    native = _Fed(model, original, plans, tolerance, ported.valid_positions(), progress)
+    native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
     stopped = _stopped(model, inputs, run, native, seed)
     with in_float64(model) as promotion:
-        exact = _ExactFed(model, original, plans, native.kept(), native.valid, promotion)
+        exact = _ExactFed(model, original, plans, native.kept(), native.positions, promotion)
         exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
         measured = not _stopped(model, exactly, run, exact, seed)
     observations = tuple(
@@ -158,12 +158,12 @@ class _Fed(Feeder):
         original: Trace,
         plans: Mapping[Key, Plan],
         tolerance: Tolerance,
-        valid: torch.Tensor | None,
+        positions: Positions,
         progress: Progress,
     ) -> None:
         super().__init__(model, original, plans)
         self.tolerance = tolerance
-        self.valid = valid
+        self.positions = positions
         self.progress = progress
         self.seen: list[_Seen] = []
         self.unfed: list[tuple[str, str]] = []
@@ -176,7 +176,7 @@ class _Fed(Feeder):
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Compare with the original's tensor."""
         reference = pair.layout.apply(self.original.tensor(pair.original))
-        valid = position_mask(tuple(tensor.shape), self.valid)
+        valid = self.positions.mask(tensor)
         numbers = compare_tensors(reference, pair.layout.view(tensor), self.tolerance, valid)
         differs = numbers.max_abs != 0
         enclosing = call.parent if where == "input" else call
@@ -215,12 +215,12 @@ class _ExactFed(Feeder):
         original: Trace,
         plans: Mapping[Key, Plan],
         kept: Mapping[Place, torch.Tensor],
-        valid: torch.Tensor | None,
+        positions: Positions,
         promotion: Promotion,
     ) -> None:
         super().__init__(model, original, plans)
         self.kept = kept
-        self.valid = valid
+        self.positions = positions
         self.promotion = promotion
         self.errors: dict[Place, tuple[float, float]] = {}
 
@@ -240,7 +240,7 @@ class _ExactFed(Feeder):
         """Measure how far the native result is from this one: largest and L2 difference."""
         place = (call.key, where, pair.ported.name)
         if place in self.kept and self.kept[place].shape == tensor.shape:
-            mask = position_mask(tuple(tensor.shape), self.valid)
+            mask = self.positions.mask(tensor)
             numbers = compare_tensors(tensor, self.kept[place], Tolerance(), mask)
             self.errors[place] = (numbers.max_abs, numbers.l2)
 

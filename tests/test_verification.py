@@ -307,6 +307,25 @@ def test_a_window_that_is_not_reached_is_reported() -> None:
     assert "model.layers.0.self_attn.sliding_window = 64" in dict(verified(windowed).warnings)["short-sequence"]
 
 
+def test_channels_of_a_pooled_output_are_not_taken_for_positions() -> None:
+    class Pooled(nn.Module):
+        def __init__(self, sign: float) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.embed, self.sign = nn.Embedding(20, 6), sign
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            weights = attention_mask[..., None].float()
+            pooled = (self.embed(input_ids) * weights).sum(1) / weights.sum(1)
+            return torch.cat([pooled[:, :4], self.sign * pooled[:, 4:]], dim=-1)
+
+    mask = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0]])
+    inputs = {"input_ids": torch.arange(12).reshape(2, 6), "attention_mask": mask}
+    verification = verify(Pooled(1.0), Pooled(-1.0), inputs)
+    assert verification.verdict == "mismatch"
+    assert "ambiguous-axes" in dict(verification.warnings)
+
+
 def test_the_assertion_names_what_differs() -> None:
     verified().assert_ok()
     with pytest.raises(MismatchError, match=r"model\.layers\.2\.mlp\.down.*\n.*weight differs"):

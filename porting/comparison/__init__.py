@@ -5,7 +5,7 @@ from __future__ import annotations
 from porting.comparison.layout import Layout, find_layout
 from porting.comparison.metrics import TensorComparison, compare_tensors
 from porting.comparison.pairing import LeafPair, pair_leaves
-from porting.comparison.positions import position_mask
+from porting.comparison.positions import Positions, position_mask
 from porting.comparison.traces import CallComparison, Comparison, NamedComparison, compare
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Layout",
     "LeafPair",
     "NamedComparison",
+    "Positions",
     "TensorComparison",
     "compare",
     "compare_tensors",

@@ -2,7 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
+
+from porting.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """The positions that count in a trace.
+
+    Attributes:
+        valid: bool over (batch, sequence); None: all do.
+        ambiguous: whether some activation is as wide as the sequences are long, so that an axis of that size may be
+            either; then an axis that may hold channels is counted whole.
+    """
+
+    valid: torch.Tensor | None
+    ambiguous: bool = False
+
+    @classmethod
+    def of(cls, trace: Trace) -> Positions:
+        """The positions of a trace, and whether its activations leave the sequence axis open."""
+        valid = trace.valid_positions()
+        if valid is None or bool(valid.all()):
+            return cls(None)
+        leaves = (leaf for call in trace.calls for leaf in call.outputs.tensor_leaves())
+        widths = {
+            leaf.shape[-1] for leaf in leaves if leaf.shape and len(leaf.shape) > 2 and "float" in str(leaf.dtype)
+        }
+        return cls(valid, valid.shape[1] in widths)
+
+    def mask(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """What counts of a tensor, as `position_mask` finds it; None: everything."""
+        shape = tuple(tensor.shape)
+        if self.valid is None or (self.ambiguous and tensor.is_floating_point() and not self._decided(shape)):
+            return None
+        return position_mask(shape, self.valid)
+
+    def _decided(self, shape: tuple[int, ...]) -> bool:
+        """Whether an axis other than the last, which may hold channels, is as long as the sequences."""
+        assert self.valid is not None
+        batch, length = self.valid.shape
+        return length in shape[1:-1] or shape[:1] in ((length,), (batch * length,))
 
 
 def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.Tensor | None:

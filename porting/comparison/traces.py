@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-
 from porting.alignment import Alignment, align
 from porting.comparison.metrics import TensorComparison, compare_tensors, finite
 from porting.comparison.pairing import pair_leaves, pair_results
-from porting.comparison.positions import position_mask
+from porting.comparison.positions import Positions
 from porting.results import Result
 from porting.text import show
 from porting.tolerance import Tolerance
@@ -145,33 +143,32 @@ def compare(
     """
     tolerance = tolerance or Tolerance()
     alignment = alignment or align(original, ported, module_map)
-    valid = ported.valid_positions()
+    positions = Positions.of(ported)
     pairs, unpaired = _final_outputs(original, ported) if outputs is None else (outputs, [])
     return Comparison(
         tolerance=tolerance,
         outputs=tuple(
-            NamedComparison(name, compare_tensors(a, b, tolerance, position_mask(tuple(a.shape), valid)))
-            for name, a, b in pairs
+            NamedComparison(name, compare_tensors(a, b, tolerance, positions.mask(a))) for name, a, b in pairs
         ),
         unpaired=tuple(unpaired),
         alignment=alignment,
         calls=tuple(
-            compare_calls(original, one, ported, other, tolerance, valid)
+            compare_calls(original, one, ported, other, tolerance, positions)
             for one, other in alignment.calls(original, ported)
         ),
-        warnings=tuple(_warnings(unpaired)),
+        warnings=(*_warnings(unpaired), *_ambiguous(positions)),
     )
 
 
 def compare_calls(
-    original: Trace, one: Call, ported: Trace, other: Call, tolerance: Tolerance, valid: torch.Tensor | None
+    original: Trace, one: Call, ported: Trace, other: Call, tolerance: Tolerance, positions: Positions
 ) -> CallComparison:
     """Compare the corresponding outputs of two aligned calls."""
     leaves = []
     for pair in pair_leaves(original, one.outputs, ported, other.outputs):
         reference = pair.layout.apply(original.tensor(pair.original))
         tensor = pair.layout.view(ported.tensor(pair.ported))
-        mask = position_mask(tuple(tensor.shape), valid)
+        mask = positions.mask(tensor)
         leaves.append(NamedComparison(pair.ported.name, compare_tensors(reference, tensor, tolerance, mask)))
     return CallComparison(one, other, tuple(leaves))
 
@@ -231,3 +228,10 @@ def _warnings(unpaired: Sequence[str]) -> list[tuple[str, str]]:
         return []
     names = ", ".join(show(name) for name in unpaired[:6]) + (" …" if len(unpaired) > 6 else "")
     return [("outputs-unpaired", f"not compared, as the other side has none like it: {names}; declare outputs()")]
+
+
+def _ambiguous(positions: Positions) -> list[tuple[str, str]]:
+    if not positions.ambiguous:
+        return []
+    text = "the sequences are as long as some activation is wide, so padding counts where an axis may be either"
+    return [("ambiguous-axes", f"{text}; use inputs of another length")]

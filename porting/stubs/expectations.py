@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from porting.comparison import position_mask
+from porting.comparison import Positions
 from porting.comparison.pairing import pair_results
 from porting.errors import GenerationError
 from porting.portfile import Portfile
@@ -69,10 +69,11 @@ def expected_outputs(portfile: Portfile, verification: Verification, call: Call)
     ported = verification.ported
     reachable = _reachable(ported, call)
     compared = verification.comparison.outputs
+    positions = Positions.of(ported)
     found = []
     for (name, original, own), numbers in zip(_pairs(portfile, verification), compared, strict=True):
         if id(own) in reachable and original.is_floating_point() and original.dim():
-            mask = position_mask(tuple(original.shape), ported.valid_positions())
+            mask = positions.mask(original)
             access, max_abs = reachable[id(own)], numbers.numbers.max_abs
             found.append(ExpectedOutput(name, access, original, own, max_abs, choose(original, mask)))
     if not found:

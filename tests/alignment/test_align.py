@@ -13,7 +13,7 @@ from porting import verify
 from porting.alignment import Alignment, align
 from porting.errors import PortfileError
 from porting.hooks import capture
-from porting.portfile import Inputs
+from porting.runs import Inputs
 
 
 def aligned(original: nn.Module, ported: nn.Module, module_map: dict[str, str] | None = None) -> Alignment:
