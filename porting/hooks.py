@@ -72,6 +72,7 @@ def capture(
         modules = describe_modules(model, sketches=sketches, progress=progress)
         run_inputs = recorder.value(_combined(given))
         seed_everything(seed)
+        untouched = torch.get_rng_state()
         error: Exception | None = None
         result: Any = None
         with recorder.hooked():
@@ -80,13 +81,14 @@ def capture(
                 result = run(model, fresh) if run else model(*fresh.args, **fresh.kwargs)
             except Exception as raised:
                 error = raised
+        drew = not torch.equal(torch.get_rng_state(), untouched)
     trace = Trace(
         calls=recorder.finished(),
         modules=modules,
         inputs=run_inputs,
         outputs=_NOTHING if error else recorder.value(result),
         tensors=recorder.contents,
-        run=_run_facts(model, side, seed),
+        run={**_run_facts(model, side, seed), "random": drew},
         valid=recorder.keep("valid", valid_positions),
         failure=recorder.failure(error) if error else None,
     )

@@ -11,7 +11,7 @@ from porting.trace import Trace
 
 
 def input_warnings(original: Trace, ported: Trace) -> tuple[tuple[str, str], ...]:
-    """Code and message of each weakness: mode, batch, padding, constant inputs, positions."""
+    """Code and message of each weakness: mode, randomness, batch, padding, constant inputs, positions."""
     return (*_modes(original, ported), *_weak_inputs(ported))
 
 
@@ -22,6 +22,12 @@ def _modes(original: Trace, ported: Trace) -> Iterator[tuple[str, str]]:
             first = show(training[0] or "the model itself")
             text = f"{len(training)} modules of the {side} model are in training mode (first: {first})"
             yield "training-mode", f"{text}; return model.eval() from {side}() unless that is meant"
+        elif trace.run.get("random"):
+            text = f"the {side} model's forward drew random numbers, which differ from run to run"
+            yield (
+                "random-forward",
+                f"{text}; fix what it draws (in the inputs, or by a patch in {side}()) to compare it",
+            )
 
 
 def _weak_inputs(ported: Trace) -> Iterator[tuple[str, str]]:
