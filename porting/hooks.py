@@ -75,7 +75,9 @@ def capture(
         modules = describe_modules(model, sketches=sketches, progress=progress)
         run_inputs = recorder.value(_combined(given))
         seed_everything(seed)
+        untouched = torch.get_rng_state()
         result, error = recorder.follow(run, given)
+        drew = not torch.equal(torch.get_rng_state(), untouched)
         outputs = _RAISED if error else recorder.value(result)
     trace = Trace(
         calls=recorder.finished(),
@@ -83,7 +85,7 @@ def capture(
         inputs=run_inputs,
         outputs=outputs,
         tensors=recorder.contents,
-        run=_run_facts(model, side, seed),
+        run={**_run_facts(model, side, seed), "random": drew},
         valid=recorder.keep("valid", valid_positions),
         failure=recorder.failure(error) if error else None,
     )

@@ -12,7 +12,7 @@ from porting.trace import Trace
 
 
 def input_warnings(original: Trace, ported: Trace, comparison: Comparison) -> tuple[tuple[str, str], ...]:
-    """Code and message of each weakness: mode, batch, padding, constant inputs, positions, windows, dead modules."""
+    """Code and message of each weakness: mode, randomness, batch, padding, constants, windows, dead modules."""
     return (*_modes(original, ported), *_weak_inputs(ported), *_windows(ported), *_dead(comparison))
 
 
@@ -23,6 +23,12 @@ def _modes(original: Trace, ported: Trace) -> Iterator[tuple[str, str]]:
             first = show(training[0] or "the model itself")
             text = f"{len(training)} modules of the {side} model are in training mode (first: {first})"
             yield "training-mode", f"{text}; return model.eval() from {side}() unless that is meant"
+        elif trace.run.get("random"):
+            text = f"the {side} model's forward drew random numbers, which differ from run to run"
+            yield (
+                "random-forward",
+                f"{text}; fix what it draws (in the inputs, or by a patch in {side}()) to compare it",
+            )
 
 
 def _weak_inputs(ported: Trace) -> Iterator[tuple[str, str]]:

@@ -275,6 +275,22 @@ def test_training_mode_is_reported_and_not_corrected() -> None:
     assert "training-mode" in dict(verification.warnings)
 
 
+def test_a_model_that_draws_random_numbers_is_reported() -> None:
+    class Sampling(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.linear(x[torch.randperm(len(x))])
+            return result
+
+    model = Sampling().eval()
+    verification = verify(model, model, (torch.randn(9, 4),))
+    assert [code for code, _ in verification.warnings] == ["random-forward", "random-forward"]
+    assert "random-forward" not in dict(verified().warnings)
+
+
 def test_weak_inputs_are_reported() -> None:
     original, ported = make_pair()
     tokens = torch.full((1, 6), 7)
