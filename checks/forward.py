@@ -115,7 +115,16 @@ def _not_compared(verification: Verification) -> str:
     if verification.uncovered:
         names = ", ".join(show(name) for name in verification.uncovered[:MOST_LINES])
         return f"{len(verification.uncovered)} executed parameters lie under no compared module: {names}"
+    if blind := _owning_blind(verification):
+        names = ", ".join(blind[:MOST_LINES])
+        return f"of {len(blind)} modules with parameters nothing could be compared: {names}"
     return "" if verification.isolation.observations else "no module could be judged on the original's own tensors"
+
+
+def _owning_blind(verification: Verification) -> list[str]:
+    """Aligned modules that hold parameters and of which nothing was compared."""
+    modules = verification.ported.modules
+    return [_label(call) for call in verification.comparison.blind if modules[call.ported.path].parameters]
 
 
 def _hidden_state_lines(verification: Verification, diverging: list[CallComparison]) -> Iterator[str]:

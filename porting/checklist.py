@@ -146,4 +146,4 @@ def _next(steps: Sequence[CheckedStep], portfile_name: str) -> Next:
     return Next(left.number, left.title, None)
 
 
-_ADVICE = {"failed": "; correct that, then run it again", "stale": "; the portfile has changed since"}
+_ADVICE = {"failed": "; correct that, then run it again", "stale": "; what it speaks of has changed since"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -61,6 +62,7 @@ class Record:
         versions: of porting, torch and transformers.
         time: UTC, ISO 8601, to the second.
         command: what was run.
+        sources: SHA-256 of each file that the claim speaks of beside the portfile, by path.
     """
 
     claim: str
@@ -72,10 +74,19 @@ class Record:
     versions: Mapping[str, str]
     time: str
     command: str
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
-def record(portfile: Portfile, outcomes: Sequence[Outcome], command: str) -> str | None:
+def record(
+    portfile: Portfile, outcomes: Sequence[Outcome], command: str, sources: Mapping[str, str] | None = None
+) -> str | None:
     """Add outcomes to the evidence; a check never fails because its evidence cannot be kept.
+
+    Args:
+        portfile: that was used.
+        outcomes: of the claims that were checked.
+        command: that checked them.
+        sources: SHA-256 of the files that the claims speak of, by path.
 
     Returns:
         A warning if they could not be added, else None.
@@ -86,6 +97,7 @@ def record(portfile: Portfile, outcomes: Sequence[Outcome], command: str) -> str
         "versions": {package: _version(package) for package in PACKAGES},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
+        "sources": dict(sources or {}),
     }
     new = [{**asdict(outcome), "figures": _finite(outcome.figures), **facts} for outcome in outcomes]
     try:
@@ -108,8 +120,15 @@ def newest_records(portfile: Portfile) -> dict[str, Record]:
 
 
 def is_stale(item: Record, portfile: Portfile) -> bool:
-    """Whether the portfile is another one than that which the record speaks of."""
-    return item.sha256 != portfile.sha256
+    """Whether the portfile, or a file that the record speaks of, is another one by now."""
+    return item.sha256 != portfile.sha256 or any(_hash(path) != sha256 for path, sha256 in item.sources.items())
+
+
+def _hash(path: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def _read(path: Path) -> list[Record]:
@@ -131,7 +150,7 @@ def _read(path: Path) -> list[Record]:
 def _record(entry: Any) -> Record:
     item = Record(**entry)
     texts = [getattr(item, field.name) for field in fields(Record) if field.type == "str"]
-    maps = (item.figures, item.versions)
+    maps = (item.figures, item.versions, item.sources)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(each, dict) for each in maps):
         raise ValueError("a record has a value of another kind than it should")
     if not isinstance(item.step, int) or item.result not in RESULTS:

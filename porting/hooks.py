@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import os
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,7 +76,7 @@ def capture(
     recorder = _Recorder(model, record_inputs, progress)
     with preserved(model), torch.no_grad():
         modules = describe_modules(model, sketches=sketches, progress=progress)
-        run_inputs = recorder.value(_combined(given))
+        run_inputs = recorder.value(given.named())
         seed_everything(seed)
         untouched = torch.get_rng_state()
         result, error = recorder.follow(run, given)
@@ -201,10 +204,6 @@ class _Recorder(CallTracker):
         return key
 
 
-def _combined(inputs: Inputs) -> dict[str, Any]:
-    return {**{f"args.{index}": value for index, value in enumerate(inputs.args)}, **inputs.kwargs}
-
-
 def _same_bits(kept: torch.Tensor, tensor: torch.Tensor) -> bool:
     if tensor.device.type != "cpu" or tensor.is_conj() or tensor.is_neg():
         return False
@@ -257,6 +256,7 @@ def _run_facts(model: torch.nn.Module, side: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "training": len(training),
         "threads": torch.get_num_threads(),
+        "sources": source_of(type(model)),
         "devices": sorted({str(parameter.device) for parameter in model.parameters()}),
         "versions": {
             "python": platform.python_version(),
@@ -264,6 +264,16 @@ def _run_facts(model: torch.nn.Module, side: str, seed: int) -> dict[str, Any]:
             "numpy": np.__version__,
         },
     }
+
+
+def source_of(model_class: type) -> dict[str, str]:
+    """The file that a class is written in, with its SHA-256; empty if it has none."""
+    try:
+        path = inspect.getsourcefile(model_class)
+        content = Path(path).read_bytes() if path else None
+    except (OSError, TypeError):
+        return {}
+    return {} if path is None or content is None else {str(Path(path).absolute()): hashlib.sha256(content).hexdigest()}
 
 
 def _raised(failure: Failure, side: str, folder: str | os.PathLike[str] | None) -> CaptureError:

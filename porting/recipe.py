@@ -107,7 +107,9 @@ def record_verification(portfile: Portfile, verification: Verification) -> str |
     Returns:
         A warning if it could not be kept, else None.
     """
-    return _record(portfile, "verify", *_original_ran(verification), *_forward_equals(verification))
+    outcomes = (*_original_ran(verification), *_forward_equals(verification))
+    sources = {**verification.original.run.get("sources", {}), **verification.ported.run.get("sources", {})}
+    return record(portfile, outcomes, command_line(portfile.path.name, "verify"), sources)
 
 
 def record_weights(portfile: Portfile, report: WeightsReport) -> str | None:
@@ -157,7 +159,7 @@ def _original_ran(verification: Verification) -> tuple[Outcome, ...]:
 def _forward_equals(verification: Verification) -> tuple[Outcome, ...]:
     comparison, isolation = verification.comparison, verification.isolation
     outputs = {"match": "passed", "mismatch": "failed"}.get(comparison.verdict, "inconclusive")
-    covered = isolation.observations and not verification.uncovered
+    covered = isolation.observations and not verification.uncovered and not comparison.blind
     layers = "failed" if verification.culprits else "passed" if covered else "inconclusive"
     ratios = [each.floor.ratio(each.numbers) for each in isolation.observations]
     return (

@@ -51,6 +51,10 @@ class Inputs:
 
         return Inputs(copied(self.args, torch.Tensor.clone), copied(dict(self.kwargs), torch.Tensor.clone))
 
+    def named(self) -> dict[str, Any]:
+        """All arguments by name, positional ones as ``args.0`` and so on."""
+        return {**{f"args.{index}": value for index, value in enumerate(self.args)}, **self.kwargs}
+
     def as_given(self) -> Any:
         """The value that the portfile's ``run_*`` functions are handed: the tuple or the dict."""
         return self.args or dict(self.kwargs)

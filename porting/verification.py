@@ -11,6 +11,7 @@ import torch
 from porting.comparison import CallComparison, Comparison, compare
 from porting.comparison.traces import divergence_dict, summarise
 from porting.diagnosis import Culprit, find_culprits
+from porting.errors import TraceError
 from porting.hooks import capture
 from porting.input_lint import input_warnings
 from porting.isolation import Isolation, isolate
@@ -20,7 +21,7 @@ from porting.results import Result
 from porting.runs import Inputs, OutputPairs, Run
 from porting.text import show
 from porting.tolerance import Tolerance
-from porting.trace import Trace, open_trace
+from porting.trace import Trace, flatten, open_trace
 
 Warnings = tuple[tuple[str, str], ...]
 Given = Mapping[str, Any] | tuple[Any, ...] | Inputs
@@ -156,6 +157,7 @@ def verify(
     valid = _default_valid(given) if valid_positions is None else valid_positions
     results: dict[str, Any] = {}
     if isinstance(original, Trace):
+        _require_same_inputs(original, given if original_inputs is None else original_inputs)
         reference = original
         results["original"] = original.value(original.outputs)
     else:
@@ -199,6 +201,7 @@ def verify(
         ported=trace,
         warnings=(
             *comparison.warnings,
+            *_blindness(comparison),
             *input_warnings(reference, trace, comparison),
             *_isolation_warnings(isolation),
         ),
@@ -230,7 +233,7 @@ def verify_portfile(
     original: torch.nn.Module | Trace
     if portfile.original_trace is not None:
         original = open_trace(portfile.original_trace)
-        original_inputs = None
+        original_inputs = Inputs() if "original_inputs" in portfile.functions else None
     else:
         original = portfile.build("original")
         original_inputs = portfile.inputs("original")
@@ -253,6 +256,23 @@ def verify_portfile(
     return replace(verification, warnings=(*misspelt, *verification.warnings))
 
 
+def _require_same_inputs(trace: Trace, given: Given) -> None:
+    """Refuse a recorded trace that ran on other values of an input of the same name."""
+    inputs = given if isinstance(given, Inputs) else Inputs.of(given, "original_inputs")
+    now = dict(flatten(inputs.named())[1])
+    for leaf in trace.inputs.tensor_leaves():
+        tensor = now.get(leaf.name)
+        if isinstance(tensor, torch.Tensor) and not _same(trace.tensor(leaf), tensor):
+            raise TraceError(
+                f"the recorded trace ran on another {show(leaf.name)} than the portfile gives today",
+                hint="record it again with these inputs: porting capture --side original",
+            )
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one.double(), other.detach().cpu().double())
+
+
 def _keeping(results: dict[str, Any], side: str, run: Run | None) -> Run:
     def kept(model: torch.nn.Module, inputs: Inputs) -> Any:
         results[side] = run(model, inputs) if run else model(*inputs.args, **inputs.kwargs)
@@ -268,7 +288,7 @@ def _default_valid(inputs: Inputs) -> torch.Tensor | None:
 
 def _uncovered(comparison: Comparison, ported: Trace) -> tuple[str, ...]:
     """Parameters of executed ported modules without a compared call at or above them."""
-    compared = {call.ported.index for call in comparison.calls if _compared(call)}
+    compared = {call.ported.index for call in comparison.calls if call.compared}
     covered: set[int] = set()
     for call in ported.calls:
         if call.index in compared or call.parent in covered:
@@ -283,8 +303,16 @@ def _uncovered(comparison: Comparison, ported: Trace) -> tuple[str, ...]:
     )
 
 
-def _compared(call: CallComparison) -> bool:
-    return any(leaf.numbers.comparable for leaf in call.leaves)
+def _blindness(comparison: Comparison) -> Warnings:
+    """The aligned modules of which nothing could be compared, and why, where the trace says it."""
+    if not comparison.blind:
+        return ()
+    first = comparison.blind[0]
+    leaves = (*first.original.outputs.leaves, *first.ported.outputs.leaves)
+    reason = next((leaf.type_name for leaf in leaves if leaf.type_name), "their results are of different shapes")
+    where = show(first.ported.label or "the model itself")
+    text = f"of {len(comparison.blind)} aligned modules nothing could be compared (first: {where}; {show(reason)})"
+    return (("modules-not-compared", text),)
 
 
 def _isolation_warnings(isolation: Isolation) -> Warnings:

@@ -15,7 +15,7 @@ from porting.comparison import compare
 from porting.errors import MismatchError
 from porting.hooks import capture
 from porting.recording import Recording, recording_of
-from porting.report.detail import shown_in_full
+from porting.report.detail import shown
 from porting.verification import verify
 from porting.weights import check_weights
 from porting.weights.report import Finding, Remark, WeightsReport
@@ -150,7 +150,7 @@ def test_terminal_shows_hostile_names_harmlessly(
     make: Callable[[Path, bool], Result], good: bool, full: bool, tmp_path: Path
 ) -> None:
     result = make(tmp_path, good)
-    with shown_in_full(full):
+    with shown(full=full):
         plain, coloured = printed(result, 250, terminal=False), printed(result, 60, terminal=True)
     assert plain.replace("\n", "").isprintable()
     assert "\x1b[31mEVIL" not in coloured
@@ -159,7 +159,7 @@ def test_terminal_shows_hostile_names_harmlessly(
 
 @every_result
 def test_markup_in_names_is_shown_and_not_obeyed(make: Callable[[Path, bool], Result], tmp_path: Path) -> None:
-    with shown_in_full(True):
+    with shown(full=True):
         plain = printed(make(tmp_path, False), 250, terminal=False)
     wanted = {"weights": (r"\x1b[31mEVIL.weight", "</script><b>")}.get(make.__name__, NAMES[:2])
     assert all(name in plain for name in wanted)
@@ -171,7 +171,7 @@ def test_notebook_html_holds_no_foreign_tag_and_is_not_displayed_twice(
     make: Callable[[Path, bool], Result], good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
-    with shown_in_full(True):
+    with shown(full=True):
         html = make(tmp_path, good)._repr_html_()
     assert html.startswith("<pre>")
     assert html.endswith("</pre>")

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     help="Which model.",
 )
 @click.option("--output", default=None, help="Where to write  [default: traces/ beside the portfile].")
-@click.option("--show", "shown", type=click.Path(), help="Show a recorded trace, also of a forward that raised.")
+@click.option("--show", "trace", type=click.Path(), help="Show a recorded trace, also of a forward that raised.")
 @click.option("--full", is_flag=True, help="With --show: every call.")
 @common_options
-def command(side: str, output: str | None, shown: str | None, full: bool, portfile: str, as_json: bool) -> None:
+def command(side: str, output: str | None, trace: str | None, full: bool, portfile: str, as_json: bool) -> None:
     """Record what a model does: every module call, with the tensors that go in and come out.
 
     \b
@@ -38,11 +38,11 @@ def command(side: str, output: str | None, shown: str | None, full: bool, portfi
     """
     from porting.portfile import Portfile
     from porting.recording import recording_of
-    from porting.report.detail import shown_in_full
+    from porting.report.detail import shown
 
-    if shown is not None:
-        with shown_in_full(full):
-            finish(recording_of([Path(shown)]), as_json=as_json)
+    if trace is not None:
+        with shown(full=full):
+            finish(recording_of([Path(trace)]), as_json=as_json)
     loaded = Portfile.load(portfile)
     folder = Path(output) if output else loaded.folder / "traces"
     sides: list[Side] = ["original", "ported"] if side == "both" else ["original" if side == "original" else "ported"]

@@ -22,11 +22,11 @@ def command(original: str, ported: str, atol: float, rtol: float, as_json: bool,
       porting capture && porting compare traces/original traces/ported
     """
     from porting.comparison import compare
-    from porting.report.detail import shown_in_full
+    from porting.report.detail import shown
     from porting.tolerance import Tolerance
     from porting.trace import open_trace
 
-    with shown_in_full(full):
+    with shown(full=full):
         finish(
             compare(open_trace(original), open_trace(ported), tolerance=Tolerance(atol, rtol)),
             as_json=as_json,

@@ -25,7 +25,7 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
     """
     from porting.portfile import Portfile
     from porting.recipe import record_verification
-    from porting.report.detail import shown_in_full
+    from porting.report.detail import shown
     from porting.verification import verify_portfile
 
     loaded = Portfile.load(portfile)
@@ -34,5 +34,5 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
     warning = record_verification(loaded, verification)
     if warning:
         say(warning)
-    with shown_in_full(full):
+    with shown(full=full, portfile=portfile):
         finish(verification, as_json=as_json)

@@ -51,10 +51,12 @@ def command(checkpoint: str | None, strict: bool, portfile: str, as_json: bool) 
     """
     from porting.portfile import Portfile
     from porting.recipe import record_weights
+    from porting.report.detail import shown
 
     loaded = Portfile.load(portfile)
     report = run(loaded, checkpoint, strict)
     warning = record_weights(loaded, report)
     if warning:
         say(warning)
-    finish(report, as_json=as_json)
+    with shown(portfile=portfile):
+        finish(report, as_json=as_json)

@@ -42,8 +42,13 @@ class CallComparison:
     leaves: tuple[NamedComparison, ...]
 
     @property
+    def compared(self) -> bool:
+        """Whether anything of them was compared."""
+        return any(leaf.numbers.comparable for leaf in self.leaves)
+
+    @property
     def ok(self) -> bool:
-        """Whether every leaf is within the tolerance."""
+        """Whether every leaf that was compared is within the tolerance."""
         return all(leaf.numbers.allclose for leaf in self.leaves if leaf.numbers.comparable)
 
     @property
@@ -89,6 +94,15 @@ class Comparison(Result):
     def first_divergence(self) -> CallComparison | None:
         """The first ported call, as they returned, whose output fails the tolerance."""
         return next((call for call in self.calls if not call.ok), None)
+
+    @property
+    def blind(self) -> tuple[CallComparison, ...]:
+        """Aligned calls of which nothing was compared, neither of them nor of what they call."""
+        seen: set[int | None] = set()
+        for call in self.calls:  # a call returns after those that it makes
+            if call.compared or call.ported.index in seen:
+                seen |= {call.ported.index, call.ported.parent}
+        return tuple(call for call in self.calls if call.ported.index not in seen)
 
     @property
     def ok(self) -> bool:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from porting.folding import fold
 
 if TYPE_CHECKING:
+    from porting.comparison import CallComparison
     from porting.verification import Verification
 
-OK, INHERITED, CULPRIT = "ok", "inherited", "culprit"
+OK, INHERITED, CULPRIT, UNSEEN = "ok", "inherited", "culprit", "not compared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Row:
         accumulated: max abs when both ran freely, None if not comparable.
         isolated: max abs on the original's own inputs, None if not judged.
         ratio: of the isolated error to the noise floor, None for a floor of zero.
-        state: ``ok``, ``inherited`` (off, by an upstream fault only) or ``culprit``.
+        state: ``ok``, ``inherited`` (off, by an upstream fault only), ``culprit`` or ``not compared``.
         note: what is added to the state.
     """
 
@@ -52,7 +53,6 @@ def layer_rows(verification: Verification) -> list[Row]:
         seen = [culprit.observation] if culprit else list(verification.isolation.of_call(call.key))
         worst = max(seen, key=lambda o: o.numbers.max_abs, default=None)
         numbers = own.worst if own else None
-        inherited = own is not None and not own.ok
         rows.append(
             Row(
                 name=call.label or "(model)",
@@ -60,11 +60,18 @@ def layer_rows(verification: Verification) -> list[Row]:
                 accumulated=numbers.max_abs if numbers else None,
                 isolated=worst.numbers.max_abs if worst else None,
                 ratio=worst.floor.ratio(worst.numbers) if worst else None,
-                state=CULPRIT if culprit else INHERITED if inherited else OK,
+                state=CULPRIT if culprit else state_of(own),
                 note=f"{culprit.where}" if culprit else "first" if own is first and first else "",
             )
         )
     return rows
+
+
+def state_of(call: CallComparison | None) -> str:
+    """The state of a call that is no culprit."""
+    if call is None or not call.compared:
+        return UNSEEN
+    return OK if call.ok else INHERITED
 
 
 def folded(rows: Sequence[Row]) -> list[Row]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from porting.report.detail import in_full
-from porting.report.rows import CULPRIT, INHERITED, Row, folded, layer_rows
+from porting.report.detail import in_full, typed
+from porting.report.rows import CULPRIT, INHERITED, UNSEEN, Row, folded, layer_rows
 from porting.report.tables import FigureTable
 from porting.text import show
 
@@ -29,7 +29,7 @@ STYLES = {
     "mismatch": "bold red",
     "inconclusive": "bold yellow",
 }
-ROW_STYLES = {CULPRIT: "bold red", INHERITED: "yellow"}
+ROW_STYLES = {CULPRIT: "bold red", INHERITED: "yellow", UNSEEN: "dim"}
 
 
 def render_verification(verification: Verification) -> RenderableType:
@@ -63,7 +63,7 @@ def render_comparison(comparison: Comparison) -> RenderableType:
         Text(),
         *_warnings(comparison.warnings),
         _verdict(comparison.verdict, text),
-        Text("Next: porting verify  (judges every module by itself and names the culprit)"),
+        Text(f"Next: {typed('verify')}  (judges every module by itself and names the culprit)"),
     )
 
 
@@ -145,14 +145,14 @@ def _explanation(verification: Verification) -> str:
 
 def _next(verification: Verification) -> str:
     if verification.verdict == "match":
-        return "porting tests  (writes an integration test with the original's values)"
+        return f"{typed('tests')}  (writes an integration test with the original's values)"
     if verification.verdict == "suspicious":
-        return "mend the culprit, then: porting verify --strict"
+        return f"mend the culprit, then: {typed('verify --strict')}"
     if verification.verdict == "inconclusive":
-        return "declare outputs() in the portfile so that every result is compared, then: porting verify"
+        return f"see to the warnings, or declare outputs() so that every result is compared, then: {typed('verify')}"
     if verification.culprits:
-        return "mend the first culprit, then: porting verify"
-    return "look at the first divergence with: porting verify --full"
+        return f"mend the first culprit, then: {typed('verify')}"
+    return f"see every module with: {typed('verify --full')}"
 
 
 def _comparison_row(call: CallComparison, first: bool) -> Row:
@@ -163,7 +163,7 @@ def _comparison_row(call: CallComparison, first: bool) -> Row:
         accumulated=numbers.max_abs if numbers else None,
         isolated=None,
         ratio=None,
-        state="ok" if call.ok else "differs",
+        state=UNSEEN if not call.compared else "ok" if call.ok else "differs",
         note="first" if first else "",
     )
 

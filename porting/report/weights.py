@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from porting.report.detail import typed
 from porting.text import show
 from porting.weights.report import FAILING, detail, folded
 
@@ -24,7 +25,7 @@ def render_weights(report: WeightsReport) -> RenderableType:
     remarks = [Text(f"note: {remark.message}", style="dim") for remark in report.warnings]
     table = [_table(report)] if report.findings else []
     verdict = Text(report.summary(), style="bold green" if report.ok else "bold red")
-    return Group(*table, *remarks, verdict, Text(f"next: {_next(report)}", style="dim"))
+    return Group(*table, *remarks, verdict, Text(f"Next: {_next(report)}", style="dim"))
 
 
 def _table(report: WeightsReport) -> Table:
@@ -44,7 +45,7 @@ def _table(report: WeightsReport) -> Table:
 
 def _next(report: WeightsReport) -> str:
     if report.ok:
-        return "porting verify"
+        return typed("verify")
     if report.matched:
         return "correct the names and shapes in the model or the conversion, then run porting weights again"
     return "check that this is the checkpoint of this model, or give the portfile rules() that rename"

@@ -142,13 +142,16 @@ class _Reader:
         failure = document["failure"]
         if document["status"] != ("failed" if failure else "complete"):
             raise ValueError(f"status {document['status']!r} with failure {failure!r}")
+        modules = {module.path: module for module in map(self.module, document["modules"])}
+        if unknown := [call.path for call in calls if call.path not in modules]:
+            raise ValueError(f"call of {unknown[0]!r}, which is no module")
         return Trace(
             calls=calls,
-            modules={entry["path"]: self.module(entry) for entry in document["modules"]},
+            modules=modules,
             inputs=self.value(document["inputs"]),
             outputs=self.value(document["outputs"]),
             tensors=self.store,
-            run=document["run"],
+            run=_typed(document, "run", dict),
             valid=None if valid is None else self.store.register(valid, "bool", tuple(valid["shape"])),
             failure=Failure(failure["path"], failure["class"], failure["error"]) if failure else None,
         )
@@ -159,10 +162,10 @@ class _Reader:
             raise ValueError(f"call {index} has parent {parent}")
         return Call(
             index=index,
-            step=entry["step"],
-            path=entry["path"],
-            repeat=entry["repeat"],
-            class_name=entry["class"],
+            step=_typed(entry, "step", int),
+            path=_typed(entry, "path", str),
+            repeat=_typed(entry, "repeat", int),
+            class_name=_typed(entry, "class", str),
             parent=parent,
             inputs=self.value(entry["inputs"]),
             outputs=self.value(entry["outputs"]),
@@ -175,23 +178,34 @@ class _Reader:
         return Value(entry["structure"], leaves)
 
     def leaf(self, entry: Mapping[str, Any]) -> Leaf:
-        shape = tuple(entry["shape"]) if "shape" in entry else None
-        strides = tuple(entry["strides"]) if "strides" in entry else None
-        if "shard" not in entry:
-            return Leaf(entry["name"], entry.get("dtype"), shape, None, None, entry.get("value"), entry.get("type"))
-        key = self.store.register(entry, entry["dtype"], shape or ())
-        return Leaf(entry["name"], entry["dtype"], shape, strides, key)
+        name, shape, strides = _typed(entry, "name", str), _lengths(entry, "shape"), _lengths(entry, "strides")
+        if "shard" in entry:
+            key = self.store.register(entry, entry["dtype"], shape or ())
+            return Leaf(name, entry["dtype"], shape, strides, key)
+        dtype, type_name = _typed(entry, "dtype", str, None), _typed(entry, "type", str, None)
+        value = _typed(entry, "value", (bool, int, float, str), None)
+        return Leaf(name, dtype, shape, None, None, value, type_name)
 
     def module(self, entry: Mapping[str, Any]) -> ModuleInfo:
-        parameters = tuple(self.parameter(each) for each in entry["parameters"])
         return ModuleInfo(
-            entry["path"], entry["class"], entry["training"], entry["settings"], parameters, entry["alias_of"]
+            path=_typed(entry, "path", str),
+            class_name=_typed(entry, "class", str),
+            training=_typed(entry, "training", bool),
+            settings=_typed(entry, "settings", dict),
+            parameters=tuple(self.parameter(each) for each in entry["parameters"]),
+            alias_of=_typed(entry, "alias_of", str, None),
         )
 
     def parameter(self, entry: Mapping[str, Any]) -> ParameterInfo:
-        shape = tuple(entry["shape"])
-        sketch = None if entry["sketch"] is None else self.sketch(entry["sketch"], shape)
-        return ParameterInfo(entry["name"], entry["kind"], entry["dtype"], shape, sketch, entry["tied_to"])
+        shape = _lengths(entry, "shape") or ()
+        return ParameterInfo(
+            name=_typed(entry, "name", str),
+            kind=_typed(entry, "kind", str),
+            dtype=_typed(entry, "dtype", str),
+            shape=shape,
+            sketch=None if entry["sketch"] is None else self.sketch(entry["sketch"], shape),
+            tied_to=_typed(entry, "tied_to", str, None),
+        )
 
     def sketch(self, entry: Mapping[str, Any], shape: tuple[int, ...]) -> Sketch:
         axes = []
@@ -202,6 +216,24 @@ class _Reader:
         if len(axes) != min(max(len(shape), 1), 2):
             raise ValueError(f"a sketch of {len(axes)} axes for shape {shape}")
         return Sketch(tuple(axes), entry["crc32"])
+
+
+def _typed(entry: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *default: Any) -> Any:
+    """An entry of the manifest that is of the kind that it must be; null only where a default stands for it."""
+    value = entry.get(key, *default) if default else entry[key]
+    if (value is None and default) or (isinstance(value, kind) and (kind is not int or type(value) is int)):
+        return value
+    raise TypeError(f"{key} is {show(repr(value), 60)}")
+
+
+def _lengths(entry: Mapping[str, Any], key: str) -> tuple[int, ...] | None:
+    """A shape or strides of the manifest, None if it has none."""
+    value = entry.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(type(item) is int and item >= 0 for item in value):
+        raise TypeError(f"{key} is {show(repr(value), 60)}")
+    return tuple(value)
 
 
 def _count_leaves(structure: Structure) -> int:

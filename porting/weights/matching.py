@@ -122,7 +122,8 @@ def _rename(rules: Rules | None, name: str) -> str | None:
             raise PortingError(f"the rules raised {type(error).__name__} for {show(name)}: {show(error)}") from error
     else:
         raise PortingError(
-            f"rules must be a mapping of names or a function of a name, and is a {show(type(rules).__name__)}"
+            f"rules must be a mapping of names or a function of a name, and is a {show(type(rules).__name__)}",
+            hint="a list of conversion rules is not read yet: give the names that result from them",
         )
     if wanted is not None and not isinstance(wanted, str):
         raise PortingError(f"the rules must give a name or None, and gave {show(wanted)} for {show(name)}")
