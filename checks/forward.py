@@ -124,7 +124,11 @@ def _not_compared(verification: Verification) -> str:
 def _owning_blind(verification: Verification) -> list[str]:
     """Aligned modules that hold parameters and of which nothing was compared."""
     modules = verification.ported.modules
-    return [_label(call) for call in verification.comparison.blind if modules[call.ported.path].parameters]
+    return [
+        _label(call)
+        for call in verification.comparison.blind
+        if any(parameter.kind == "parameter" for parameter in modules[call.ported.path].parameters)
+    ]
 
 
 def _hidden_state_lines(verification: Verification, diverging: list[CallComparison]) -> Iterator[str]:

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
     import torch
 
+    from porting.alignment import Group
     from porting.checks.context import CheckContext
     from porting.trace import ModuleInfo, ParameterInfo
     from porting.verification import Verification
     from porting.weights import Rules
 
 STEP = 6
+WHOLE = 0.95
+"""Share of a tensor's rows that must be found in its counterpart; equal rows of a few may hide."""
 MOST_LINES = 10
 """Weights that a message lists."""
 
@@ -72,7 +75,8 @@ def _as_in_original(context: CheckContext) -> Figures:
     verification = context.verification
     wrong = list(_differences(verification))
     alone = list(_without_counterpart(verification))
-    compared = sum(len(_persistent(module)) for _, module in _module_pairs(verification))
+    aligned = {path for group in verification.comparison.alignment.groups for path in group.ported}
+    compared = sum(len(_persistent(verification.ported.modules[path])) for path in aligned)
     figures: Figures = {"compared_weights": compared, "evidence": "original"}
     if wrong:
         more = [f"and {len(wrong) - MOST_LINES} more"] if len(wrong) > MOST_LINES else []
@@ -105,6 +109,27 @@ def _differences(verification: Verification) -> Iterator[str]:
     for one, other in _module_pairs(verification):
         for text in differing_weights(verification.original, one, other):
             yield f"{show(other.path or 'the model itself')}: {show(text, 400)}"
+    for group in verification.comparison.alignment.groups:
+        if len(group.original) != len(group.ported):
+            yield from _strangers(verification, group)
+
+
+def _strangers(verification: Verification, group: Group) -> Iterator[str]:
+    """Tensors of fused or split projections whose rows are not those of their counterpart.
+
+    Which part holds which rows is left to the outputs: the order is the port's own.
+    """
+    from porting.trace import shared_rows
+
+    held = [p for path in group.original for p in _persistent(verification.original.modules[path])]
+    for path in group.ported:
+        for parameter in _persistent(verification.ported.modules[path]):
+            sketches = [p.sketch for p in held if p.sketch and len(p.shape) == len(parameter.shape)]
+            own = parameter.sketch
+            shares = [max(shared_rows(each, own), shared_rows(own, each)) for each in sketches] if own else []
+            if max(shares, default=0.0) < WHOLE:
+                originals = ", ".join(show(each) for each in group.original)
+                yield f"{show(path)}: {show(parameter.name)} does not hold what {originals} hold"
 
 
 def _without_counterpart(verification: Verification) -> Iterator[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -51,6 +52,18 @@ def test_evidence_goes_stale_when_the_portfile_changes(tmp_path: Path) -> None:
     found = newest_records(loaded)["outputs-equal"]
     assert not is_stale(found, Portfile.load(loaded.path))
     assert is_stale(found, portfile(tmp_path, PORTFILE + "# another line\n"))
+
+
+def test_evidence_goes_stale_when_the_code_it_speaks_of_changes(tmp_path: Path) -> None:
+    loaded, code = portfile(tmp_path), tmp_path / "modeling.py"
+    code.write_text("scale = 1")
+    record(loaded, [outcome()], "porting verify", {str(code): hashlib.sha256(b"scale = 1").hexdigest()})
+    found = newest_records(loaded)["outputs-equal"]
+    assert not is_stale(found, loaded)
+    code.write_text("scale = 2")
+    assert is_stale(found, loaded)
+    code.unlink()
+    assert is_stale(found, loaded)
 
 
 def test_evidence_belongs_to_the_portfile_as_it_was_loaded(tmp_path: Path) -> None:

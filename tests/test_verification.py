@@ -15,7 +15,8 @@ from toys import Original, Ported, converted, make_inputs, make_pair
 
 import porting
 from porting import Verification, verify
-from porting.errors import MismatchError
+from porting.errors import MismatchError, ToleranceError, TraceError
+from porting.tolerance import Tolerance
 from porting.trace import save_trace
 
 Break = Callable[[Any], None]
@@ -340,6 +341,150 @@ def test_channels_of_a_pooled_output_are_not_taken_for_positions() -> None:
     verification = verify(Pooled(1.0), Pooled(-1.0), inputs)
     assert verification.verdict == "mismatch"
     assert "ambiguous-axes" in dict(verification.warnings)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, True])
+def test_no_tolerance_lets_everything_pass(value: float) -> None:
+    with pytest.raises(ToleranceError, match="finite number"):
+        verified(unloaded, tolerance=Tolerance(value, 1e-3))
+
+
+def test_a_recorded_original_that_ran_on_other_inputs_is_refused() -> None:
+    original, ported = make_pair()
+    first, second = make_inputs()
+    ids = {"input_ids": first["tokens"]}
+    trace = porting.capture(original, ids, run=lambda model, given: model(given.kwargs["input_ids"], first["mask"]))
+    other = {**second, "input_ids": second["input_ids"] + 1}
+    with pytest.raises(TraceError, match="another input_ids"):
+        verify(trace, ported, other)
+
+
+class Scaled(nn.Module):
+    """A linear layer that insists on something of its input."""
+
+    def __init__(self, insist: Callable[[torch.Tensor], object] = bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.insist = insist
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.first(x)
+        if self.insist is not bool:
+            self.insist(hidden)
+        result: torch.Tensor = self.second(hidden)
+        return result
+
+
+def test_a_port_that_refuses_the_originals_tensors_is_not_judged_to_its_end() -> None:
+    original, ported = Scaled(), Scaled()
+    with torch.no_grad():
+        ported.first.weight.mul_(1 + 1e-4)
+    own = ported.first(torch.ones(2, 4)).detach().clone()
+
+    def insist(hidden: torch.Tensor) -> None:
+        if not torch.equal(hidden, own):
+            raise ValueError("never seen")
+
+    ported.insist = insist
+    verification = verify(original, ported, (torch.ones(2, 4),))
+    assert "never seen" in dict(verification.warnings)["isolation-stopped"]
+    assert verification.verdict == "suspicious"
+    assert verification.culprits[0].ported == "first"
+
+
+def test_a_port_that_asserts_its_precision_has_its_rounding_estimated() -> None:
+    def insist(hidden: torch.Tensor) -> None:
+        assert hidden.dtype == torch.float32
+
+    verification = verify(Scaled(), Scaled(insist), (torch.ones(2, 4),))
+    assert verification.verdict == "match"
+    assert "noise-estimated" in dict(verification.warnings)
+
+
+def test_a_port_may_view_what_a_time_first_original_is_fed_into_it() -> None:
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.linear(x.view(x.shape[0], -1).view(x.shape))
+            return result
+
+    class Outer(nn.Module):
+        def __init__(self, *, time_first: bool) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.inner, self.time_first = Inner(), time_first
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            turned = self.inner(x.transpose(0, 1).contiguous()).transpose(0, 1) if self.time_first else self.inner(x)
+            result: torch.Tensor = turned.contiguous()
+            return result
+
+    models = Outer(time_first=True).eval(), Outer(time_first=False).eval()
+    verification = verify(*models, inputs=(torch.randn(2, 5, 4),))
+    assert verification.verdict == "match"
+    assert ("inner", "inner") in verification.comparison.alignment.pairs
+
+
+def test_modules_of_which_nothing_was_compared_are_said() -> None:
+    class Hidden(nn.Module):
+        def __init__(self, *, sparse: bool) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.linear, self.sparse = nn.Linear(4, 4), sparse
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            hidden: torch.Tensor = self.linear(x)
+            return hidden.to_sparse() if self.sparse else hidden
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden = Hidden(sparse=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.hidden(x).to_dense() + 1
+            return result
+
+    class Blind(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.weight = nn.Parameter(torch.randn(4, 4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x @ self.weight).to_sparse()
+
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blind = Blind()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.blind(x).to_dense()
+            return result
+
+    x = (torch.randn(2, 4),)
+    assert verify(Model().eval(), Model().eval(), x).warnings == ()
+    verification = verify(Around().eval(), Around().eval(), x)
+    assert "blind" in dict(verification.warnings)["modules-not-compared"]
+    assert "sparse" in dict(verification.warnings)["modules-not-compared"]
+
+
+def test_complex_and_real_results_differ_by_the_imaginary_part() -> None:
+    class Fourier(nn.Module):
+        def __init__(self, *, real: bool) -> None:
+            super().__init__()
+            self.real = real
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = torch.fft.fft(x)
+            return result.real if self.real else result
+
+    assert verify(Fourier(real=False), Fourier(real=True), (torch.randn(2, 4),)).verdict == "mismatch"
 
 
 def test_the_assertion_names_what_differs() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from porting.assignment import assign
-from porting.trace import ModuleInfo, ParameterInfo, Trace
+from porting.trace import ModuleInfo, ParameterInfo, Trace, shared_rows
 
 CLOSE = 1e-2
 """Relative distance of signatures below which contents count as the same: bfloat16 rounding moves them by 2e-3."""
@@ -224,9 +224,4 @@ def _is_part(whole: ParameterInfo, part: ParameterInfo) -> bool:
         return False
     if part.shape[0] >= whole.shape[0] or whole.sketch is None or part.sketch is None:
         return False
-    rows = np.sort(whole.sketch.axes[0])
-    wanted = part.sketch.axes[0]
-    right = np.clip(np.searchsorted(rows, wanted), 1, len(rows) - 1)
-    distance = np.minimum(np.abs(rows[right] - wanted), np.abs(rows[right - 1] - wanted))
-    spacing = float(np.std(rows)) / len(rows)
-    return bool(np.mean(distance <= 1e-3 * spacing) >= FUSED_SHARE)
+    return shared_rows(whole.sketch, part.sketch) >= FUSED_SHARE

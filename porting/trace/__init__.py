@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.reading import open_trace
-from porting.trace.sketches import Sketch, sketch
+from porting.trace.sketches import Sketch, shared_rows, sketch
 from porting.trace.structure import Record, flatten, rebuild
 from porting.trace.writing import save_trace
 
@@ -26,5 +26,6 @@ __all__ = [
     "open_trace",
     "rebuild",
     "save_trace",
+    "shared_rows",
     "sketch",
 ]

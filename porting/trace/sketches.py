@@ -53,6 +53,17 @@ def sketch(tensor: torch.Tensor) -> Sketch | None:
         return None
 
 
+def shared_rows(whole: Sketch, part: Sketch) -> float:
+    """Share of the rows of ``part`` (elements, for a vector) that are among those of ``whole``, in any order."""
+    rows, wanted = np.sort(whole.axes[0]), part.axes[0]
+    if not len(rows) or not len(wanted):
+        return 0.0
+    right = np.clip(np.searchsorted(rows, wanted), min(1, len(rows) - 1), len(rows) - 1)
+    distance = np.minimum(np.abs(rows[right] - wanted), np.abs(rows[right - 1] - wanted))
+    spacing = float(np.std(rows)) / len(rows)
+    return float(np.mean(distance <= 1e-3 * spacing))
+
+
 def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
     """The bytes of a contiguous tensor on the cpu, row-major, as uint8; no copy."""
     # a single element counts as contiguous whatever its stride is, and is viewed as bytes only with a stride of 1

@@ -74,3 +74,59 @@ def test_a_port_without_parameters_is_skipped(context_of: Callable[..., CheckCon
 def test_a_checkpoint_that_is_not_there_is_an_error(context_of: Callable[..., CheckContext]) -> None:
     with pytest.raises(CheckpointError):
         check_weights_loaded(context_of("pass", "def checkpoint():\n    return 'nowhere.safetensors'"))
+
+
+FUSED = """
+def original():
+    import torch
+    from torch import nn
+
+    class Fused(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.qkv = nn.Linear(4, 12)
+
+        def forward(self, input):
+            return self.qkv(input)
+
+    torch.manual_seed(0)
+    return Fused().eval()
+
+
+def ported():
+    import torch
+    from torch import nn
+
+    class Split(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.q, self.k, self.v = (nn.Linear(4, 4) for _ in range(3))
+
+        def forward(self, input):
+            return torch.cat([self.q(input), self.k(input), self.v(input)], -1)
+
+    model, fused = Split().eval(), original().qkv
+    with torch.no_grad():
+        for number, part in enumerate((model.q, model.k, model.v)):
+            part.weight.copy_(fused.weight[4 * number : 4 * number + 4])
+            part.bias.copy_(fused.bias[4 * number : 4 * number + 4])
+        DAMAGE
+    return model
+
+
+def inputs():
+    import torch
+
+    return {"input": torch.linspace(-1, 1, 24).reshape(2, 3, 4)}
+"""
+
+
+def test_the_parts_of_a_fused_projection_are_held_against_it(tmp_path: Path) -> None:
+    for damage in ("pass", "model.k.bias.zero_()"):
+        (tmp_path / "portfile.py").write_text(FUSED.replace("DAMAGE", damage))
+        context = CheckContext(Portfile.load(tmp_path / "portfile.py"))
+        if damage == "pass":
+            assert check_weights_loaded(context)["evidence"] == "original"
+        else:
+            with pytest.raises(ClaimRefuted, match="k: bias does not hold what qkv hold"):
+                check_weights_loaded(context)
