@@ -20,7 +20,7 @@ from porting.progress import Progress, silent
 from porting.runs import Inputs, Run
 from porting.tensorfiles import torch_dtypes
 from porting.text import show
-from porting.trace import Call, Failure, Leaf, Trace, flatten, save_trace
+from porting.trace import Call, Failure, Leaf, Trace, flatten, require_writable, save_trace
 from porting.trace.model import Value
 from porting.tracking import CallTracker, OpenCall
 
@@ -72,6 +72,8 @@ def capture(
     """
     _refuse_opaque(model)
     _refuse_other_positions(valid_positions)
+    if folder is not None:
+        require_writable(folder)
     given = inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
     recorder = _Recorder(model, record_inputs, progress)
     with preserved(model), torch.no_grad():

@@ -10,7 +10,7 @@ from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, 
 from porting.trace.reading import open_trace
 from porting.trace.sketches import Sketch, shared_rows, sketch
 from porting.trace.structure import Record, flatten, rebuild
-from porting.trace.writing import save_trace
+from porting.trace.writing import require_writable, save_trace
 
 __all__ = [
     "Call",
@@ -25,6 +25,7 @@ __all__ = [
     "flatten",
     "open_trace",
     "rebuild",
+    "require_writable",
     "save_trace",
     "shared_rows",
     "sketch",

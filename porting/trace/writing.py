@@ -53,6 +53,23 @@ def save_trace(trace: Trace, folder: str | os.PathLike[str], progress: Callable[
     return target
 
 
+def require_writable(folder: str | os.PathLike[str]) -> None:
+    """Find out before a long run whether a trace can be written to ``folder``, as far as that can be known.
+
+    Raises:
+        OutputError: something that is not a trace is there, or its place cannot hold a folder.
+    """
+    target = Path(folder).absolute()
+    _refuse_other(target)
+    place = next(parent for parent in target.parents if parent.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        reason = "may not be written" if place.is_dir() else "is no folder"
+        raise OutputError(
+            f"cannot write {show(target)}: {show(place)} {reason}",
+            hint="name a folder that can be written with --output",
+        )
+
+
 def manifest_hash(document: Mapping[str, Any]) -> str:
     """SHA-256 over the manifest as compact JSON with sorted keys, without its own ``sha256`` entry."""
     body = {key: value for key, value in document.items() if key != "sha256"}

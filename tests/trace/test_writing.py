@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from tracing import content, only, returned, small
 
 from porting.errors import OutputError
-from porting.trace import open_trace, save_trace, writing
+from porting.trace import open_trace, require_writable, save_trace, writing
 from porting.trace.writing import MANIFEST
 
 
@@ -86,6 +86,15 @@ def test_a_place_that_cannot_be_written_is_an_output_error(name: str, tmp_path: 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match=r"cannot write .*: "):
         save_trace(small(), tmp_path / name)
+    assert only(tmp_path, "file")
+
+
+@pytest.mark.parametrize(("name", "reason"), [("file/trace", "is no folder"), ("file", "is not a trace")])
+def test_a_place_that_cannot_hold_a_trace_is_refused_before_the_run(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=reason):
+        require_writable(tmp_path / name)
+    require_writable(tmp_path / "new" / "trace")
     assert only(tmp_path, "file")
 
 
