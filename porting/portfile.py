@@ -140,8 +140,7 @@ class Portfile:
                 wanted = "valid_positions() must return a bool tensor over (batch, sequence)"
                 raise PortfileError(f"{wanted}, and returned {kind_of(valid)}")
             return valid
-        mask = inputs.kwargs.get("attention_mask")
-        return mask.bool() if isinstance(mask, torch.Tensor) and mask.dim() == 2 else None
+        return inputs.attended()
 
     def checkpoint(self) -> Path | None:
         """The path that ``checkpoint()`` returns, from the portfile's folder; None without that function."""

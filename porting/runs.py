@@ -51,6 +51,13 @@ class Inputs:
 
         return Inputs(copied(self.args, torch.Tensor.clone), copied(dict(self.kwargs), torch.Tensor.clone))
 
+    def attended(self) -> torch.Tensor | None:
+        """The positions that a two-dimensional ``attention_mask`` lets count, as booleans; None without one."""
+        import torch
+
+        mask = self.kwargs.get("attention_mask")
+        return mask.bool() if isinstance(mask, torch.Tensor) and mask.dim() == 2 else None
+
     def named(self) -> dict[str, Any]:
         """All arguments by name, positional ones as ``args.0`` and so on."""
         return {**{f"args.{index}": value for index, value in enumerate(self.args)}, **self.kwargs}

@@ -154,7 +154,7 @@ def verify(
     """
     given = inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
     tolerance = tolerance or Tolerance()
-    valid = _default_valid(given) if valid_positions is None else valid_positions
+    valid = given.attended() if valid_positions is None else valid_positions
     results: dict[str, Any] = {}
     if isinstance(original, Trace):
         _require_same_inputs(original, given if original_inputs is None else original_inputs)
@@ -279,11 +279,6 @@ def _keeping(results: dict[str, Any], side: str, run: Run | None) -> Run:
         return results[side]
 
     return kept
-
-
-def _default_valid(inputs: Inputs) -> torch.Tensor | None:
-    mask = inputs.kwargs.get("attention_mask")
-    return mask.bool() if isinstance(mask, torch.Tensor) and mask.dim() == 2 else None
 
 
 def _uncovered(comparison: Comparison, ported: Trace) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ def compare(
             compare_calls(original, one, ported, other, tolerance, positions)
             for one, other in alignment.calls(original, ported)
         ),
-        warnings=(*_warnings(unpaired), *_ambiguous(positions)),
+        warnings=(*_warnings(unpaired), *_ambiguous(positions), *_dtypes(pairs)),
     )
 
 
@@ -242,6 +242,15 @@ def _warnings(unpaired: Sequence[str]) -> list[tuple[str, str]]:
         return []
     names = ", ".join(show(name) for name in unpaired[:6]) + (" …" if len(unpaired) > 6 else "")
     return [("outputs-unpaired", f"not compared, as the other side has none like it: {names}; declare outputs()")]
+
+
+def _dtypes(pairs: OutputPairs) -> list[tuple[str, str]]:
+    texts = [
+        f"{show(name or 'the output')} is {b.dtype}, the original's is {a.dtype}".replace("torch.", "")
+        for name, a, b in pairs
+        if a.dtype != b.dtype
+    ]
+    return [("dtype-differs", "; ".join(texts[:6]))] if texts else []
 
 
 def _ambiguous(positions: Positions) -> list[tuple[str, str]]:

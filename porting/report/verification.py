@@ -152,7 +152,10 @@ def _next(verification: Verification) -> str:
         return f"see to the warnings, or declare outputs() so that every result is compared, then: {typed('verify')}"
     if verification.culprits:
         return f"mend the first culprit, then: {typed('verify')}"
-    return f"see every module with: {typed('verify --full')}"
+    if any(output.numbers.original_shape != output.numbers.ported_shape for output in verification.comparison.outputs):
+        return f"declare outputs() in the portfile, so that what corresponds is compared, then: {typed('verify')}"
+    advice = "no module is off by more than rounding on its own, so give these dtypes the TOLERANCE that they need"
+    return f"{advice}, or see every module with: {typed('verify --full')}"
 
 
 def _comparison_row(call: CallComparison, first: bool) -> Row:

@@ -75,6 +75,17 @@ def test_results_without_a_finite_element_are_inconclusive(value: float) -> None
     assert compare(capture(Broken(), x), capture(Broken(), x)).verdict == "inconclusive"
 
 
+def test_results_of_another_dtype_are_said() -> None:
+    class Half(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.bfloat16()
+
+    x = (torch.ones(2, 5),)
+    comparison = compare(capture(nn.Identity(), x), capture(Half(), x))
+    assert comparison.verdict == "match"
+    assert dict(comparison.warnings)["dtype-differs"] == "output is bfloat16, the original's is float32"
+
+
 def test_outputs_that_only_one_side_has_are_named() -> None:
     class Two(nn.Module):
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
