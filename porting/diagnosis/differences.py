@@ -13,6 +13,8 @@ from porting.trace import ModuleInfo, ParameterInfo, Trace
 
 EQUAL = 1e-6
 """Relative distance of sketches under which two float tensors count as the same values."""
+CAST = 1e-2
+"""The same for values that were rounded to another dtype; bfloat16 moves a sketch by a few thousandths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,12 @@ def differing_weights(original: Trace, one: ModuleInfo, other: ModuleInfo) -> It
     for mine, theirs in _tensor_pairs(one, other):
         if mine.shape != theirs.shape and mine.shape != theirs.shape[::-1]:
             yield f"{theirs.name} has shape {theirs.shape}, the original's {mine.name} has {mine.shape}"
-        elif not _equal(mine, theirs):
+        elif _equal(mine, theirs):
+            continue
+        elif mine.dtype != theirs.dtype and _equal(mine, theirs, CAST):
+            rounded = f"{theirs.name} is {theirs.dtype}, the original's {mine.name} is {mine.dtype}"
+            yield f"{rounded}{_distance(mine, theirs)}"
+        else:
             holds = _holder(original, theirs)
             source = f"it holds the original's {holds}" if holds else "it equals no tensor of the original"
             yield f"{theirs.name} differs from the original's {mine.name}{_distance(mine, theirs)}: {source}"
@@ -62,21 +69,21 @@ def _tensor_pairs(one: ModuleInfo, other: ModuleInfo) -> Iterator[tuple[Paramete
         yield from zip(left.values(), right.values(), strict=True)
 
 
-def _equal(mine: ParameterInfo, theirs: ParameterInfo) -> bool:
+def _equal(mine: ParameterInfo, theirs: ParameterInfo, distance: float = EQUAL) -> bool:
     if mine.sketch is None or theirs.sketch is None:
-        return mine.sketch is theirs.sketch
+        return True  # what was not recorded is no evidence of a difference
     if mine.shape == theirs.shape and (mine.dtype, mine.sketch.crc32) == (theirs.dtype, theirs.sketch.crc32):
         return True
     if mine.shape == theirs.shape and all(
-        _close(a, b) for a, b in zip(mine.sketch.axes, theirs.sketch.axes, strict=True)
+        _close(a, b, distance) for a, b in zip(mine.sketch.axes, theirs.sketch.axes, strict=True)
     ):
         return True
     transposed = len(mine.shape) == 2 and mine.shape == theirs.shape[::-1] and mine.shape != theirs.shape
-    return transposed and _close(mine.sketch.axes[0], theirs.sketch.axes[1])
+    return transposed and _close(mine.sketch.axes[0], theirs.sketch.axes[1], distance)
 
 
-def _close(a: np.ndarray, b: np.ndarray) -> bool:
-    return float(np.linalg.norm(a - b)) <= EQUAL * float(np.linalg.norm(a))
+def _close(a: np.ndarray, b: np.ndarray, distance: float = EQUAL) -> bool:
+    return float(np.linalg.norm(a - b)) <= distance * float(np.linalg.norm(a))
 
 
 def _distance(mine: ParameterInfo, theirs: ParameterInfo) -> str:
