@@ -80,7 +80,7 @@ class Portfile:
         if side == "original" and "ORIGINAL_PYTHON" in self.constants:
             raise PortfileError(
                 "ORIGINAL_PYTHON is not supported yet: the original runs in this interpreter",
-                hint="remove it, or record the original elsewhere and set ORIGINAL_TRACE",
+                hint="record the original there with what `porting recorder` prints, and set ORIGINAL_TRACE",
             )
         model = self.call(side)
         if not isinstance(model, torch.nn.Module):

@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "Compare two recorded traces.",
     "weights": "Check a checkpoint's names and shapes against the ported class.",
     "tests": "Write an integration test with values from the original.",
+    "recorder": "Print the file that records a model where porting cannot be installed.",
     "checklist": "Show the recipe's steps, with what a program verified.",
 }
 
