@@ -77,11 +77,6 @@ class Portfile:
         import torch
 
         self._require(side)
-        if side == "original" and "ORIGINAL_PYTHON" in self.constants:
-            raise PortfileError(
-                "ORIGINAL_PYTHON is not supported yet: the original runs in this interpreter",
-                hint="record the original there with what `porting recorder` prints, and set ORIGINAL_TRACE",
-            )
         model = self.call(side)
         if not isinstance(model, torch.nn.Module):
             raise PortfileError(f"{side}() must return a torch.nn.Module, and returned {kind_of(model)}")
@@ -193,6 +188,14 @@ class Portfile:
         """``ORIGINAL_TRACE`` from the portfile's folder, or None."""
         value = self.constants.get("ORIGINAL_TRACE")
         return None if value is None else self.folder / value
+
+    @property
+    def original_python(self) -> str | None:
+        """``ORIGINAL_PYTHON``: a path from the portfile's folder, or a command that is on the search path; or None."""
+        value = self.constants.get("ORIGINAL_PYTHON")
+        if value is None:
+            return None
+        return str(self.folder / value) if os.sep in value else str(value)
 
     @property
     def model_name(self) -> str:

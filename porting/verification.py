@@ -230,13 +230,10 @@ def verify_portfile(
         CaptureError: a forward raised.
     """
     progress("building the original", 0, 1)
-    original: torch.nn.Module | Trace
-    if portfile.original_trace is not None:
-        original = open_trace(portfile.original_trace)
-        original_inputs = Inputs() if "original_inputs" in portfile.functions else None
-    else:
-        original = portfile.build("original")
-        original_inputs = portfile.inputs("original")
+    original = _original_of(portfile)
+    # original_inputs() of a recorded original may need its environment, and is not asked again
+    recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
+    original_inputs = Inputs() if recorded else portfile.inputs("original")
     progress("building the port", 0, 1)
     verification = verify(
         original,
@@ -254,6 +251,17 @@ def verify_portfile(
     )
     misspelt = tuple(("portfile-name", text) for text in portfile.warnings)
     return replace(verification, warnings=(*misspelt, *verification.warnings))
+
+
+def _original_of(portfile: Portfile) -> torch.nn.Module | Trace:
+    """The original of a portfile: its recorded trace, one made by another interpreter, or the live model."""
+    if portfile.original_trace is not None:
+        return open_trace(portfile.original_trace)
+    if portfile.original_python is None:
+        return portfile.build("original")
+    from porting.other_python import record_original
+
+    return record_original(portfile, portfile.folder / "traces" / "original")
 
 
 def _require_same_inputs(trace: Trace, given: Given) -> None:

@@ -51,12 +51,16 @@ def command(side: str, output: str | None, trace: str | None, full: bool, portfi
 
 def _record(portfile: Portfile, sides: list[Side], folder: Path) -> Recording:
     from porting.hooks import capture
+    from porting.other_python import record_original
     from porting.recording import recording_of
     from porting.trace import require_writable
 
     for side in sides:
         require_writable(folder / side)
     for side in sides:
+        if side == "original" and portfile.original_python is not None:
+            record_original(portfile, folder / side)
+            continue
         with progress_bar() as progress:
             progress(f"building the {side} model", 0, 1)
             model = portfile.build(side)
