@@ -136,12 +136,11 @@ def _checked(claim: Claim, evidence: Record | None, portfile: Portfile) -> Check
 
 
 def _next(steps: Sequence[CheckedStep], portfile_name: str) -> Next:
-    """The first claim that is open, else the first step that a person has to do."""
-    for step in steps:
-        for claim in step.claims:
-            if claim.state in OPEN:
-                text = f"{claim.state}: {claim.claim.text}{_ADVICE.get(claim.state, '')}"
-                return Next(step.step.number, text, command_line(portfile_name, claim.claim.command))
+    """The gravest of the claims that are open, the first of several, else the first step that a person has to do."""
+    claims = [(step, claim) for step in steps for claim in step.claims if claim.state in OPEN]
+    for step, claim in sorted(claims, key=lambda each: OPEN.index(each[1].state)):
+        text = f"{claim.state}: {claim.claim.text}{_ADVICE.get(claim.state, '')}"
+        return Next(step.step.number, text, command_line(portfile_name, claim.claim.command))
     left = next(step.step for step in steps if step.step.verified != "program" and not step.step.optional)
     return Next(left.number, left.title, None)
 

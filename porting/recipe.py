@@ -11,6 +11,7 @@ from porting.portfile import command_line
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
+    from porting.recording import Recording
     from porting.stubs import GeneratedTest
     from porting.verification import Verification
     from porting.weights import WeightsReport
@@ -61,12 +62,12 @@ STEPS = (
     Step(
         4,
         "Run the original's forward with its checkpoint",
-        "partly",
+        "program",
         (
             Claim("original-runs", "a trace of the original's forward exists", "verify"),
             Claim("original-in-eval-mode", "no module of the original is in training mode", "verify"),
+            Claim("original-repeats", "a second run gives the same bits", "capture --side original --repeat 2"),
         ),
-        left="that a second run gives the same bits",
     ),
     Step(5, "Write the model's skeleton in Transformers"),
     Step(
@@ -110,6 +111,26 @@ def record_verification(portfile: Portfile, verification: Verification) -> str |
     outcomes = (*_original_ran(verification), *_forward_equals(verification))
     sources = {**verification.original.run.get("sources", {}), **verification.ported.run.get("sources", {})}
     return record(portfile, outcomes, command_line(portfile.path.name, "verify"), sources)
+
+
+def record_capture(portfile: Portfile, recording: Recording) -> str | None:
+    """Keep whether the original gave the same bits when it ran again, for step 4; nothing if it ran once.
+
+    Returns:
+        A warning if it could not be kept, else None.
+    """
+    traces = [trace for _, trace in recording.traces if trace.run.get("side") == "original"]
+    if recording.repeats < 2 or not traces:
+        return None
+    differing = [label for folder, labels in recording.differing if folder.name == "original" for label in labels]
+    figures: dict[str, Figure] = {
+        "runs": recording.repeats,
+        "calls": len(traces[0].calls),
+        "differing": len(differing),
+    }
+    outcome = Outcome("original-repeats", 4, "failed" if differing else "passed", figures)
+    command = command_line(portfile.path.name, f"capture --side original --repeat {recording.repeats}")
+    return record(portfile, [outcome], command, traces[0].run.get("sources", {}))
 
 
 def record_weights(portfile: Portfile, report: WeightsReport) -> str | None:

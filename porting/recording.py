@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,16 +14,26 @@ from porting.trace import Trace, open_trace
 
 @dataclass(frozen=True, repr=False)
 class Recording(Result):
-    """Traces on disk, by folder."""
+    """Traces on disk, by folder.
+
+    Attributes:
+        traces: folder and trace.
+        repeats: how many times each model was run.
+        differing: folder and the labels of the calls that did not give the same bits every time.
+        validated: whether every tensor was read against its checksum.
+    """
 
     renderer: ClassVar[str] = "porting.report.files:render_recording"
 
     traces: tuple[tuple[Path, Trace], ...]
+    repeats: int = 1
+    differing: tuple[tuple[Path, tuple[str, ...]], ...] = ()
+    validated: bool = False
 
     @property
     def ok(self) -> bool:
-        """Always: a run that failed is shown as such, and showing it succeeded."""
-        return True
+        """Whether repeated runs gave the same bits; a run that failed is shown as such, and showing it succeeded."""
+        return not any(labels for _, labels in self.differing)
 
     def summary(self) -> str:
         """How many calls each trace has, and where it lies."""
@@ -31,7 +41,17 @@ class Recording(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Folder, status and size of each trace."""
-        return {"schema": 1, "traces": [_entry(folder, trace) for folder, trace in self.traces]}
+        differing = dict(self.differing)
+        return {
+            "schema": 1,
+            "ok": self.ok,
+            "repeats": self.repeats,
+            "validated": self.validated,
+            "traces": [
+                {**_entry(folder, trace), "differing": list(differing.get(folder, ()))}
+                for folder, trace in self.traces
+            ],
+        }
 
 
 def recording_of(folders: Sequence[Path]) -> Recording:
@@ -41,6 +61,19 @@ def recording_of(folders: Sequence[Path]) -> Recording:
         TraceError: one is no finished trace, or damaged.
     """
     return Recording(tuple((folder, open_trace(folder, allow_failed=True)) for folder in folders))
+
+
+def validate(folder: Path) -> Recording:
+    """Read everything in a trace: the manifest, every shard's header and every tensor against its checksum.
+
+    Raises:
+        TraceError: anything is missing, damaged or not as the manifest says.
+    """
+    recording = recording_of([folder])
+    for _, trace in recording.traces:
+        for key in trace.tensors:
+            trace.tensors[key]
+    return replace(recording, validated=True)
 
 
 def _entry(folder: Path, trace: Trace) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from torch import nn
 from porting.checklist import Checklist, make_checklist
 from porting.evidence import FILE, newest_records
 from porting.portfile import Portfile, command_line
-from porting.recipe import STEPS, record_tests, record_verification, record_weights
+from porting.recipe import STEPS, record_capture, record_tests, record_verification, record_weights
+from porting.recording import Recording
 from porting.report.checklist import render_checklist
 from porting.stubs import GeneratedTest
 from porting.verification import Verification, verify
@@ -75,7 +76,8 @@ def test_without_evidence_nothing_is_done(portfile: Portfile) -> None:
 def test_a_match_does_step_7_and_step_4_as_far_as_a_program_can(portfile: Portfile) -> None:
     assert record_verification(portfile, verified()) is None
     checklist = make_checklist(portfile)
-    assert (states(checklist)[4], states(checklist)[7]) == ("partly", "done")
+    assert (states(checklist)[4], states(checklist)[7]) == ("to do", "done")
+    assert [claim.state for claim in checklist.steps[3].claims] == ["passed", "passed", "to do"]
     figures = newest_records(portfile)["outputs-equal"].figures
     assert figures == {"max abs": 0.0, "outputs": 1, "atol": 1e-3, "rtol": 1e-3, "verdict": "match"}
     judged = newest_records(portfile)["layers-equal"].figures["modules judged"]
@@ -151,10 +153,12 @@ def test_when_all_claims_hold_the_rest_is_by_hand(portfile: Portfile) -> None:
     record_verification(portfile, verified())
     record_weights(portfile, WeightsReport(checkpoint="model.safetensors", total=3, matched=3))
     record_tests(portfile, GeneratedTest(portfile.folder / "test_it.py", "ItTest", ("logits",), 1e-4, 1e-4))
+    repeated = Recording(((portfile.folder / "original", verified().original),), repeats=2)
+    record_capture(portfile, repeated)
     checklist = make_checklist(portfile)
     assert checklist.next.command is None
     assert "by hand" in printed(checklist).splitlines()[-1]
-    assert checklist.summary() == "checklist of 14 steps: 1 done, 3 partly, 10 by hand"
+    assert checklist.summary() == "checklist of 14 steps: 2 done, 2 partly, 10 by hand"
 
 
 def test_the_next_command_names_a_portfile_that_is_not_the_default() -> None:

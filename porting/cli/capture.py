@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from porting.cli._frame import common_options, finish, progress_bar
+from porting.cli._frame import common_options, finish, progress_bar, say
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
     from porting.recording import Recording
     from porting.runs import Side
+    from porting.trace import Trace
 
 
 @click.command()
@@ -24,54 +26,94 @@ if TYPE_CHECKING:
     help="Which model.",
 )
 @click.option("--output", default=None, help="Where to write  [default: traces/ beside the portfile].")
+@click.option(
+    "--repeat", type=click.IntRange(min=1), default=1, help="Run each model so often; the bits must be equal."
+)
 @click.option("--show", "trace", type=click.Path(), help="Show a recorded trace, also of a forward that raised.")
+@click.option("--validate", "suspect", type=click.Path(), help="Read all of a trace, against every checksum.")
 @click.option("--full", is_flag=True, help="With --show: every call.")
 @common_options
-def command(side: str, output: str | None, trace: str | None, full: bool, portfile: str, as_json: bool) -> None:
+def command(
+    side: str,
+    output: str | None,
+    repeat: int,
+    trace: str | None,
+    suspect: str | None,
+    full: bool,
+    portfile: str,
+    as_json: bool,
+) -> None:
     """Record what a model does: every module call, with the tensors that go in and come out.
 
     \b
     Examples:
       porting capture
-      porting capture --side original --output /data/traces
+      porting capture --side original --repeat 2
       porting capture --show traces/original
+      porting capture --validate traces/original
     """
     from porting.portfile import Portfile
-    from porting.recording import recording_of
+    from porting.recording import recording_of, validate
     from porting.report.detail import shown
 
-    if trace is not None:
-        with shown(full=full):
+    with shown(full=full, portfile=portfile):
+        if trace is not None:
             finish(recording_of([Path(trace)]), as_json=as_json)
-    loaded = Portfile.load(portfile)
-    folder = Path(output) if output else loaded.folder / "traces"
-    sides: list[Side] = ["original", "ported"] if side == "both" else ["original" if side == "original" else "ported"]
-    finish(_record(loaded, sides, folder.absolute()), as_json=as_json)
+        if suspect is not None:
+            finish(validate(Path(suspect)), as_json=as_json)
+        loaded = Portfile.load(portfile)
+        folder = Path(output) if output else loaded.folder / "traces"
+        sides: list[Side] = ["original", "ported"]
+        wanted = [each for each in sides if side in ("both", each)]
+        recording = _record(loaded, wanted, folder.absolute(), repeat)
+        _keep(loaded, recording)
+        finish(recording, as_json=as_json)
 
 
-def _record(portfile: Portfile, sides: list[Side], folder: Path) -> Recording:
-    from porting.hooks import capture
-    from porting.other_python import record_original
-    from porting.recording import recording_of
+def _record(portfile: Portfile, sides: list[Side], folder: Path, repeats: int) -> Recording:
+    from porting.recording import Recording, recording_of
+    from porting.repeating import differing_calls
     from porting.trace import require_writable
 
     for side in sides:
         require_writable(folder / side)
+    differing: dict[Path, tuple[str, ...]] = {}
     for side in sides:
-        if side == "original" and portfile.original_python is not None:
-            record_original(portfile, folder / side)
-            continue
-        with progress_bar() as progress:
-            progress(f"building the {side} model", 0, 1)
-            model = portfile.build(side)
-            capture(
-                model,
-                portfile.inputs(side),
-                run=lambda model, inputs, side=side: portfile.run(side, model, inputs),  # type: ignore[misc]
-                folder=folder / side,
-                valid_positions=portfile.valid_positions(),
-                side=side,
-                seed=int(side == "ported"),
-                progress=progress,
-            )
-    return recording_of([folder / side for side in sides])
+        first = _capture(portfile, side, folder / side, 0)
+        for number in range(1, repeats):
+            with TemporaryDirectory(prefix="porting-") as scratch:
+                again = _capture(portfile, side, Path(scratch) / side, number)
+                differing[folder / side] = differing.get(folder / side) or differing_calls(first, again)
+    traces = recording_of([folder / side for side in sides]).traces
+    return Recording(traces, repeats, tuple(differing.items()))
+
+
+def _capture(portfile: Portfile, side: Side, folder: Path, number: int) -> Trace:
+    """Run one side; every run has random numbers of its own, as a right forward needs none."""
+    from porting.hooks import capture
+    from porting.other_python import record_original
+
+    if side == "original" and portfile.original_python is not None:
+        return record_original(portfile, folder)
+    with progress_bar() as progress:
+        progress(f"building the {side} model", 0, 1)
+        model = portfile.build(side)
+        return capture(
+            model,
+            portfile.inputs(side),
+            run=lambda model, inputs: portfile.run(side, model, inputs),
+            folder=folder,
+            valid_positions=portfile.valid_positions(),
+            side=side,
+            seed=2 * number + int(side == "ported"),
+            progress=progress,
+        )
+
+
+def _keep(portfile: Portfile, recording: Recording) -> None:
+    """Keep the evidence that the original repeats itself."""
+    from porting.recipe import record_capture
+
+    warning = record_capture(portfile, recording)
+    if warning:
+        say(warning)

@@ -28,6 +28,13 @@ def render_recording(recording: Recording) -> RenderableType:
     parts: list[RenderableType] = []
     for folder, trace in recording.traces:
         parts += [Text(f"{show(folder)}: {show(repr(trace))}", style="bold"), _calls(trace)]
+        if labels := dict(recording.differing).get(folder):
+            text = f"DIFFERS from run to run in {len(labels)} calls, first: {show(labels[0] or 'the model itself')}"
+            parts.append(Text(text, style="bold red"))
+        elif recording.repeats > 1:
+            parts.append(Text(f"the same bits in {recording.repeats} runs", style="green"))
+        if recording.validated:
+            parts.append(Text(f"every one of {len(trace.tensors):,} tensors has its checksum", style="green"))
         if trace.failure:
             text = f"FAILED in {trace.failure.where}: {show(trace.failure.error, 500)}"
             parts.append(Text(text, style="bold red"))
