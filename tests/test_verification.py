@@ -10,93 +10,15 @@ from typing import Any
 
 import pytest
 import torch
+from seeded import BUGS, Break, lost_residual, tiny_eps_error, unloaded, verified, wrong_scale
 from torch import nn
-from toys import Original, Ported, converted, make_inputs, make_pair
+from toys import Original, Ported, make_inputs, make_pair
 
 import porting
-from porting import Verification, verify
+from porting import verify
 from porting.errors import MismatchError, ToleranceError, TraceError
 from porting.tolerance import Tolerance
 from porting.trace import save_trace
-
-Break = Callable[[Any], None]
-
-
-def verified(break_port: Break | None = None, **kwargs: Any) -> Verification:
-    original, ported = make_pair()
-    if break_port:
-        break_port(ported)
-    first, second = make_inputs()
-    return verify(original, ported, second, original_inputs=first, **kwargs)
-
-
-def tanh_gelu(port: Any) -> None:
-    port.model.layers[1].mlp.act = nn.GELU(approximate="tanh")
-
-
-def wrong_eps(port: Any) -> None:
-    port.model.layers[2].input_layernorm.eps = 1e-3
-
-
-def tiny_eps_error(port: Any) -> None:
-    port.model.layers[2].input_layernorm.eps = 2e-4
-
-
-def swapped_heads(port: Any) -> None:
-    attention = port.model.layers[0].self_attn
-    attention.q_proj, attention.k_proj = attention.k_proj, attention.q_proj
-
-
-def lost_residual(port: Any) -> None:
-    layer = port.model.layers[1]
-
-    def forward(hidden_states: torch.Tensor, attention_mask: torch.Tensor) -> Any:
-        mixed, _ = layer.self_attn(layer.input_layernorm(hidden_states), attention_mask=attention_mask)
-        return mixed + layer.mlp(layer.post_attention_layernorm(mixed))
-
-    layer.forward = forward
-
-
-def unloaded(port: Any) -> None:
-    nn.init.normal_(port.model.layers[2].mlp.down.weight)
-
-
-def wrong_scale(port: Any) -> None:
-    port.model.layers[1].self_attn.scaling *= 2
-
-
-def dropout_on(port: Any) -> None:
-    port.model.layers[0].drop.train()
-
-
-def shifted_positions(port: Any) -> None:
-    with torch.no_grad():
-        port.model.embed_positions.weight.copy_(port.model.embed_positions.weight.roll(1, 0))
-
-
-def mask_without_padding(port: Any) -> None:
-    model = port.model
-    forward = model.forward
-    model.forward = lambda input_ids, attention_mask: forward(input_ids, torch.ones_like(attention_mask))
-
-
-def scaled_head_input(port: Any) -> None:
-    norm = port.model.norm.forward
-    port.model.norm.forward = lambda x: norm(x) * 1.01
-
-
-BUGS: dict[Break, str] = {
-    tanh_gelu: "model.layers.1.mlp.act",
-    wrong_eps: "model.layers.2.input_layernorm",
-    swapped_heads: "model.layers.0.self_attn",
-    lost_residual: "model.layers.1",
-    unloaded: "model.layers.2.mlp.down",
-    wrong_scale: "model.layers.1.self_attn",
-    dropout_on: "model.layers.0",
-    shifted_positions: "model.embed_positions",
-    mask_without_padding: "model",
-    scaled_head_input: "model.norm",
-}
 
 
 def test_a_right_port_is_a_match() -> None:
@@ -270,79 +192,6 @@ def test_declared_outputs_decide() -> None:
     assert verification.verdict == "match"
 
 
-def test_training_mode_is_reported_and_not_corrected() -> None:
-    verification = verified(lambda port: port.train())
-    assert verification.verdict == "mismatch"
-    assert "training-mode" in dict(verification.warnings)
-
-
-def test_a_model_that_draws_random_numbers_is_reported() -> None:
-    class Sampling(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.linear = nn.Linear(4, 4)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = self.linear(x[torch.randperm(len(x))])
-            return result
-
-    model = Sampling().eval()
-    verification = verify(model, model, (torch.randn(9, 4),))
-    assert [code for code, _ in verification.warnings] == ["random-forward", "random-forward"]
-    assert "random-forward" not in dict(verified().warnings)
-
-
-def test_weak_inputs_are_reported() -> None:
-    original, ported = make_pair()
-    tokens = torch.full((1, 6), 7)
-    mask = torch.ones_like(tokens)
-    verification = verify(
-        original,
-        ported,
-        {"input_ids": tokens, "attention_mask": mask},
-        original_inputs={"tokens": tokens, "mask": mask},
-    )
-    assert {"batch-of-one", "no-padding", "constant-input"} <= set(dict(verification.warnings))
-
-
-def test_dead_modules_are_reported() -> None:
-    original, ported = make_pair()
-    with torch.no_grad():
-        for parameter in (*original.get_submodule("blocks.0.fc2").parameters(),):
-            parameter.zero_()
-    ported.load_state_dict(converted(original.state_dict()))
-    first, second = make_inputs()
-    verification = verify(original, ported, second, original_inputs=first)
-    assert verification.verdict == "match"
-    assert "model.layers.0.mlp.down" in dict(verification.warnings)["zero-activations"]
-
-
-def test_a_window_that_is_not_reached_is_reported() -> None:
-    def windowed(port: Any) -> None:
-        port.model.layers[0].self_attn.sliding_window = 64
-
-    assert "model.layers.0.self_attn.sliding_window = 64" in dict(verified(windowed).warnings)["short-sequence"]
-
-
-def test_channels_of_a_pooled_output_are_not_taken_for_positions() -> None:
-    class Pooled(nn.Module):
-        def __init__(self, sign: float) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.embed, self.sign = nn.Embedding(20, 6), sign
-
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            weights = attention_mask[..., None].float()
-            pooled = (self.embed(input_ids) * weights).sum(1) / weights.sum(1)
-            return torch.cat([pooled[:, :4], self.sign * pooled[:, 4:]], dim=-1)
-
-    mask = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0]])
-    inputs = {"input_ids": torch.arange(12).reshape(2, 6), "attention_mask": mask}
-    verification = verify(Pooled(1.0), Pooled(-1.0), inputs)
-    assert verification.verdict == "mismatch"
-    assert "ambiguous-axes" in dict(verification.warnings)
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, True])
 def test_no_tolerance_lets_everything_pass(value: float) -> None:
     with pytest.raises(ToleranceError, match="finite number"):
@@ -427,51 +276,6 @@ def test_a_port_may_view_what_a_time_first_original_is_fed_into_it() -> None:
     verification = verify(*models, inputs=(torch.randn(2, 5, 4),))
     assert verification.verdict == "match"
     assert ("inner", "inner") in verification.comparison.alignment.pairs
-
-
-def test_modules_of_which_nothing_was_compared_are_said() -> None:
-    class Hidden(nn.Module):
-        def __init__(self, *, sparse: bool) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.linear, self.sparse = nn.Linear(4, 4), sparse
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            hidden: torch.Tensor = self.linear(x)
-            return hidden.to_sparse() if self.sparse else hidden
-
-    class Model(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.hidden = Hidden(sparse=True)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = self.hidden(x).to_dense() + 1
-            return result
-
-    class Blind(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.weight = nn.Parameter(torch.randn(4, 4))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return (x @ self.weight).to_sparse()
-
-    class Around(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.blind = Blind()
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = self.blind(x).to_dense()
-            return result
-
-    x = (torch.randn(2, 4),)
-    assert verify(Model().eval(), Model().eval(), x).warnings == ()
-    verification = verify(Around().eval(), Around().eval(), x)
-    assert "blind" in dict(verification.warnings)["modules-not-compared"]
-    assert "sparse" in dict(verification.warnings)["modules-not-compared"]
 
 
 def test_complex_and_real_results_differ_by_the_imaginary_part() -> None:
