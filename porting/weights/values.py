@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from porting.trace.sketches import as_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -87,7 +89,7 @@ def _constant(tensor: torch.Tensor) -> bool:
 def _rows(tensor: torch.Tensor) -> torch.Tensor:
     """The bytes of each element, in rows: works for every dtype, which ``==`` and ``equal`` do not."""
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-    return plain.flatten().view(torch.uint8).reshape(tensor.numel(), tensor.element_size())
+    return as_bytes(plain).reshape(tensor.numel(), tensor.element_size())
 
 
 def _elements(rows: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -202,6 +202,15 @@ def test_every_dtype_is_compared_exactly(dtype: torch.dtype) -> None:
     assert "2 of 3 elements differ" in problems(model, {"x": torch.tensor([0.0, 1.0, 1.0]).to(dtype)})
 
 
+def test_a_single_element_with_a_stride_is_compared() -> None:
+    model = nn.Module()
+    single = torch.arange(6.0).reshape(2, 3).T[:1, :1]
+    assert single.stride() == (1, 3)
+    model.register_buffer("x", single)
+    assert assert_loaded(model, {"x": torch.zeros(1, 1)}).ok
+    assert "1 of 1 elements differ" in problems(model, {"x": torch.ones(1, 1)})
+
+
 def test_swapped_projections_of_a_real_architecture_are_found() -> None:
     config = BertConfig(vocab_size=20, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8)
     model = BertModel(config)
