@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from porting.errors import PortingError
+from porting.portfile import command_line
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -51,10 +51,8 @@ class CheckContext:
     def command(self, command: str) -> str:
         """A command of ``porting`` as it is to be typed for this portfile."""
         path = self.portfile.path
-        if path == Path.cwd() / "portfile.py":
-            return f"porting {command}"
         shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-        return f"porting {command} --portfile {shlex.quote(show(shown))}"
+        return command_line(show(shown), command)
 
     @cached_property
     def _ported_model(self) -> torch.nn.Module | PortingError:

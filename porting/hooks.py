@@ -124,7 +124,7 @@ class _Recorder(CallTracker):
         with self.hooked():
             try:
                 fresh = given.fresh()
-                return (run(self.model, fresh) if run else self.model(*fresh.args, **fresh.kwargs)), None
+                return (run(self.model, fresh) if run else fresh.forward(self.model)), None
             except Exception as error:
                 return None, error
 

@@ -194,14 +194,14 @@ class _Fed(Feeder):
 
     def returned(self, call: OpenCall, output: Any) -> None:
         """Note which call made a tensor."""
-        self._origin.made(call, [leaf for _, leaf in flatten(output)[1] if isinstance(leaf, torch.Tensor)])
+        self._origin.made(call, _tensors(output))
 
     def leaving(self, call: OpenCall, output: Any) -> Any:
         """Replace the outputs; those of an aligned call are beyond doubt from here on."""
         replaced = super().leaving(call, output)
         if call.key in self.plans:
             final = output if replaced is None else replaced
-            self._origin.trust(leaf for _, leaf in flatten(final)[1] if isinstance(leaf, torch.Tensor))
+            self._origin.trust(_tensors(final))
         self.progress("isolating", len(self.seen), 2 * len(self.plans))
         return replaced
 
@@ -251,15 +251,16 @@ def _looks_up(module: torch.nn.Module) -> bool:
     return isinstance(module, torch.nn.Embedding) and forward is torch.nn.Embedding.forward
 
 
+def _tensors(value: Any) -> list[torch.Tensor]:
+    return [leaf for _, leaf in flatten(value)[1] if isinstance(leaf, torch.Tensor)]
+
+
 def _run(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> None:
     inputs = inputs.fresh()
     with preserved(model), torch.no_grad():
         seed_everything(seed)
         with tracker.hooked():
-            if run:
-                run(model, inputs)
-            else:
-                model(*inputs.args, **inputs.kwargs)
+            run(model, inputs) if run else inputs.forward(model)
 
 
 def _stopped(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> str:

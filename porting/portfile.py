@@ -102,7 +102,7 @@ class Portfile:
         run = self.functions.get(f"run_{side}")
         try:
             with self.running():
-                return run(model, inputs.as_given()) if run else model(*inputs.args, **inputs.kwargs)
+                return run(model, inputs.as_given()) if run else inputs.forward(model)
         except SystemExit as error:
             raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 

@@ -66,5 +66,9 @@ class Inputs:
         """The value that the portfile's ``run_*`` functions are handed: the tuple or the dict."""
         return self.args or dict(self.kwargs)
 
+    def forward(self, model: torch.nn.Module) -> Any:
+        """What the model returns for them."""
+        return model(*self.args, **self.kwargs)
+
 
 Run = Callable[["torch.nn.Module", Inputs], Any]

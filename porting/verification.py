@@ -283,7 +283,7 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 def _keeping(results: dict[str, Any], side: str, run: Run | None) -> Run:
     def kept(model: torch.nn.Module, inputs: Inputs) -> Any:
-        results[side] = run(model, inputs) if run else model(*inputs.args, **inputs.kwargs)
+        results[side] = run(model, inputs) if run else inputs.forward(model)
         return results[side]
 
     return kept

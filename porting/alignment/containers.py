@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,21 +21,20 @@ CLOSE = 1e-2
 Contents = Mapping[str, frozenset[int]]
 
 
-def match_containers(
-    original: Trace, ported: Trace, atoms: Sequence[Atom], taken: Callable[[str, str], bool]
-) -> list[Group]:
+def match_containers(original: Trace, ported: Trace, atoms: Sequence[Atom], pairs: Mapping[str, str]) -> list[Group]:
     """Pair executed containers by the atoms below them.
 
     Args:
         original: the original's trace.
         ported: the port's trace.
         atoms: aligned weights.
-        taken: whether the original or the ported path already has a counterpart.
+        pairs: original path to ported path, of the modules that have a counterpart already.
     """
     left = _contents(original, [atom.original for atom in atoms])
     right = _contents(ported, [atom.ported for atom in atoms])
-    left = {path: held for path, held in left.items() if not taken(path, "\0")}
-    right = {path: held for path, held in right.items() if not taken("\0", path)}
+    left = {path: held for path, held in left.items() if path not in pairs}
+    matched = set(pairs.values())
+    right = {path: held for path, held in right.items() if path not in matched}
     likeness = _Likeness(original, ported)
     groups = _equal_contents(left, right, likeness)
     done_left = {group.original[0] for group in groups}
@@ -72,13 +71,13 @@ def _contents(trace: Trace, owners: Sequence[tuple[str, ...]]) -> dict[str, froz
     """The atoms at or below every executed module, outermost first; the model itself is left out."""
     held: dict[str, set[int]] = defaultdict(set)
     for number, paths in enumerate(owners):
-        for path in set.intersection(*({*_ancestors(each)} for each in paths)):
+        for path in set.intersection(*({*ancestors(each)} for each in paths)):
             held[path].add(number)
     called = dict.fromkeys(call.path for call in trace.calls)
     return {path: frozenset(held[path]) for path in called if path and held.get(path)}
 
 
-def _ancestors(path: str) -> list[str]:
+def ancestors(path: str) -> list[str]:
     """The path itself and everything above it, without the model."""
     names = path.split(".") if path else []
     return [".".join(names[:length]) for length in range(len(names), 0, -1)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from porting.alignment.containers import match_containers
+from porting.alignment.containers import ancestors, match_containers
 from porting.alignment.model import Alignment, Group
 from porting.alignment.siblings import Siblings
 from porting.alignment.weights import Atom, match_weights
@@ -29,10 +29,9 @@ def align(original: Trace, ported: Trace, module_map: Mapping[str, str] | None =
     atoms = [atom for atom in match_weights(original, ported) if not _overruled(atom, fixed)]
     atoms += [Atom((one,), (other,), "the user's map", 1.0) for one, other in fixed.items()]
     groups = [Group(("",), ("",), "the models themselves", 1.0)]
-    groups += [_as_group(atom) for atom in atoms if _executed(original, ported, atom)]
+    groups += [_as_group(atom) for atom in _executed_atoms(original, ported, atoms)]
     pairs = {g.original[0]: g.ported[0] for g in groups if len(g.original) == len(g.ported) == 1}
-    reverse = {other: one for one, other in pairs.items()}
-    containers = match_containers(original, ported, atoms, lambda one, other: one in pairs or other in reverse)
+    containers = match_containers(original, ported, atoms, pairs)
     pairs |= {group.original[0]: group.ported[0] for group in containers}
     groups += containers + Siblings(original, ported, pairs).match()
     return _assemble(original, ported, groups)
@@ -51,20 +50,23 @@ def _overruled(atom: Atom, fixed: Mapping[str, str]) -> bool:
     return any(path in fixed for path in atom.original) or any(path in fixed.values() for path in atom.ported)
 
 
-def _executed(original: Trace, ported: Trace, atom: Atom) -> bool:
-    """Whether the atom says that modules correspond: they ran, and containers are told apart by what they hold."""
-    for trace, paths in ((original, atom.original), (ported, atom.ported)):
-        called = {call.path for call in trace.calls}
-        for path in paths:
-            if not path or path not in called:
-                return False
-            if atom.evidence != "the user's map" and _has_executed_children(trace, path):
-                return False
-    return True
+def _executed_atoms(original: Trace, ported: Trace, atoms: Sequence[Atom]) -> list[Atom]:
+    """The atoms that say that modules correspond: they ran, and containers are told apart by what they hold."""
+    sides = [(trace.first_calls, _executed_containers(trace)) for trace in (original, ported)]
+
+    def says(atom: Atom) -> bool:
+        given = atom.evidence == "the user's map"
+        return all(
+            path and path in called and (given or path not in containers)
+            for paths, (called, containers) in zip((atom.original, atom.ported), sides, strict=True)
+            for path in paths
+        )
+
+    return [atom for atom in atoms if says(atom)]
 
 
-def _has_executed_children(trace: Trace, path: str) -> bool:
-    return any(call.path.startswith(f"{path}.") for call in trace.calls)
+def _executed_containers(trace: Trace) -> set[str]:
+    return {above for path in trace.first_calls for above in ancestors(path)[1:]}
 
 
 def _as_group(atom: Atom) -> Group:
