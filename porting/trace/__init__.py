@@ -9,7 +9,7 @@ from __future__ import annotations
 from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.reading import open_trace
 from porting.trace.sketches import Sketch, shared_rows, sketch
-from porting.trace.structure import Record, flatten, rebuild
+from porting.trace.structure import Record, flatten, is_named, rebuild
 from porting.trace.writing import require_writable, save_trace
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Trace",
     "Value",
     "flatten",
+    "is_named",
     "open_trace",
     "rebuild",
     "require_writable",

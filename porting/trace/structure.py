@@ -6,6 +6,7 @@ Tuples, lists, mappings (``ModelOutput`` among them), named tuples, dataclasses 
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -46,8 +47,14 @@ def flatten(value: Any, name: str = "") -> tuple[Structure, list[tuple[str, Any]
 
 
 def rebuild(structure: Structure, leaves: list[Any]) -> Any:
-    """Put a value together again: lists, tuples and leaves as they were, everything with fields as a `Record`."""
+    """Put a value together again: lists, tuples and leaves as they were, anything else as a `Record`."""
     return _rebuild(structure, iter(leaves))
+
+
+def is_named(structure: Structure) -> bool:
+    """Whether the parts of a value have names: a mapping, an object or a named tuple."""
+    keys: list[str] = structure.get("keys", [])
+    return structure["kind"] == "dict" or keys != [str(index) for index in range(len(keys))]
 
 
 def _flatten(value: Any, name: str, leaves: list[tuple[str, Any]], above: frozenset[int]) -> Structure:
@@ -74,7 +81,7 @@ def _parts(value: Any) -> tuple[str, list[str], list[Any]] | None:
     if isinstance(value, Mapping):
         return "dict", [str(key) for key in value], list(value.values())
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return "dict", list(value._fields), list(value)
+        return "tuple", list(value._fields), list(value)
     if isinstance(value, (list, tuple)):
         kind = "list" if isinstance(value, list) else "tuple"
         return kind, [str(index) for index in range(len(value))], list(value)
@@ -107,6 +114,11 @@ def _holds_tensor(value: Any, seen: set[int]) -> bool:
     return any(_holds_tensor(item, seen) for item in getattr(value, "__dict__", {}).values())
 
 
+def _fields_tuple(names: list[str], items: list[Any]) -> Any:
+    """A named tuple of these fields; what is no name for one, in a damaged trace, is numbered."""
+    return namedtuple("Fields", names, rename=True)(*items)
+
+
 def _rebuild(structure: Structure, leaves: Any) -> Any:
     if structure["kind"] == "leaf":
         return next(leaves)
@@ -114,5 +126,5 @@ def _rebuild(structure: Structure, leaves: Any) -> Any:
     if structure["kind"] == "list":
         return items
     if structure["kind"] == "tuple":
-        return tuple(items)
+        return _fields_tuple(structure["keys"], items) if is_named(structure) else tuple(items)
     return Record(zip(structure["keys"], items, strict=True))

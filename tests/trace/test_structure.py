@@ -99,6 +99,15 @@ def test_lists_and_tuples_come_back_as_they_were() -> None:
     assert isinstance(again[1], tuple)
 
 
+def test_a_named_tuple_comes_back_as_one() -> None:
+    structure, leaves = flatten(Pair(ONE, [TWO]))
+    left, right = again = rebuild(structure, [leaf for _, leaf in leaves])
+    assert again.left is again[0] is left is ONE
+    assert right == [TWO]
+    structure["keys"] = ["__import__('os')", "left"]
+    assert rebuild(structure, [ONE, TWO]) == (ONE, [TWO])
+
+
 def test_fields_come_back_by_name_attribute_and_position() -> None:
     structure, leaves = flatten(BaseModelOutput(last_hidden_state=ONE, hidden_states=(TWO, THREE)))
     again = rebuild(structure, [leaf for _, leaf in leaves])
