@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porting.contract import CONSTANTS, FUNCTIONS, check_kind, execute, line_in, near_misses
-from porting.errors import PortfileError, ToleranceError
+from porting.errors import PortfileError, ToleranceError, TraceError
 from porting.kinds import kind_of, parts_of
 from porting.runs import Inputs, OutputPairs, Side
 from porting.text import show
@@ -111,7 +111,11 @@ class Portfile:
         from porting.trace import open_trace
 
         assert self.original_trace is not None
-        trace = open_trace(self.original_trace)
+        try:
+            trace = open_trace(self.original_trace)
+        except TraceError as error:
+            hint = "add to the portfile: def inputs(): return {...}  (then record it: porting capture --side original)"
+            raise TraceError(f"there is no inputs() and no recorded ones: {error.message}", hint=hint) from None
         return recorded_inputs(trace), trace.valid_positions()
 
     def run(self, side: Side, model: torch.nn.Module, inputs: Inputs) -> Any:

@@ -90,6 +90,13 @@ def test_names_that_only_kwargs_would_swallow_are_not_taken() -> None:
     require_accepted(Port(), Inputs((X,)))
 
 
+def test_neither_inputs_nor_a_trace_is_said(tmp_path: Path) -> None:
+    (tmp_path / "portfile.py").write_text(PORTFILE)
+    with pytest.raises(TraceError, match=r"no inputs\(\) and no recorded ones: .*trace does not exist") as raised:
+        Portfile.load(tmp_path / "portfile.py").inputs("original")
+    assert "def inputs()" in raised.value.hint
+
+
 def test_a_trace_without_its_inputs_is_said(tmp_path: Path) -> None:
     taps = Recorder("by.Hand")
     with taps.running():
