@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from porting.errors import PortfileError, TraceError
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
     import torch
 
     from porting.trace import Trace
+    from porting.trace.model import Scalar
 
 POSITIONAL = re.compile(r"args\.\d+")
 """The names that positional arguments have in a trace."""
+NOT_FINITE: dict[Scalar, Scalar] = {text: float(text) for text in ("nan", "inf", "-inf")}
+"""Numbers that a trace holds as text, as JSON has none of them."""
 INSTEAD = "def inputs(): return {...}"
 
 
@@ -34,7 +38,8 @@ def recorded_inputs(trace: Trace) -> Inputs:
                 f"the trace does not hold its input {show(leaf.name)} ({show(leaf.type_name)})",
                 hint=f"the port cannot run on the recorded inputs; add to the portfile: {INSTEAD}",
             )
-    named = dict(trace.value(trace.inputs).items())
+    leaves = [replace(leaf, value=NOT_FINITE.get(leaf.value, leaf.value)) for leaf in trace.inputs.leaves]
+    named = dict(trace.value(replace(trace.inputs, leaves=tuple(leaves))))
     args = tuple(named.pop(name) for name in list(named) if POSITIONAL.fullmatch(name))
     return Inputs(args, named)
 

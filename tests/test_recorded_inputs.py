@@ -40,7 +40,7 @@ def scaled(self: Any, x: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
 
 
 def test_positional_and_keyword_arguments_come_back_as_they_were_given(tmp_path: Path) -> None:
-    given = Inputs((X, {"deep": [X + 1, 2]}), {"flag": True, "none": None})
+    given = Inputs((X, {"deep": [X + 1, 2]}), {"flag": True, "none": None, "most": float("inf")})
     capture(linear(), given, folder=tmp_path / "trace")
     again = recorded_inputs(open_trace(tmp_path / "trace"))
     torch.testing.assert_close(again.args, given.args, rtol=0, atol=0)

@@ -20,11 +20,12 @@ Structure = dict[str, Any]
 class Record(dict[str, Any]):
     """A rebuilt mapping, output or object: fields by name, by attribute and, as in ``ModelOutput``, by position."""
 
+    def __getattribute__(self, name: str) -> Any:
+        """A field, also where dictionaries have a method of its name: ``keys`` and ``values`` of a cache's layer."""
+        return dict.__getitem__(self, name) if dict.__contains__(self, name) else super().__getattribute__(name)
+
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"the recorded value has no field {name!r}; it has {', '.join(self)}") from None
+        raise AttributeError(f"the recorded value has no field {name!r}; it has {', '.join(self)}")
 
     def __getitem__(self, key: str | int | slice) -> Any:
         if isinstance(key, str):
@@ -79,7 +80,7 @@ def _parts(value: Any) -> tuple[str, list[str], list[Any]] | None:
     if value is None or isinstance(value, (torch.Tensor, torch.nn.Module, str, bytes, int, float, torch.Size)):
         return None
     if isinstance(value, Mapping):
-        return "dict", [str(key) for key in value], list(value.values())
+        return "dict", [str(key) for key in value], [value[key] for key in value]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return "tuple", list(value._fields), list(value)
     if isinstance(value, (list, tuple)):
@@ -106,7 +107,7 @@ def _holds_tensor(value: Any, seen: set[int]) -> bool:
         return False
     seen.add(id(value))
     if isinstance(value, Mapping):
-        return any(_holds_tensor(item, seen) for item in value.values())
+        return any(_holds_tensor(value[key], seen) for key in value)
     if isinstance(value, (list, tuple)):
         return any(_holds_tensor(item, seen) for item in value)
     if callable(value):
