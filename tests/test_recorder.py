@@ -28,7 +28,8 @@ ALLOWED = {
 }  # fmt: skip
 """What it uses of torch; all of it is in torch 1.8."""
 STANDARD = {
-    "contextlib", "hashlib", "inspect", "json", "os", "platform", "shutil", "sys", "zlib", "collections.abc", "typing",
+    "contextlib", "dataclasses", "hashlib", "inspect", "json", "os", "platform", "shutil", "sys", "zlib",
+    "collections.abc", "typing",
 }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """A trace: what one run of a model did, and its form on disk.
 
-``structure`` names the leaves of nested values, ``model`` holds the records, ``sketches`` fingerprints tensors,
-``writing`` and ``reading`` are the folder format (``docs/trace-format.md``).
+``structure`` names the leaves of nested values, ``model`` holds the records, ``sketches`` fingerprints tensors.
+On disk (``docs/trace-format.md``): ``folders`` is there whole or not at all, ``shards`` takes tensors as they come,
+``contents`` is where a running capture puts them, ``manifest`` says the rest; ``writing`` and ``reading`` join them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from porting.trace.folders import require_writable
 from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.reading import open_trace
 from porting.trace.sketches import Sketch, shared_rows, sketch
-from porting.trace.structure import Record, flatten, rebuild
+from porting.trace.structure import Record, flatten, is_named, rebuild
 from porting.trace.writing import save_trace
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Trace",
     "Value",
     "flatten",
+    "is_named",
     "open_trace",
     "rebuild",
     "require_writable",
