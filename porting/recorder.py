@@ -5,61 +5,155 @@ Copy it beside the original (``porting recorder > record.py``) and record there;
     import record
     record.record(model, {"tokens": tokens}, "traces/original")        # a torch model: hooks on every module
 
-    recorder = record.Recorder()                                       # any framework: explicit taps
-    recorder.parameter("encoder.layer.0", "weight", array)
-    recorder.tap("encoder.layer.0", outputs=array, inputs={"x": array})
-    recorder.save("traces/original", inputs={"x": array}, outputs=array)
+    with record.Recorder("traces/original", model="jax.Net") as recorder:    # any framework: explicit taps
+        recorder.parameter("encoder.layer.0", "weight", array)
+        with recorder.running():
+            recorder.tap("encoder.layer.0", outputs=array, inputs={"x": array})
+        recorder.result(inputs={"x": array}, outputs=array)
 
-It needs Python 3.7, NumPy 1.17 or newer, and torch 1.8 or newer for torch models. The folder that it writes is
-described in docs/trace-format.md of the porting project.
+Tensors go to the disk as they pass, so that little memory is needed; the folder appears when all of it is written.
+It needs Python 3.7, NumPy 1.17 or newer, and torch 1.8 or newer for torch models, on Linux or macOS. The folder that
+it writes is described in docs/trace-format.md of the porting project.
 """
 
 import contextlib
+import copy
 import dataclasses
+import functools
 import hashlib
 import inspect
+import itertools
 import json
 import os
 import platform
+import random
+import re
 import shutil
 import sys
+import threading
 import zlib
 from collections.abc import Mapping
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from fnmatch import fnmatchcase
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-SHARD = "tensors-00001.safetensors"
+CHECKSUMS = {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256", "layout": "indent 1"}
 DTYPES = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32", "int32": "I32",
     "uint64": "U64", "int64": "I64", "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
-    "complex64": "C64",
+    "complex64": "C64", "float8_e5m2": "F8_E5M2", "float8_e4m3fn": "F8_E4M3", "float8_e8m0fnu": "F8_E8M0",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e4m3fnuz": "F8_E4M3FNUZ",
 }  # fmt: skip
 """The dtypes that a trace can hold, and the names that the safetensors format has for them."""
+PIECE_BYTES = 8 << 20
+"""Most bytes of a tensor that are copied at a time."""
+BLOCK_ELEMENTS = 1 << 19
+"""Elements of a parameter that are converted to float64 at a time."""
+KEPT_PROJECTION = 1 << 20
+"""Length up to which the projection of sketches is kept for the next parameter."""
+SHARD_BYTES = 1 << 30
+"""A shard that has grown to this size is closed."""
+HEADER_BYTES = (1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20)
+"""Room for the header in the first shards, and in every one after them."""
 
-Leaf = Dict[str, Any]
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many parts are done and about how many there are."""
+Entry = Dict[str, Any]
+"""Something as it stands in the manifest."""
 
 
-class Array:
-    """A snapshot: bytes, dtype and shape, whatever framework they came from."""
+# What is used -------------------------------------------------------------------------------------------------------
 
-    def __init__(
-        self, data: np.ndarray, dtype: str, shape: Tuple[int, ...], strides: Optional[Tuple[int, ...]] = None
-    ) -> None:
-        self.data = data
-        self.dtype = dtype
-        self.shape = shape
-        self.strides = strides
+
+def record(
+    model: Any,
+    inputs: Any,
+    folder: Any,
+    run: Optional[Callable[[Any, Any], Any]] = None,
+    valid_positions: Any = None,
+    seed: int = 0,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    depth: Optional[int] = None,
+    limit: Optional[int] = None,
+    record_inputs: bool = True,
+    wrap_forward: bool = False,
+    progress: Optional[Progress] = None,
+) -> str:
+    """Run a torch model once, without gradients, and write the trace of every module call.
+
+    The model runs in the mode it is in, on copies of the inputs, and is left as it was found, as the random states
+    are. A forward that raises leaves a trace of what ran before, with the status ``failed``, and raises on.
+
+    Args:
+        model: any eager torch module.
+        inputs: keyword arguments as a dict, or positional ones as a tuple.
+        folder: of the trace; an earlier one there is replaced, anything else is not.
+        run: ``run(model, inputs)``, when that is not ``model(**inputs)``; each outermost call is a step of its own.
+        valid_positions: booleans over (batch, sequence): what counts in a comparison.
+        seed: of the random generators of Python, NumPy and torch.
+        include: patterns of module paths whose tensors are recorded, as those of a shell; empty: all.
+        exclude: patterns of module paths whose tensors are left out in any case.
+        classes: names of module classes whose tensors are recorded; empty: all.
+        depth: how many names a path may have for its tensors to be recorded; 0 is the model itself.
+        limit: most bytes that all tensors together may have; what comes after them is left out.
+        record_inputs: False to record what the modules return alone.
+        wrap_forward: listen around each module's ``forward`` instead of its call, which also sees modules whose
+            ``forward`` is called directly.
+        progress: called as the work goes on: what is done, how many parts are done and about how many there are.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RuntimeError: a module is scripted or compiled, or the run called no module.
+        OSError: the folder cannot be written; what was there before stays.
+    """
+    import torch
+
+    _refuse_opaque(model)
+    given, valid = _arguments_by_name(inputs), _positions(valid_positions)
+    recorder = Recorder(folder, f"{type(model).__module__}.{type(model).__qualname__}", seed=seed, progress=progress)
+    recorder._selection = _Selection(include, exclude, classes, depth, limit)
+    watch = _Watch(recorder, model, record_inputs)
+    with recorder, _preserved(model), torch.no_grad():
+        _describe(recorder, model)
+        recorder.result(inputs=given, valid_positions=valid)
+        untouched = _seeded(seed)
+        try:
+            with watch.listening(wrap_forward):
+                fresh = _fresh(inputs, {})
+                outputs = run(model, fresh) if run is not None else _called(model, fresh)
+        finally:
+            recorder.run["random"] = not torch.equal(torch.get_rng_state(), untouched)
+            recorder.unobserved = _unobserved(model, watch.called)
+        recorder.result(outputs=outputs)
+    return recorder.folder
 
 
 class Recorder:
-    """Collects calls, module by module, and writes them as a trace."""
+    """Writes a trace, call by call: a context manager, whose folder is there when its block has ended.
 
-    def __init__(self, model: str = "model", side: str = "original", seed: int = 0) -> None:
-        """Begin a trace; ``model`` names what is recorded."""
-        self.run: Dict[str, Any] = {
+    A block that raises leaves a trace with the status ``failed``, which names the innermost call that was open; one
+    that is interrupted leaves nothing. Arrays may be of any framework whose arrays NumPy can read.
+    """
+
+    def __init__(
+        self,
+        folder: Any,
+        model: str = "model",
+        side: str = "original",
+        seed: int = 0,
+        progress: Optional[Progress] = None,
+    ) -> None:
+        """Begin a trace in ``folder``; ``model`` names what is recorded."""
+        self.folder = str(os.fspath(folder))
+        self.progress: Progress = progress or _silent
+        self.run: Entry = {
             "side": side,
             "model": model,
             "seed": seed,
@@ -67,290 +161,422 @@ class Recorder:
             "devices": ["cpu"],
             "versions": {"python": platform.python_version(), "numpy": np.__version__},
         }
-        self.modules: Dict[str, Dict[str, Any]] = {}
-        self.calls: List[Dict[str, Any]] = []
-        self.failure: Optional[Dict[str, str]] = None
-        self._shard = _Shard()
-        self._open: List[Dict[str, Any]] = []
-        self._repeats: Dict[Tuple[int, str], int] = {}
-        self._step = -1
+        self.modules: Dict[str, Entry] = {}
+        self.unobserved: List[str] = []
+        self._calls = _Calls()
+        self._selection = _Selection()
+        self._left_out = {"tensors": 0, "bytes": 0}
+        self._result: Entry = {}
+        self._valid: Optional[Entry] = None
+        self._broken: Optional[OSError] = None
+        self._folder = _Folder(self.folder)
+        self._shards = _Shards(self._folder, self.progress)
         self.module("", class_name=model.rpartition(".")[2])
 
-    def module(self, path: str, class_name: str = "", settings: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def __enter__(self) -> "Recorder":
+        self._folder.begin()
+        self._calls.stack()  # the thread that records is the first
+        return self
+
+    def __exit__(self, _: Any, error: Optional[BaseException], __: Any) -> None:
+        try:
+            if self._broken is not None:
+                raise self._broken
+            if error is None or isinstance(error, Exception):
+                self._finish(error)
+        finally:
+            self._shards.release()
+            self._folder.clear()
+
+    def module(self, path: str, class_name: str = "", settings: Optional[Entry] = None) -> Entry:
         """Make a module known, and those above it."""
         if path and path not in self.modules:
             self.module(path.rpartition(".")[0])
-        entry = self.modules.setdefault(
-            path,
-            {"path": path, "class": "", "training": False, "alias_of": None, "settings": {}, "parameters": []},
-        )
+        entry = self.modules.setdefault(path, _module_entry(path, "", False, {}, None))
         entry["class"] = class_name or entry["class"] or path.rpartition(".")[2]
         entry["settings"].update(settings or {})
         return entry
 
     def parameter(self, path: str, name: str, array: Any, kind: str = "parameter") -> None:
-        """Note a parameter or buffer of a module, so that modules can be aligned by their weights."""
-        kept = _array(array)
-        if isinstance(kept, str):
-            return
-        entry = {"name": name, "kind": kind, "dtype": kept.dtype, "shape": list(kept.shape), "tied_to": None}
-        entry["sketch"] = self._sketch(kept)
-        self.module(path)["parameters"].append(entry)
+        """Note a parameter, ``buffer`` or ``non-persistent buffer`` of a module, to align modules by their weights."""
+        self.module(path)["parameters"].append(self._parameter(name, kind, array, None))
 
     def tap(self, path: str, outputs: Any, inputs: Any = None, class_name: str = "") -> None:
         """Record one call of a module that has returned: what it made, and what it was given, by parameter name."""
-        self.enter(path, inputs or {}, class_name)
+        self.enter(path, inputs, class_name)
         self.leave(outputs)
 
-    def enter(self, path: str, inputs: Any, class_name: str = "") -> None:
+    def enter(self, path: str, inputs: Any = None, class_name: str = "") -> None:
         """A call begins; what is recorded until `leave` was called from it."""
-        if not self._open:
-            self._step += 1
-        repeat = self._repeats.get((self._step, path), 0)
-        self._repeats[self._step, path] = repeat + 1
-        call = {
-            "step": self._step,
-            "path": path,
-            "repeat": repeat,
-            "class": self.module(path, class_name)["class"],
-            "parent": self._open[-1]["index"] if self._open else None,
-            "index": len(self.calls),
-            "inputs": self._value(inputs),
-            "outputs": {"structure": {"kind": "leaf"}, "leaves": [{"name": "", "type": "nothing: it raised"}]},
-        }
-        self.calls.append(call)
-        self._open.append(call)
+        with self._calls.lock:
+            call = self._calls.opened(path, self.module(path, class_name)["class"])
+            call.entry["inputs"] = self._value(_arguments_by_name(inputs))
 
     def leave(self, outputs: Any) -> None:
-        """The call that was entered last has returned."""
-        self._open.pop()["outputs"] = self._value(outputs)
+        """The call that was entered last, in this thread, has returned."""
+        with self._calls.lock:
+            stack = self._calls.stack()
+            if not stack:
+                raise RuntimeError("leave() without a call that was entered; tap() does both")
+            call = stack.pop()
+            call.entry["outputs"] = self._value(outputs)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Everything within is one step of the model itself: taps in it are calls that it made."""
-        self.enter("", {})
-        yield
+        self.enter("")
+        model = self._calls.stack()[-1]
+        try:
+            yield
+        except BaseException as error:
+            self._calls.fell(model, error)
+            raise
         self.leave(None)
 
-    def raised(self, error: BaseException) -> None:
-        """The run ended in an exception, in the innermost call that is open."""
-        call = self._open[-1] if self._open else {"path": "", "class": ""}
-        text = f"{type(error).__name__}: {str(error)[:1000]}"
-        self.failure = {"path": call["path"], "class": call["class"], "error": text}
-        self._open = []
-
-    def save(self, folder: str, inputs: Any = None, outputs: Any = None, valid_positions: Any = None) -> str:
-        """Write the trace; an earlier one there is replaced, anything else is not.
+    def result(self, inputs: Any = None, outputs: Any = None, valid_positions: Any = None) -> None:
+        """Note what the run was given and what it returned; may be called in parts, before the block ends.
 
         Args:
-            folder: where; its parents are made.
             inputs: what the run was given, by name.
             outputs: what it returned.
             valid_positions: booleans over (batch, sequence): what counts in a comparison.
         """
-        partial = "{}.partial-{}".format(folder.rstrip("/\\"), os.getpid())
-        _refuse_other(folder)
-        os.makedirs(partial)
-        try:
-            document = self._document(inputs or {}, outputs, valid_positions)
-            document["shards"] = self._shard.write(partial)
-            document["sha256"] = _manifest_hash(document)
-            with open(os.path.join(partial, MANIFEST), "w", encoding="ascii") as file:
-                json.dump(document, file, allow_nan=False, indent=1)
-                _flush(file)
-            if os.path.isdir(folder):
-                shutil.rmtree(folder)
-            os.rename(partial, folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        return folder
+        with self._calls.lock:
+            if inputs is not None:
+                self._result["inputs"] = self._value(_arguments_by_name(inputs))
+            if outputs is not None:
+                self._result["outputs"] = self._value(outputs)
+            if valid_positions is not None:
+                positions = _NumpyArray(_positions(valid_positions))
+                self._valid = dict({"shape": list(positions.shape)}, **self._kept(positions))
 
-    def _document(self, inputs: Any, outputs: Any, valid_positions: Any) -> Dict[str, Any]:
-        valid = None
-        if valid_positions is not None:
-            kept = _array(np.asarray(valid_positions).astype(bool))
-            assert isinstance(kept, Array)
-            valid = dict(self._shard.place(kept), shape=list(kept.shape))
+    def _finish(self, error: Optional[Exception]) -> None:
+        if error is None and not self._calls.entries:
+            raise RuntimeError("no module was called or tapped, so there is nothing to record")
+        document = self._document(error)
+        document["shards"] = self._shards.close()
+        document["sha256"] = _manifest_hash(document)
+        text = json.dumps(document, allow_nan=False, ensure_ascii=True, indent=1)
+        _write_new(os.path.join(self._folder.partial, MANIFEST), text.encode("ascii"))
+        self._folder.move()
+
+    def _document(self, error: Optional[Exception]) -> Entry:
+        failure = None if error is None else self._calls.failure(error)
+        left_out = dict(self._selection.entry, **self._left_out) if self._selection.is_any else None
+        outputs = self._result.get("outputs") or self._value(None)
         return {
             "format": FORMAT,
-            "status": "failed" if self.failure else "complete",
-            "checksums": {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256"},
+            "status": "failed" if failure else "complete",
+            "checksums": CHECKSUMS,
             "run": self.run,
             "modules": list(self.modules.values()),
-            "calls": [{key: value for key, value in call.items() if key != "index"} for call in self.calls],
-            "inputs": self._value(inputs),
-            "outputs": self._value(outputs),
-            "valid": valid,
-            "failure": self.failure,
+            "calls": self._calls.entries,
+            "inputs": self._result.get("inputs") or self._value({}),
+            "outputs": _without_tensor("nothing: it raised") if failure else outputs,
+            "valid": self._valid,
+            "failure": failure,
+            "unobserved": self.unobserved,
+            "left_out": left_out,
         }
 
-    def _value(self, value: Any) -> Dict[str, Any]:
-        leaves: List[Leaf] = []
-        return {"structure": _flatten(value, "", leaves, ()), "leaves": [self._leaf(each) for each in leaves]}
+    def _value(self, value: Any, taken: bool = True) -> Entry:
+        """A value taken apart, with what it holds now; its tensors are left out unless ``taken``."""
+        leaves: List[Tuple[str, Any]] = []
+        structure = _flatten(value, "", leaves, ())
+        return {"structure": structure, "leaves": [self._leaf(name, leaf, taken) for name, leaf in leaves]}
 
-    def _leaf(self, leaf: Leaf) -> Leaf:
-        name, value = leaf["name"], leaf["value"]
-        if value is None or isinstance(value, (bool, int, str)):
-            return {"name": name, "value": value}
-        if isinstance(value, float):
-            return {"name": name, "value": value if np.isfinite(value) else str(value)}
-        kept = _array(value)
-        if isinstance(kept, str):
-            return {"name": name, "type": kept}
-        entry = {"name": name, "dtype": kept.dtype, "shape": list(kept.shape)}
-        if kept.strides is not None:
-            entry["strides"] = list(kept.strides)
-        return dict(entry, **self._shard.place(kept))
+    def _leaf(self, name: str, value: Any, taken: bool) -> Entry:
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return {"name": name, "value": _scalar(value)}
+        if not _is_array(value):
+            return {"name": name, "type": type(value).__name__}
+        array = _array(value)
+        if array.refusal:
+            return {"name": name, "type": "not recorded: " + array.refusal}
+        return dict({"name": name}, **self._content(array, taken))
 
-    def _sketch(self, array: Array) -> Dict[str, Any]:
-        axes = [self._shard.place(_plain(axis)) for axis in _signatures(array)]
-        return {"crc32": zlib.crc32(array.data.tobytes()), "axes": axes}
+    def _content(self, array: "_Array", taken: bool) -> Entry:
+        kind = {"dtype": array.dtype, "shape": list(array.shape)}
+        place = self._put(array, self._selection.limit) if taken else None
+        if place is None:
+            self._left_out["tensors"] += 1
+            self._left_out["bytes"] += array.count * array.itemsize
+            return dict({"type": "left out: " + ("the limit is reached" if taken else "not selected")}, **kind)
+        strides = {} if array.strides is None else {"strides": list(array.strides)}
+        return dict(kind, **dict(strides, **place))
 
+    def _parameter(self, name: str, kind: str, value: Any, tied_to: Optional[str]) -> Entry:
+        array = _array(value)
+        return {
+            "name": name,
+            "kind": kind,
+            "dtype": array.dtype,
+            "shape": list(array.shape),
+            "tied_to": tied_to,
+            "sketch": self._sketch(array),
+        }
 
-def record(
-    model: Any,
-    inputs: Any,
-    folder: str,
-    run: Optional[Callable[[Any, Any], Any]] = None,
-    valid_positions: Any = None,
-    seed: int = 0,
-) -> str:
-    """Run a torch model once, without gradients, and write the trace of every module call.
+    def _sketch(self, array: "_Array") -> Optional[Entry]:
+        if array.opaque:
+            return None
+        try:
+            axes = [self._kept(axis) for axis in _sketch_axes(array)]
+        except NotImplementedError:  # torch has no float64 of this dtype
+            return None
+        return {"crc32": array.crc32(), "axes": axes}
 
-    A forward that raises leaves a trace of what ran before, with the status ``failed``, and raises on.
+    def _kept(self, array: "_Array") -> Entry:
+        """Where an array that no limit leaves out lies."""
+        place = self._put(array, None)
+        assert place is not None
+        return place
 
-    Args:
-        model: in the mode in which it is to be recorded; it is left as it was found.
-        inputs: keyword arguments as a dict, or positional ones as a tuple.
-        folder: of the trace.
-        run: ``run(model, inputs)``, when that is not ``model(**inputs)``.
-        valid_positions: booleans over (batch, sequence): what counts.
-        seed: of torch's random generator.
-    """
-    import torch
-
-    recorder = Recorder(f"{type(model).__module__}.{type(model).__qualname__}", seed=seed)
-    recorder.run["threads"] = torch.get_num_threads()
-    recorder.run["training"] = sum(1 for module in model.modules() if module.training)
-    recorder.run["versions"]["torch"] = str(torch.__version__)
-    _describe(recorder, model)
-    named = inputs if isinstance(inputs, dict) else {f"args.{index}": value for index, value in enumerate(inputs)}
-    given = _copied(named)
-    state = torch.get_rng_state()
-    watch = _Watch(recorder, model)
-    try:
-        torch.manual_seed(seed)
-        with torch.no_grad(), watch:
-            if run is not None:
-                outputs = run(model, inputs)
-            else:
-                outputs = model(**inputs) if isinstance(inputs, dict) else model(*inputs)
-    except Exception as error:
-        recorder.raised(error)
-        recorder.save(folder, given, None, valid_positions)
-        raise
-    finally:
-        torch.set_rng_state(state)
-    return recorder.save(folder, given, outputs, valid_positions)
+    def _put(self, array: "_Array", limit: Optional[int]) -> Optional[Entry]:
+        """Where an array lies, once it is written; None if the limit is reached."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return self._shards.add(array, limit)
+        except OSError as error:
+            error.filename = error.filename or self.folder
+            self._broken = error
+            raise
 
 
-class _Watch:
-    """Hooks on every module; where torch has none that see keyword arguments, each forward is wrapped instead."""
+class _Selection:
+    """Which calls have their tensors recorded; every call is listed in any case."""
 
-    def __init__(self, recorder: Recorder, model: Any) -> None:
-        self.recorder = recorder
-        self.paths: Dict[int, str] = {}
-        self.modules: List[Any] = []
-        for path, module in model.named_modules():
-            if "parametrizations" not in path.split("."):
-                self.paths.setdefault(id(module), path)
-                self.modules.append(module)
-        self.undo: List[Callable[[], None]] = []
-
-    def __enter__(self) -> None:
-        for module in self.modules:
-            known = inspect.signature(type(module).register_forward_hook).parameters
-            (self._hook if "with_kwargs" in known else self._wrap)(module)
-
-    def __exit__(self, *_: Any) -> None:
-        for undo in self.undo:
-            undo()
-
-    def _hook(self, module: Any) -> None:
-        def before(_: Any, args: Any, kwargs: Any) -> None:
-            self._entered(module, args, kwargs)
-
-        def after(_: Any, __: Any, ___: Any, output: Any) -> None:
-            self.recorder.leave(output)
-
-        self.undo.append(module.register_forward_pre_hook(before, with_kwargs=True).remove)
-        self.undo.append(module.register_forward_hook(after, with_kwargs=True).remove)
-
-    def _wrap(self, module: Any) -> None:
-        forward = module.forward
-        own = "forward" in vars(module)
-
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            self._entered(module, args, kwargs, forward)
-            output = forward(*args, **kwargs)
-            self.recorder.leave(output)
-            return output
-
-        def undo() -> None:
-            if own:
-                module.forward = forward
-            else:
-                del module.forward
-
-        module.forward = wrapped
-        self.undo.append(undo)
-
-    def _entered(self, module: Any, args: Any, kwargs: Any, forward: Any = None) -> None:
-        inputs = _named(forward or module.forward, args, kwargs)
-        self.recorder.enter(self.paths[id(module)], inputs, type(module).__name__)
-
-
-def _describe(recorder: Recorder, model: Any) -> None:
-    """The modules of a torch model, with their settings, parameters and buffers."""
-    for path, module in model.named_modules():
-        parts = path.split(".")
-        owner = ".".join(parts[: parts.index("parametrizations")]) if "parametrizations" in parts else path
-        prefix = (
-            "".join(part + "." for part in parts[len(owner.split(".")) if owner else 0 :]) if owner != path else ""
+    def __init__(
+        self,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        classes: Sequence[str] = (),
+        depth: Optional[int] = None,
+        limit: Optional[int] = None,
+    ) -> None:
+        self.include, self.exclude, self.classes = (
+            [each] if isinstance(each, str) else list(each) for each in (include, exclude, classes)
         )
-        if owner == path:
-            recorder.module(path, type(module).__name__, _settings(module))["training"] = bool(module.training)
-        for name, tensor in module._parameters.items():
-            if tensor is not None:
-                recorder.parameter(owner, prefix + name, tensor)
-        for name, tensor in module._buffers.items():
-            if tensor is not None:
-                hidden = name in getattr(module, "_non_persistent_buffers_set", ())
-                recorder.parameter(owner, prefix + name, tensor, "non-persistent buffer" if hidden else "buffer")
+        self.depth, self.limit = depth, limit
+
+    @property
+    def entry(self) -> Entry:
+        return dict(vars(self))
+
+    @property
+    def is_any(self) -> bool:
+        return self.entry != _Selection().entry
+
+    def takes(self, path: str, class_name: str) -> bool:
+        return (
+            (not self.include or any(fnmatchcase(path, pattern) for pattern in self.include))
+            and not any(fnmatchcase(path, pattern) for pattern in self.exclude)
+            and (not self.classes or class_name in self.classes)
+            and (self.depth is None or (path.count(".") + 1 if path else 0) <= self.depth)
+        )
 
 
-def _settings(module: Any) -> Dict[str, Any]:
-    found: Dict[str, Any] = {}
-    for name, value in vars(module).items():
-        if name.startswith("_") or name == "training":
-            continue
-        if value is None or isinstance(value, (bool, int, str)):
-            found[name] = value
-        elif isinstance(value, float):
-            found[name] = value if np.isfinite(value) else str(value)
-        elif isinstance(value, (tuple, list)) and len(value) <= 8 and all(isinstance(v, (int, float)) for v in value):
-            found[name] = str(tuple(value))
-        elif callable(value) and not isinstance(value, type) and not hasattr(value, "_parameters"):
-            found[name] = getattr(value, "__name__", type(value).__name__)
-    return found
+# Calls --------------------------------------------------------------------------------------------------------------
 
 
-def _named(forward: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str, Any]:
-    """Arguments by parameter name; ``args.0`` and so on where there is no name."""
+class _Call:
+    """A call that has been entered: its entry in the manifest, the module, and what was being handled then."""
+
+    def __init__(self, index: int, entry: Entry, parent: Optional["_Call"], module: Any) -> None:
+        self.index = index
+        self.entry = entry
+        self.parent = parent
+        self.module = module
+        self.handled = sys.exc_info()[1]
+
+    def is_below(self, other: "_Call") -> bool:
+        call = self.parent
+        while call is not None and call is not other:
+            call = call.parent
+        return call is other
+
+
+class _Calls:
+    """The calls in order of entry, and those that are open, in each thread."""
+
+    def __init__(self) -> None:
+        self.entries: List[Entry] = []
+        self.step = -1
+        self.lock = threading.RLock()
+        self._stacks: Dict[int, List[_Call]] = {}
+        self._repeats: Dict[Tuple[int, str], int] = {}
+        self._raised: List[Tuple[BaseException, _Call]] = []
+
+    def stack(self) -> List[_Call]:
+        """The open calls of this thread, the innermost last."""
+        return self._stacks.setdefault(threading.get_ident(), [])
+
+    def opened(self, path: str, class_name: str, module: Any = None) -> _Call:
+        """A call begins; in a thread of its own it counts as made from what is open in the first one."""
+        stack = self.stack()
+        first = next(iter(self._stacks.values()))
+        parent = stack[-1] if stack else first[-1] if first else None
+        self.step += 1 if parent is None else 0
+        repeat = self._repeats.get((self.step, path), 0)
+        self._repeats[self.step, path] = repeat + 1
+        thread = list(self._stacks).index(threading.get_ident())
+        entry: Entry = {
+            "step": self.step,
+            "path": path,
+            "repeat": repeat,
+            "class": class_name,
+            "parent": None if parent is None else parent.index,
+            **({"thread": thread} if thread else {}),
+            "inputs": _without_tensor("left out: inputs were not asked for"),
+            "outputs": _without_tensor("nothing: it raised"),
+        }
+        call = _Call(len(self.entries), entry, parent, module)
+        self.entries.append(entry)
+        stack.append(call)
+        return call
+
+    def closed(self, module: Any) -> Optional[_Call]:
+        """The call of a module ends; None if it raised, or a hook of the user did before it was entered."""
+        stack = self.stack()
+        if all(call.module is not module for call in stack):
+            return None
+        call = stack.pop()
+        while call.module is not module:
+            call = stack.pop()
+        error = sys.exc_info()[1]
+        if error is call.handled:
+            return call
+        self._note(call, error)
+        return None
+
+    def fell(self, call: _Call, error: BaseException) -> None:
+        """An exception leaves a call, and with it those that are open in it."""
+        stack = self.stack()
+        if call in stack:
+            self._note(stack[-1], error)
+            del stack[stack.index(call) :]
+
+    def failure(self, error: BaseException) -> Entry:
+        """What raised: the innermost call that did, as far as that is known."""
+        stack = self.stack()
+        found = stack[-1] if stack else None
+        for link in _chain(error):
+            call = next((call for raised, call in self._raised if raised is link), None)
+            if call is not None and (found is None or call.is_below(found)):
+                found = call
+        path, name = ("", "") if found is None else (found.entry["path"], found.entry["class"])
+        return {"path": path, "class": name, "error": f"{type(error).__name__}: {_shown(error, 1000)}"}
+
+    def _note(self, call: _Call, error: Optional[BaseException]) -> None:
+        if error is not None and all(error is not seen for seen, _ in self._raised):
+            self._raised.append((error, call))
+
+
+def _chain(error: BaseException) -> List[BaseException]:
+    """An exception and those that it was raised from, the latest first."""
+    chain: List[BaseException] = []
+    link: Optional[BaseException] = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return chain
+
+
+# Values -------------------------------------------------------------------------------------------------------------
+
+
+def _flatten(value: Any, name: str, leaves: List[Tuple[str, Any]], above: Tuple[int, ...]) -> Entry:
+    """The structure of a nested value; its leaves are added to ``leaves``."""
+    parts = None if id(value) in above else _parts(value)
+    if parts is None:
+        leaves.append((name, value))
+        return {"kind": "leaf"}
+    kind, keys, items = parts
+    inner = (*above, id(value))
+    return {
+        "kind": kind,
+        "class": type(value).__name__,
+        "keys": keys,
+        "items": [_flatten(item, f"{name}.{key}" if name else key, leaves, inner) for key, item in zip(keys, items)],
+    }
+
+
+def _parts(value: Any) -> Optional[Tuple[str, List[str], List[Any]]]:
+    if _is_whole(value) or _is_a(value, "Size"):
+        return None
+    if isinstance(value, Mapping):
+        return "dict", [str(key) for key in value], [value[key] for key in value]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return "tuple", list(value._fields), list(value)
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return kind, [str(index) for index in range(len(value))], list(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return "dict", names, [getattr(value, name) for name in names]
+    if isinstance(value, type) or callable(value) or not hasattr(value, "__dict__"):
+        return None
+    held = {key: item for key, item in vars(value).items() if _holds_array(item, {id(value)})}
+    return ("dict", list(held), list(held.values())) if held else None
+
+
+def _holds_array(value: Any, seen: Set[int]) -> bool:
+    if _is_array(value):
+        return True
+    if id(value) in seen or _is_whole(value) or isinstance(value, type):
+        return False
+    seen.add(id(value))
+    if isinstance(value, Mapping):
+        return any(_holds_array(value[key], seen) for key in value)
+    if isinstance(value, (list, tuple)):
+        return any(_holds_array(item, seen) for item in value)
+    if callable(value):
+        return False
+    return any(_holds_array(item, seen) for item in getattr(value, "__dict__", {}).values())
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value is not taken apart, whatever it is made of."""
+    return value is None or isinstance(value, (str, bytes, int, float)) or _is_array(value) or _is_module(value)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, np.generic)) or _is_a(value, "Tensor") or hasattr(type(value), "__array__")
+
+
+def _is_module(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.nn.Module)
+
+
+def _is_a(value: Any, name: str) -> bool:
+    """Whether a value is an instance of a class of torch, which may not be there."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, getattr(torch, name))
+
+
+def _scalar(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _without_tensor(why: str) -> Entry:
+    return {"structure": {"kind": "leaf"}, "leaves": [{"name": "", "type": why}]}
+
+
+def _arguments_by_name(inputs: Any) -> Any:
+    """Arguments by name; ``args.0`` and so on where they have none."""
+    if inputs is None or isinstance(inputs, Mapping):
+        return {} if inputs is None else inputs
+    return _named(None, inputs if isinstance(inputs, tuple) else (inputs,), {})
+
+
+def _named(signature: Optional[inspect.Signature], args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str, Any]:
+    """Arguments by parameter name in the signature's order; ``args.0`` and so on where there is no name."""
     try:
-        signature = inspect.signature(forward)
-        bound = dict(signature.bind(*args, **kwargs).arguments)
-    except (TypeError, ValueError):
+        bound = None if signature is None else dict(signature.bind(*args, **kwargs).arguments)
+    except TypeError:
+        bound = None
+    if signature is None or bound is None:
         return dict({f"args.{index}": value for index, value in enumerate(args)}, **kwargs)
     for parameter in signature.parameters.values():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD and parameter.name in bound:
@@ -358,187 +584,907 @@ def _named(forward: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[
     return bound
 
 
-def _flatten(value: Any, name: str, leaves: List[Leaf], above: Tuple[int, ...]) -> Dict[str, Any]:
-    """Take a nested value apart, as porting does; ``leaves`` is added to."""
-    parts = None if id(value) in above else _parts(value)
-    if parts is None:
-        leaves.append({"name": name, "value": value})
-        return {"kind": "leaf"}
-    kind, keys, items = parts
-    return {
-        "kind": kind,
-        "class": type(value).__name__,
-        "keys": keys,
-        "items": [
-            _flatten(item, f"{name}.{key}" if name else key, leaves, (*above, id(value)))
-            for key, item in zip(keys, items)
-        ],
-    }
-
-
-def _parts(value: Any) -> Optional[Tuple[str, List[str], List[Any]]]:
-    if value is None or isinstance(value, (str, bytes, int, float, np.ndarray, np.generic)) or _is_tensor(value):
+def _positions(valid: Any) -> Any:
+    """Valid positions as a NumPy array of booleans over (batch, sequence), or None."""
+    if valid is None:
         return None
-    if isinstance(value, Mapping):
-        return "dict", [str(key) for key in value], list(value.values())
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return "tuple", list(value._fields), list(value)
-    if isinstance(value, (list, tuple)) and type(value).__name__ != "Size":
-        kind = "list" if isinstance(value, list) else "tuple"
-        return kind, [str(index) for index in range(len(value))], list(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
-        return "dict", names, [getattr(value, name) for name in names]
-    if isinstance(value, type) or callable(value) or hasattr(value, "shape") or not hasattr(value, "__dict__"):
-        return None
-    held = {key: item for key, item in vars(value).items() if _holds_tensor(item, [id(value)])}
-    return ("dict", list(held), list(held.values())) if held else None
+    array = np.asarray(valid.detach().cpu().numpy() if _is_a(valid, "Tensor") else valid).astype(bool)
+    if array.ndim != 2:
+        raise ValueError(f"valid_positions must be over (batch, sequence), and has the shape {array.shape}")
+    return array
 
 
-def _holds_tensor(value: Any, seen: List[int]) -> bool:
-    if _is_tensor(value) or isinstance(value, np.ndarray):
-        return True
-    if id(value) in seen or isinstance(value, (str, bytes, int, float, type)):
-        return False
-    seen.append(id(value))
-    if isinstance(value, Mapping):
-        return any(_holds_tensor(item, seen) for item in value.values())
-    if isinstance(value, (list, tuple)):
-        return any(_holds_tensor(item, seen) for item in value)
-    if callable(value):
-        return False
-    return any(_holds_tensor(item, seen) for item in getattr(value, "__dict__", {}).values())
+def _shown(value: Any, limit: int) -> str:
+    """A text that may be printed anywhere: what is not printable as escapes, cut in the middle."""
+    whole = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in whole)
+    half = (limit - 1) // 2
+    return text if len(text) <= limit else f"{text[:half]}\u2026{text[-half:]}"
 
 
-def _is_tensor(value: Any) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
+# Arrays -------------------------------------------------------------------------------------------------------------
 
 
-def _array(value: Any) -> Any:
-    """A snapshot of a tensor or of anything that NumPy can read; a text that says why there is none."""
-    if _is_tensor(value):
-        return _tensor_array(value)
-    if not (isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")):
-        return type(value).__name__
-    array = np.asarray(value)
-    name = str(array.dtype)
-    if name not in DTYPES:
-        return f"not recorded: {name} array"
-    strides = None if array.flags.c_contiguous else tuple(step // array.itemsize for step in array.strides)
-    little = np.array(array, dtype=array.dtype.newbyteorder("<"), order="C", copy=True)
-    return Array(little, name, tuple(array.shape), strides)
+def _array(value: Any) -> "_Array":
+    """Anything that NumPy can read, to be read piece by piece."""
+    if _is_a(value, "Tensor"):
+        return _TorchArray(value)
+    try:
+        return _NumpyArray(np.asarray(value))
+    except Exception:  # what a framework's __array__ raises is its own business
+        return _Unreadable(value)
 
 
-def _tensor_array(tensor: Any) -> Any:
+class _Array:
+    """An array of some framework.
+
+    Attributes:
+        source: what parts are cut from.
+        dtype: its name.
+        shape: its lengths.
+        strides: in elements, if it is not contiguous.
+        refusal: why it has no place in a trace; empty if it has one.
+        opaque: whether it has no content at all that could be read.
+    """
+
+    source: Any = None
+    dtype: str = ""
+    shape: Tuple[int, ...] = ()
+    strides: Optional[Tuple[int, ...]] = None
+    itemsize: int = 1
+    contiguous: bool = True
+    refusal: str = ""
+    opaque: bool = False
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return functools.reduce(lambda product, length: product * length, self.shape, 1)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """The bytes, row-major and little-endian, in pieces of at most `PIECE_BYTES`."""
+        for part in _split(self.source, max(1, PIECE_BYTES // self.itemsize), self.contiguous):
+            piece = np.ascontiguousarray(self.raw(part)).reshape(-1)
+            if piece.size:
+                yield piece.view(np.uint8)
+
+    def crc32(self) -> int:
+        """The checksum of the bytes."""
+        checksum = 0
+        for piece in self.pieces():
+            checksum = zlib.crc32(piece.data, checksum)
+        return checksum
+
+    def raw(self, part: Any) -> np.ndarray:
+        """A part of the source with its bits, as some dtype of NumPy."""
+        raise NotImplementedError
+
+    def wide(self, part: Any) -> np.ndarray:
+        """A part of `real` in float64."""
+        raise NotImplementedError
+
+    def real(self) -> Any:
+        """The source, with an axis more for the two parts of complex numbers."""
+        raise NotImplementedError
+
+
+def _split(source: Any, most: int, contiguous: bool) -> Iterator[Any]:
+    """Parts of an array or tensor, of at most ``most`` elements, row-major."""
+    count = functools.reduce(lambda product, length: product * int(length), source.shape, 1)
+    if count <= most:
+        yield source
+    elif contiguous:
+        flat = source.reshape(-1)
+        for start in range(0, count, most):
+            yield flat[start : start + most]
+    else:
+        rows = max(1, most * len(source) // count)
+        for start in range(0, len(source), rows):
+            part = source[start : start + rows]
+            yield from _split(part if len(part) > 1 else part[0], most, False)
+
+
+class _Unreadable(_Array):
+    """Something that claims to be an array and cannot be read."""
+
+    def __init__(self, value: Any) -> None:
+        self.dtype = "unknown"
+        self.refusal = f"a {type(value).__name__} that NumPy cannot read"
+        self.opaque = True
+
+
+class _NumpyArray(_Array):
+    """An array of NumPy, or of what NumPy has made one of; bfloat16 and float8 are those of ml_dtypes."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.source = array
+        self.dtype = array.dtype.name
+        self.shape = tuple(array.shape)
+        self.itemsize = max(array.itemsize, 1)
+        self.contiguous = bool(array.flags.c_contiguous)
+        steps = [divmod(step, self.itemsize) for step in array.strides]
+        if not self.contiguous and all(step >= 0 and rest == 0 for step, rest in steps):
+            self.strides = tuple(step for step, _ in steps)
+        self.refusal = "" if self.dtype in DTYPES else f"{self.dtype} array"
+        self.opaque = bool(self.refusal) and array.dtype.kind not in "biufc"
+
+    def raw(self, part: Any) -> np.ndarray:
+        if self.dtype == "bfloat16" or self.dtype.startswith("float8"):
+            part = part.view(np.uint16 if self.itemsize == 2 else np.uint8)
+        return np.asarray(part.astype(part.dtype.newbyteorder("<"), copy=False))
+
+    def wide(self, part: Any) -> np.ndarray:
+        return np.asarray(part.astype(np.float64))
+
+    def real(self) -> Any:
+        if self.source.dtype.kind != "c":
+            return self.source
+        return np.stack([self.source.real, self.source.imag], -1)
+
+
+class _TorchArray(_Array):
+    """A tensor of torch, on any device."""
+
+    def __init__(self, tensor: Any) -> None:
+        nested = bool(getattr(tensor, "is_nested", False))
+        self.dtype = str(tensor.dtype).replace("torch.", "")
+        self.shape = () if nested else tuple(int(length) for length in tensor.shape)
+        absence = _why_absent(tensor, nested)
+        self.opaque = bool(absence) or _stands_for_others(tensor)
+        self.refusal = absence or ("" if self.dtype in DTYPES else f"{self.dtype} tensor")
+        if not self.refusal and self.opaque:
+            self.refusal = f"a {type(tensor).__name__}, which stands for other tensors"
+        if not absence:
+            self.itemsize = int(tensor.element_size())
+            self.strides = None if tensor.is_contiguous() else tuple(tensor.stride())
+        if not self.opaque:
+            self.source = _plain(tensor)
+            self.contiguous = bool(self.source.is_contiguous())
+
+    def raw(self, part: Any) -> np.ndarray:
+        import torch
+
+        # a single element counts as contiguous whatever its stride is, and is viewed as bytes only with a stride of 1
+        flat = part.cpu().contiguous().as_strided((part.numel(),), (1,))
+        if self.dtype == "bfloat16":
+            flat = flat.view(torch.int16)
+        elif not hasattr(np, self.dtype) and self.dtype != "bool":
+            flat = flat.view(torch.uint8)
+        return np.asarray(flat.numpy())
+
+    def wide(self, part: Any) -> np.ndarray:
+        import torch
+
+        return np.asarray(part.to("cpu", torch.float64).numpy())
+
+    def real(self) -> Any:
+        import torch
+
+        return torch.view_as_real(self.source) if self.source.is_complex() else self.source
+
+
+def _plain(tensor: Any) -> Any:
+    """A tensor without its graph, and with the values that a conjugate or negative view stands for."""
     import torch
 
-    if str(tensor.layout) != "torch.strided" or tensor.is_quantized or getattr(tensor, "is_nested", False):
-        return "not recorded: {} tensor".format(str(tensor.layout).replace("torch.", ""))
-    if tensor.device.type == "meta":
-        return "not recorded: no data (on meta)"
-    name = str(tensor.dtype).replace("torch.", "")
-    if name not in DTYPES:
-        return f"not recorded: {name} tensor"
     plain = tensor.detach()
     for resolve in ("resolve_conj", "resolve_neg"):
         plain = getattr(plain, resolve)() if hasattr(plain, resolve) else plain
-    plain = plain.cpu().contiguous()
-    raw = plain.view(torch.int16) if name == "bfloat16" else plain
-    strides = None if tensor.is_contiguous() else tuple(tensor.stride())
-    return Array(np.array(raw.numpy(), copy=True), name, tuple(tensor.shape), strides)
+    return plain.as_subclass(torch.Tensor)
 
 
-def _copied(value: Any) -> Any:
-    """Arguments as they are before the run, which may write into them."""
-    if _is_tensor(value):
-        return value.detach().clone()
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(_copied(item) for item in value)
-    return value
+def _why_absent(tensor: Any, nested: bool) -> str:
+    """Why a tensor has no bytes in rows, in a few words; empty if it has."""
+    if tensor.device.type == "meta":
+        return "no data (on meta)"
+    if tensor.is_quantized:
+        return "quantized tensor"
+    if nested:
+        return "nested tensor"
+    layout = str(tensor.layout).replace("torch.", "")
+    return "" if layout == "strided" else f"{layout} tensor"
 
 
-def _plain(array: np.ndarray) -> Array:
-    return Array(np.ascontiguousarray(array), str(array.dtype), tuple(array.shape))
+def _stands_for_others(tensor: Any) -> bool:
+    import torch
+
+    plain = getattr(torch.Tensor, "__torch_dispatch__", None)
+    return getattr(type(tensor), "__torch_dispatch__", None) is not plain
 
 
-def _signatures(array: Array) -> List[np.ndarray]:
-    """The axes of a sketch, as docs/trace-format.md defines them."""
-    values = array.data
-    if array.dtype == "bfloat16":
-        values = (values.view(np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32)
-    dims = len(array.shape)
-    if array.dtype == "complex64":
-        values = np.ascontiguousarray(values).view(np.float32).reshape((*array.shape, 2))
-    if dims < 2:
-        return [values.reshape(-1).astype(np.float64)]
-    found = []
-    for axis in (0, 1):
-        slices = np.moveaxis(values, axis, 0).reshape(array.shape[axis], -1)
-        found.append(slices.astype(np.float64) @ _projection(slices.shape[1]))
-    return found
+class _Widened(_Array):
+    """The values of an array as a vector of float64."""
+
+    def __init__(self, array: _Array) -> None:
+        self._array = array
+        self.source = array.real().reshape(-1)
+        self.dtype = "float64"
+        self.shape = (int(self.source.shape[0]),)
+        self.itemsize = 8
+        self.contiguous = False
+
+    def raw(self, part: Any) -> np.ndarray:
+        return self._array.wide(part)
 
 
-def _projection(length: int) -> np.ndarray:
-    z = np.arange(1, length + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+# Sketches -----------------------------------------------------------------------------------------------------------
+
+
+def _sketch_axes(array: _Array) -> List[_Array]:
+    """The axes of a sketch, as docs/trace-format.md defines them, made block by block."""
+    if len(array.shape) < 2:
+        return [_Widened(array)]
+    values = array.real()
+    rows, columns = array.shape[:2]
+    depth = functools.reduce(lambda product, length: product * int(length), values.shape[2:], 1)
+    cube = values.reshape(rows, columns, depth)
+    first, second = np.zeros(rows), np.zeros(columns)
+    for i, j, k in _blocks(rows, columns, depth):
+        block = array.wide(cube[i, j, k])
+        first[i] += block.reshape(len(block), -1) @ _weights(j, k, depth).reshape(-1)
+        along = _weights(i, k, depth)
+        second[j] += along[:, 0] @ block[..., 0] if depth == 1 else (block @ along[:, :, None]).sum((0, 2))
+    return [_NumpyArray(first), _NumpyArray(second)]
+
+
+def _blocks(rows: int, columns: int, depth: int) -> Iterator[Tuple[slice, slice, slice]]:
+    deep = max(1, min(depth, BLOCK_ELEMENTS))
+    wide = max(1, min(columns, BLOCK_ELEMENTS // deep))
+    high = max(1, min(rows, BLOCK_ELEMENTS // (deep * wide)))
+    starts = itertools.product(range(0, rows, high), range(0, columns, wide), range(0, depth, deep))
+    for i, j, k in starts:
+        yield slice(i, min(i + high, rows)), slice(j, min(j + wide, columns)), slice(k, min(k + deep, depth))
+
+
+def _weights(rows: slice, depth: slice, stride: int) -> np.ndarray:
+    """The projection at the places of a block within slices whose rows are ``stride`` long."""
+    if depth.stop - depth.start == stride:
+        return _projection(rows.start * stride, rows.stop * stride).reshape(-1, stride)
+    spans = [(row * stride + depth.start, row * stride + depth.stop) for row in range(rows.start, rows.stop)]
+    return np.stack([_projection(*span) for span in spans])
+
+
+def _projection(start: int, stop: int) -> np.ndarray:
+    """Elements of the fixed vector that slices are projected on."""
+    if stop > KEPT_PROJECTION:
+        return _mixed(start, stop)
+    return _kept_projection(1 << max(stop - 1, 1).bit_length())[start:stop]
+
+
+@functools.lru_cache(maxsize=32)
+def _kept_projection(length: int) -> np.ndarray:
+    return _mixed(0, length)
+
+
+def _mixed(start: int, stop: int) -> np.ndarray:
+    z = np.arange(start + 1, stop + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
     return np.asarray(z.astype(np.float64) / 2.0**63 - 1.0)
 
 
+# Files --------------------------------------------------------------------------------------------------------------
+
+
+class _Shards:
+    """Appends arrays to safetensors files, whose headers are filled in at the end; a content is stored once."""
+
+    def __init__(self, folder: "_Folder", progress: Progress) -> None:
+        self.bytes = 0
+        self._folder = folder
+        self._progress = progress
+        self._count = 0
+        self._known: Dict[Any, List[Tuple[Entry, int]]] = {}
+        self._closed: Dict[str, Entry] = {}
+        self._open: Optional[_Shard] = None
+
+    def add(self, array: _Array, limit: Optional[int]) -> Optional[Entry]:
+        """Where an array lies, once it is written; None if it is new and all would exceed the limit."""
+        crc32, size = array.crc32(), array.count * array.itemsize
+        alike = self._known.setdefault((crc32, array.dtype, array.shape), [])
+        for place, start in alike:
+            if self._holds(place["shard"], start, array):
+                return place
+        if limit is not None and self.bytes + size > limit:
+            return None
+        key = f"t{self._count}"
+        shard = self._shard_for(key, array, size)
+        place = {"shard": shard.name, "key": key, "crc32": crc32}
+        alike.append((place, shard.append(key, array)))
+        self._count += 1
+        self.bytes += size
+        return place
+
+    def close(self) -> Dict[str, Entry]:
+        """Complete the last shard; returns what the manifest says of each."""
+        if self._open is not None:
+            self._finish(self._open)
+        return self._closed
+
+    def release(self) -> None:
+        """Let go of the file that is open, finished or not."""
+        if self._open is not None:
+            os.close(self._open.descriptor)
+            self._open = None
+
+    def _shard_for(self, key: str, array: _Array, size: int) -> "_Shard":
+        if self._open is not None and not self._open.has_room(key, array, size):
+            self._finish(self._open)
+        if self._open is None:
+            number = len(self._closed)
+            name = f"tensors-{number + 1:05d}.safetensors"
+            room = HEADER_BYTES[min(number, len(HEADER_BYTES) - 1)]
+            self._open = _Shard(os.path.join(self._folder.partial, name), name, room)
+        return self._open
+
+    def _finish(self, shard: "_Shard") -> None:
+        self._progress(f"writing {shard.name}, {shard.end / 2**20:,.0f} MiB", 0, 1)
+        self._closed[shard.name] = shard.complete()
+        os.close(shard.descriptor)
+        self._open = None
+
+    def _holds(self, name: str, start: int, array: _Array) -> bool:
+        """Whether what is stored is the same, byte for byte."""
+        if self._open is not None and self._open.name == name:
+            return _same(self._open.descriptor, start, array)
+        descriptor = os.open(os.path.join(self._folder.partial, name), os.O_RDONLY)
+        try:
+            return _same(descriptor, start, array)
+        finally:
+            os.close(descriptor)
+
+
 class _Shard:
-    """One file of tensors in the safetensors format; identical content is stored once."""
+    """The shard that is being written: room for its header, then the tensors."""
 
-    def __init__(self) -> None:
-        self.entries: Dict[str, Tuple[Array, bytes]] = {}
-        self.known: Dict[Tuple[str, Tuple[int, ...], bytes], Dict[str, Any]] = {}
+    def __init__(self, path: str, name: str, room: int) -> None:
+        self.name = name
+        self.room = room
+        self.end = room
+        self.header: Dict[str, Entry] = {}
+        self.length = len("{}")
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
-    def place(self, array: Array) -> Dict[str, Any]:
-        """Where an array lies: shard, key and checksum."""
-        data = array.data.tobytes()
-        same = (array.dtype, array.shape, hashlib.sha256(data).digest())
-        if same not in self.known:
-            key = f"t{len(self.entries)}"
-            self.entries[key] = (array, data)
-            self.known[same] = {"shard": SHARD, "key": key, "crc32": zlib.crc32(data)}
-        return self.known[same]
+    def has_room(self, key: str, array: _Array, size: int) -> bool:
+        fits = self.length + _length(key, self._entry(array, self.end + size)) <= self.room - 8
+        return fits and (self.end + size <= SHARD_BYTES or not self.header)
 
-    def write(self, folder: str) -> Dict[str, Dict[str, Any]]:
-        """Write the file; returns its size and the hash of its header."""
-        header: Dict[str, Any] = {}
-        end = 0
-        for key, (array, data) in self.entries.items():
-            offsets = [end, end + len(data)]
-            header[key] = {"dtype": DTYPES[array.dtype], "shape": list(array.shape), "data_offsets": offsets}
-            end = offsets[1]
-        text = json.dumps(header, separators=(",", ":")).encode("ascii")
-        text += b" " * (-len(text) % 8)
-        head = len(text).to_bytes(8, "little") + text
-        with open(os.path.join(folder, SHARD), "wb") as file:
-            file.write(head)
-            for _, data in self.entries.values():
-                file.write(data)
-            _flush(file)
-        return {SHARD: {"bytes": len(head) + end, "header_sha256": hashlib.sha256(head).hexdigest()}}
+    def append(self, key: str, array: _Array) -> int:
+        """Write an array; returns where it begins in the file."""
+        start, end = self.end, self.end
+        for piece in array.pieces():
+            _write_at(self.descriptor, piece, end)
+            end += piece.nbytes
+        entry = self._entry(array, end)
+        self.header[key], self.end = entry, end
+        self.length += _length(key, entry)
+        return start
+
+    def complete(self) -> Entry:
+        """Fill the header in, padded with spaces as the format allows, and wait for the disk."""
+        text = json.dumps(self.header, separators=(",", ":")).encode("ascii")
+        head = (self.room - 8).to_bytes(8, "little") + text.ljust(self.room - 8)
+        _write_at(self.descriptor, head, 0)
+        os.fsync(self.descriptor)
+        return {"bytes": self.end, "header_sha256": hashlib.sha256(head).hexdigest()}
+
+    def _entry(self, array: _Array, end: int) -> Entry:
+        offsets = [self.end - self.room, end - self.room]
+        return {"dtype": DTYPES[array.dtype], "shape": list(array.shape), "data_offsets": offsets}
 
 
-def _manifest_hash(document: Dict[str, Any]) -> str:
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _length(key: str, entry: Entry) -> int:
+    """Characters that an entry takes in the header, its comma included."""
+    return len(json.dumps({key: entry}, separators=(",", ":"))) - 1
+
+
+def _same(descriptor: int, start: int, array: _Array) -> bool:
+    for piece in array.pieces():
+        stored = np.frombuffer(os.pread(descriptor, piece.nbytes, start), np.uint8)
+        if not np.array_equal(stored, piece):
+            return False
+        start += piece.nbytes
+    return True
+
+
+def _write_at(descriptor: int, content: Any, offset: int) -> None:
+    """Write all of it, in as many system calls as it takes."""
+    view, done = memoryview(content), 0
+    while done < view.nbytes:
+        done += os.pwrite(descriptor, view[done:], offset + done)
+
+
+def _write_new(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        _write_at(descriptor, content, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: str) -> None:
+    """Wait until a folder's list of names is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _manifest_hash(document: Entry) -> str:
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _refuse_other(folder: str) -> None:
-    if not os.path.lexists(folder):
-        return
-    names = set(os.listdir(folder)) if os.path.isdir(folder) and not os.path.islink(folder) else {"?"}
-    shards = {name for name in names if name.startswith("tensors-") and name.endswith(".safetensors")}
-    if names and not (shards and names - shards == {MANIFEST}):
-        raise FileExistsError(f"{folder} exists and is not a trace, so it is not replaced")
+_numbers = itertools.count()
+_own: Set[str] = set()
 
 
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+class _Folder:
+    """A folder that is there whole or not at all: written beside its place, moved there by one rename."""
+
+    def __init__(self, folder: str) -> None:
+        self.target = os.path.abspath(folder)
+        self.partial = self.old = ""
+        self._made: List[str] = []
+
+    def begin(self) -> None:
+        """Make it, under its unfinished name; refused in the place of anything but a trace."""
+        suffix = f"{os.getpid()}-{next(_numbers)}"
+        self.partial = f"{self.target}.partial-{suffix}"
+        self.old = f"{self.target}.replaced-{suffix}"
+        _own.update((self.partial, self.old))
+        try:
+            self._refuse_other()
+            self._tidy()
+            self._make_parents()
+            os.mkdir(self.partial)
+        except BaseException:
+            self.clear()
+            raise
+
+    def move(self) -> None:
+        """Put it in its place, once all is written; an earlier trace is moved aside."""
+        _sync(self.partial)
+        if os.path.exists(self.target):
+            os.rename(self.target, self.old)
+        os.rename(self.partial, self.target)
+        self._made = []
+        _sync(os.path.dirname(self.target))
+
+    def clear(self) -> None:
+        """Leave nothing but the trace, or what was there before."""
+        try:
+            if os.path.exists(self.old) and not os.path.exists(self.target):
+                os.rename(self.old, self.target)
+        finally:
+            shutil.rmtree(self.old, ignore_errors=True)
+            shutil.rmtree(self.partial, ignore_errors=True)
+        for parent in self._made:
+            with contextlib.suppress(OSError):
+                os.rmdir(parent)
+
+    def _refuse_other(self) -> None:
+        if not os.path.lexists(self.target):
+            return
+        is_folder = os.path.isdir(self.target) and not os.path.islink(self.target)
+        names = set(os.listdir(self.target)) if is_folder else {"?"}
+        shards = {name for name in names if re.fullmatch(r"tensors-\d{5}\.safetensors", name)}
+        if names and not (shards and names - shards == {MANIFEST}):
+            raise FileExistsError(f"{self.target} exists and is not a trace, so it is not replaced")
+
+    def _tidy(self) -> None:
+        """Clear away what killed processes left; a trace that one had moved aside and not replaced is put back."""
+        place, name = os.path.split(self.target)
+        pattern = re.compile(re.escape(name) + r"\.(partial|replaced)-(\d+)(-\d+)?")
+        for left in os.listdir(place) if os.path.isdir(place) else ():
+            found, path = pattern.fullmatch(left), os.path.join(place, left)
+            if found is None or path in _own or _runs(int(found.group(2))):
+                continue
+            if found.group(1) == "replaced" and not os.path.exists(self.target):
+                os.rename(path, self.target)
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _make_parents(self) -> None:
+        parent = os.path.dirname(self.target)
+        missing = parent
+        while not os.path.exists(missing):
+            self._made.append(missing)
+            missing = os.path.dirname(missing)
+        os.makedirs(parent, exist_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether another process with this number runs; one of ours that had it before is gone."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+# Models of torch ----------------------------------------------------------------------------------------------------
+
+
+class _Unwritable(BaseException):
+    """Ends a run whose trace can no longer be written; no ``except Exception`` of the model stops it."""
+
+
+class _Watch:
+    """Hooks on every module; each forward is wrapped instead where that is asked for, or torch's hooks see too little.
+
+    torch before 2.1 has no hooks that see keyword arguments and calls that raise.
+    """
+
+    def __init__(self, recorder: Recorder, model: Any, record_inputs: bool) -> None:
+        self.called: Set[int] = set()
+        self._recorder = recorder
+        self._modules = _executed(model)
+        self._paths = {id(module): path for path, module in self._modules}
+        self._signatures: Dict[int, Optional[inspect.Signature]] = {}
+        self._with_inputs = record_inputs
+        self._returned = 0
+        recorder.run.update(_facts(model))
+        recorder.run["versions"] = dict(recorder.run["versions"], torch=_torch_version())
+
+    @contextlib.contextmanager
+    def listening(self, wrap: bool) -> Iterator[None]:
+        """Listen to every module; each takes a frame more, so that the recursion limit is doubled."""
+        undo: List[Callable[[], None]] = []
+        limit = sys.getrecursionlimit()
+        wrap = wrap or not _hooks_see_all()
+        try:
+            sys.setrecursionlimit(2 * limit)
+            for _, module in self._modules:
+                undo += [self._wrap(module)] if wrap else self._hook(module)
+            with _eager():
+                yield
+        finally:
+            for action in undo:
+                action()
+            sys.setrecursionlimit(limit)
+
+    def _hook(self, module: Any) -> List[Callable[[], None]]:
+        before = module.register_forward_pre_hook(self._enter, with_kwargs=True)
+        after = module.register_forward_hook(self._leave, with_kwargs=True, always_call=True)
+        return [before.remove, after.remove]
+
+    def _wrap(self, module: Any) -> Callable[[], None]:
+        forward, own = module.forward, "forward" in vars(module)
+
+        @functools.wraps(forward)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            self._enter(module, args, kwargs)
+            try:
+                output = forward(*args, **kwargs)
+            except BaseException:
+                self._leave(module, args, kwargs, None)
+                raise
+            self._leave(module, args, kwargs, output)
+            return output
+
+        module.forward = watched
+        return lambda: setattr(module, "forward", forward) if own else delattr(module, "forward")
+
+    def _enter(self, module: Any, args: Any, kwargs: Any) -> None:
+        calls = self._recorder._calls
+        with calls.lock:
+            call = calls.opened(self._paths[id(module)], type(module).__name__, module)
+            self.called.add(id(module))
+            if self._with_inputs:
+                call.entry["inputs"] = self._noted(call, _named(self._signature(module), args, kwargs))
+
+    def _leave(self, module: Any, _: Any, __: Any, output: Any) -> None:
+        calls = self._recorder._calls
+        with calls.lock:
+            call = calls.closed(module)
+            if call is not None:
+                call.entry["outputs"] = self._noted(call, output)
+                self._returned += 1
+                self._recorder.progress("running", self._returned, len(self._modules))
+
+    def _noted(self, call: _Call, value: Any) -> Entry:
+        recorder = self._recorder
+        if recorder._broken is not None:
+            return _without_tensor("nothing: it raised")
+        try:
+            return recorder._value(value, recorder._selection.takes(call.entry["path"], call.entry["class"]))
+        except OSError as error:
+            recorder._broken = error
+            raise _Unwritable from error
+
+    def _signature(self, module: Any) -> Optional[inspect.Signature]:
+        if id(module) not in self._signatures:
+            try:
+                self._signatures[id(module)] = inspect.signature(module.forward)
+            except (TypeError, ValueError):
+                self._signatures[id(module)] = None
+        return self._signatures[id(module)]
+
+
+def _hooks_see_all() -> bool:
+    import torch
+
+    known = inspect.signature(torch.nn.Module.register_forward_hook).parameters
+    return "with_kwargs" in known and "always_call" in known
+
+
+@contextlib.contextmanager
+def _eager() -> Iterator[None]:
+    """Have every module called in Python: neither fused by torch's fast path nor compiled, where that is known."""
+    import torch
+
+    attention = getattr(torch.backends, "mha", None)
+    set_stance = getattr(getattr(torch, "compiler", None), "set_stance", None)
+    fast = attention is not None and attention.get_fastpath_enabled()
+    with contextlib.ExitStack() as stack:
+        if attention is not None:
+            stack.callback(attention.set_fastpath_enabled, fast)
+            attention.set_fastpath_enabled(False)
+        if set_stance is not None and "torch._dynamo" in sys.modules:
+            stack.enter_context(set_stance("force_eager"))
+        yield
+
+
+def _called(model: Any, inputs: Any) -> Any:
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def _seeded(seed: int) -> Any:
+    """Seed all random generators; the state of torch's, to see later whether anything was drawn."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    return torch.get_rng_state()
+
+
+def _facts(model: Any) -> Entry:
+    import torch
+
+    modules = [module for _, module in _walk(model)]
+    tensors = [tensor for module in modules for _, _, tensor in _own_tensors(module)]
+    return {
+        "training": sum(1 for module in modules if module.training),
+        "threads": torch.get_num_threads(),
+        "devices": sorted({str(tensor.device) for tensor in tensors}),
+    }
+
+
+def _torch_version() -> str:
+    import torch
+
+    return str(torch.__version__)
+
+
+def _walk(model: Any, remove_duplicate: bool = True) -> Iterator[Tuple[str, Any]]:
+    """Every module by path, in the order of ``named_modules``, which itself ends at the recursion limit."""
+    seen: Set[int] = set()
+    waiting = [("", model)]
+    while waiting:
+        path, module = waiting.pop()
+        if remove_duplicate and id(module) in seen:
+            continue
+        seen.add(id(module))
+        yield path, module
+        waiting += _children(path, module)
+
+
+def _children(path: str, module: Any) -> List[Tuple[str, Any]]:
+    """The modules directly below one, the last first."""
+    children = [(name, child) for name, child in module._modules.items() if child is not None]
+    return [(f"{path}.{name}" if path else name, child) for name, child in reversed(children)]
+
+
+def _executed(model: Any, remove_duplicate: bool = True) -> List[Tuple[str, Any]]:
+    """The modules by path, without torch's own parametrizations: those belong to the module they serve."""
+    modules = _walk(model, remove_duplicate)
+    return [(path, module) for path, module in modules if "parametrizations" not in path.split(".")]
+
+
+def _unobserved(model: Any, called: Set[int]) -> List[str]:
+    """Paths of modules that were not seen called although the module around them was."""
+    found: List[str] = []
+    seen: Set[int] = set()
+    waiting = [("", model, False)]
+    while waiting:
+        path, module, around = waiting.pop()
+        if id(module) in seen or path.rpartition(".")[2] == "parametrizations":
+            continue
+        seen.add(id(module))
+        if id(module) in called:
+            around = True
+        elif _has_forward(module):
+            found += [path] if around else []
+            around = False
+        waiting += [(child_path, child, around) for child_path, child in _children(path, module)]
+    return found
+
+
+def _has_forward(module: Any) -> bool:
+    import torch
+
+    containers = (torch.nn.Module, torch.nn.ModuleList, torch.nn.ModuleDict)
+    return "forward" in vars(module) or all(type(module).forward is not each.forward for each in containers)
+
+
+def _describe(recorder: Recorder, model: Any) -> None:
+    """Note the modules of a torch model, with their settings, parameters and buffers."""
+    first_module: Dict[int, str] = {}
+    first_tensor: Dict[Any, str] = {}
+    modules = _executed(model, remove_duplicate=False)
+    for done, (path, module) in enumerate(modules):
+        recorder.progress("reading weights", done, len(modules))
+        alias = first_module.setdefault(id(module), path)
+        entry = _module_entry(
+            path, type(module).__name__, bool(module.training), _settings(module), None if alias == path else alias
+        )
+        recorder.modules[path] = entry
+        for name, kind, tensor in _owned(module) if alias == path else ():
+            full = f"{path}.{name}" if path else name
+            first = first_tensor.setdefault(_memory(tensor), full)
+            entry["parameters"].append(recorder._parameter(name, kind, tensor, None if first == full else first))
+
+
+def _silent(*_: Any) -> None:
+    """Report no progress."""
+
+
+def _module_entry(path: str, class_name: str, training: bool, settings: Entry, alias_of: Optional[str]) -> Entry:
+    return {
+        "path": path,
+        "class": class_name,
+        "training": training,
+        "alias_of": alias_of,
+        "settings": settings,
+        "parameters": [],
+    }
+
+
+def _settings(module: Any) -> Entry:
+    """The public scalars of a module: numbers, strings, booleans, functions by name, short tuples as text."""
+    found: Entry = {}
+    for name, value in vars(module).items():
+        if name.startswith("_") or name == "training":
+            continue
+        if value is None or isinstance(value, (bool, int, float, str)):
+            found[name] = _scalar(value)
+        elif isinstance(value, (tuple, list)) and len(value) <= 8 and all(isinstance(v, (int, float)) for v in value):
+            found[name] = str(tuple(value))
+        elif callable(value) and not isinstance(value, type) and not _is_module(value):
+            found[name] = getattr(value, "__name__", type(value).__name__)
+    return found
+
+
+def _owned(module: Any) -> Iterator[Tuple[str, str, Any]]:
+    """Name, kind and tensor of what a module owns itself, and what torch's parametrizations keep for it."""
+    parametrizations = module._modules.get("parametrizations")
+    if parametrizations is not None:
+        for path, part in _walk(parametrizations):
+            prefix = f"parametrizations.{path}." if path else "parametrizations."
+            for name, kind, tensor in _owned(part):
+                yield prefix + name, kind, tensor
+    for name, kind, tensor in _own_tensors(module):
+        yield name, kind, tensor
+
+
+def _own_tensors(module: Any) -> Iterator[Tuple[str, str, Any]]:
+    for name, tensor in module._parameters.items():
+        if tensor is not None:
+            yield name, "parameter", tensor
+    hidden = getattr(module, "_non_persistent_buffers_set", ())
+    for name, tensor in module._buffers.items():
+        if tensor is not None:
+            yield name, "non-persistent buffer" if name in hidden else "buffer", tensor
+
+
+def _memory(tensor: Any) -> Any:
+    """What two tensors have in common if one is the other under a second name."""
+    if str(tensor.layout) != "torch.strided" or tensor.device.type == "meta" or tensor.numel() == 0:
+        return id(tensor)
+    return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+
+
+def _refuse_opaque(model: Any) -> None:
+    """Refuse a model with a part that hooks do not see into."""
+    import torch
+
+    for path, module in _walk(model):
+        if isinstance(module, torch.jit.ScriptModule):
+            kind, advice = "scripted or traced", "record the Python module it was made from"
+        elif _is_exported(module):
+            kind, advice = "an exported graph", "record the module that was exported"
+        elif hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+            kind, advice = "compiled", "record the module before torch.compile"
+        else:
+            continue
+        where = f"{_shown(path, 200) or 'the model'} ({type(module).__name__})"
+        raise RuntimeError(f"{where} is {kind}: hooks do not see inside it; {advice}")
+
+
+def _is_exported(module: Any) -> bool:
+    """Whether a module is a graph that uses weights itself and calls no module, as those of torch.export."""
+    fx = sys.modules.get("torch.fx")
+    if fx is None or not isinstance(module, fx.GraphModule):
+        return False
+    nodes = [node for node in module.graph.nodes if node.target != "_guards_fn"]
+    return any(node.op == "get_attr" for node in nodes) and all(node.op != "call_module" for node in nodes)
+
+
+def _fresh(value: Any, copies: Dict[int, Any]) -> Any:
+    """A copy of what a model is given; an array given twice is one array again. Modules and functions are shared."""
+    if id(value) not in copies:
+        copies[id(value)] = _copied(value, copies)
+    return copies[id(value)]
+
+
+def _copied(value: Any, copies: Dict[int, Any]) -> Any:
+    if _is_a(value, "Tensor"):
+        return value.clone()
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (list, tuple):
+        return type(value)([_fresh(item, copies) for item in value])
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_fresh(item, copies) for item in value))
+    if type(value) is dict:
+        return {key: _fresh(item, copies) for key, item in value.items()}
+    if isinstance(value, type) or callable(value) or not (hasattr(value, "__dict__") or isinstance(value, Mapping)):
+        return value
+    leaves: List[Tuple[str, Any]] = []
+    _flatten(value, "", leaves, ())
+    held = {id(leaf): _fresh(leaf.detach(), {}) for _, leaf in leaves if _is_a(leaf, "Tensor")}
+    return copy.deepcopy(value, held)
+
+
+@contextlib.contextmanager
+def _preserved(model: Any) -> Iterator[None]:
+    """Restore every module's attributes, and the random state of Python, NumPy and torch."""
+    import torch
+
+    modules = [_Attributes(module) for _, module in _walk(model)]
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        for attributes in modules:
+            attributes.restore()
+
+
+class _Attributes:
+    """What a module holds, with copies of its tensors that are not parameters."""
+
+    def __init__(self, module: Any) -> None:
+        places: List[Dict[str, Any]] = [vars(module), module._buffers, module._parameters, module._modules]
+        self.held = [(place, dict(place)) for place in places]
+        tensors = [item for place in places[:2] for item in place.values() if _is_restored(item)]
+        self.contents = [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+    def restore(self) -> None:
+        """Put everything back, in its order."""
+        import torch
+
+        for place, items in self.held:
+            place.clear()
+            place.update(items)
+        with torch.no_grad():
+            for tensor, content in self.contents:
+                if not torch.equal(tensor, content):
+                    tensor.copy_(content)
+
+
+def _is_restored(item: Any) -> bool:
+    return _is_a(item, "Tensor") and not _why_absent(item, bool(getattr(item, "is_nested", False)))

@@ -1,6 +1,8 @@
 """Write a trace while one system call fails or the process is killed at it, once for every such call.
 
-python faults.py FOLDER      # prints one JSON object: what was found after every fault
+python faults.py FOLDER WRITER      # prints one JSON object: what was found after every fault
+
+WRITER is ``porting`` or ``recorder``.
 
 Run as a process of its own: it forks, and a fork of a test runner would fork its threads' locks, too.
 """
@@ -16,8 +18,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
 from tracing import content, returned, small
 
+from porting import recorder
 from porting.errors import PortingError
 from porting.trace import open_trace, save_trace
 
@@ -26,6 +31,22 @@ FAULTS = ("full disk", "broken disk", "kill", "kill halfway", "interrupt")
 INTERRUPTED = 130
 
 Action = Callable[[int, Callable[[], object]], None]
+Writer = Callable[[Path], object]
+
+
+def by_porting(folder: Path) -> None:
+    """Write the small trace."""
+    save_trace(small(), folder)
+
+
+def by_recorder(folder: Path) -> None:
+    """Record the small trace's model."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    recorder.record(model, (torch.ones(1, 2),), folder, valid_positions=torch.tensor([[True, False]]))
+
+
+WRITERS: dict[str, Writer] = {"porting": by_porting, "recorder": by_recorder}
 
 
 def counted(name: str, action: Action) -> None:
@@ -77,24 +98,24 @@ def in_child(action: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def number_of_calls(name: str, folder: Path) -> int:
+def number_of_calls(name: str, folder: Path, write: Writer) -> int:
     """How often a healthy writing in the place of an earlier trace makes a call."""
 
     def count() -> int:
         seen: list[int] = []
-        save_trace(small(), folder)
+        write(folder)
         counted(name, lambda number, _: seen.append(number))
-        save_trace(small(), folder)
+        write(folder)
         return len(seen)
 
     return in_child(count)
 
 
-def writes(folder: Path) -> int:
+def writes(folder: Path, write: Writer) -> int:
     """0: says that it has written; 4: says that it has not; 130: was interrupted."""
     try:
-        save_trace(small(), folder)
-    except PortingError:
+        write(folder)
+    except (PortingError, OSError):
         return 4
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -120,10 +141,12 @@ def opened(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def matrix(place: Path) -> Iterator[dict[str, Any]]:
+def matrix(place: Path, write: Writer) -> Iterator[dict[str, Any]]:
     """Every fault at every call, with and without an earlier trace."""
+    write(place / "whole")
+    new = content(open_trace(place / "whole"))
     for name in CALLS:
-        for number in range(number_of_calls(name, place / f"count-{name}" / "trace")):
+        for number in range(number_of_calls(name, place / f"count-{name}" / "trace", write)):
             for kind in FAULTS:
                 for earlier in (False, True):
                     folder = place / f"{name}-{number}-{kind}-{earlier}" / "trace"
@@ -132,20 +155,20 @@ def matrix(place: Path) -> Iterator[dict[str, Any]]:
                         "number": number,
                         "fault": kind,
                         "earlier": earlier,
-                        **outcome(folder, name, fault(name, kind, number), earlier),
+                        **outcome(folder, name, fault(name, kind, number), earlier, write, new),
                     }
 
 
-def outcome(folder: Path, name: str, act: Action, earlier: bool) -> dict[str, Any]:
+def outcome(folder: Path, name: str, act: Action, earlier: bool, write: Writer, new: dict[str, Any]) -> dict[str, Any]:
     """What one fault leaves, and what writing once more makes of that."""
-    new, before = content(small()), returned(it=small().valid_positions())
+    before = returned(it=small().valid_positions())
     folder.parent.mkdir()
     if earlier:
         save_trace(before, folder)
 
     def broken() -> int:
         counted(name, act)
-        return writes(folder)
+        return writes(folder, write)
 
     def left() -> list[str]:
         return sorted(path.name for path in folder.parent.iterdir() if path != folder)
@@ -153,8 +176,8 @@ def outcome(folder: Path, name: str, act: Action, earlier: bool) -> dict[str, An
     old = content(before) if earlier else None
     said = in_child(broken)
     after = {"said": said, "found": state(folder, old, new), "left": left()}
-    return {**after, "said again": writes(folder), "found again": state(folder, old, new), "left again": left()}
+    return {**after, "said again": writes(folder, write), "found again": state(folder, old, new), "left again": left()}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(list(matrix(Path(sys.argv[1])))))
+    sys.stdout.write(json.dumps(list(matrix(Path(sys.argv[1]), WRITERS[sys.argv[2]]))))

@@ -98,10 +98,10 @@ def test_neither_inputs_nor_a_trace_is_said(tmp_path: Path) -> None:
 
 
 def test_a_trace_without_its_inputs_is_said(tmp_path: Path) -> None:
-    taps = Recorder("by.Hand")
-    with taps.running():
-        taps.tap("body", X.numpy(), {"x": X.numpy()})
-    taps.save(str(tmp_path / "trace"), outputs=X.numpy())
+    with Recorder(tmp_path / "trace", model="by.Hand") as taps:
+        with taps.running():
+            taps.tap("body", X.numpy(), {"x": X.numpy()})
+        taps.result(outputs=X.numpy())
     with pytest.raises(TraceError, match="does not say what the run was given") as raised:
         verify(open_trace(tmp_path / "trace"), linear())
     assert "def inputs()" in raised.value.hint

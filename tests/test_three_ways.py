@@ -192,23 +192,23 @@ def by_recorder(folder: Path, code: ModuleType) -> Trace:
 
 def by_wrapping(folder: Path, code: ModuleType) -> Trace:
     """Recorded as under a torch whose hooks see no keyword arguments."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder._Watch, "_hook", recorder._Watch._wrap)
-        return by_recorder(folder, code)
+    given = code.inputs()
+    target = recorder.record(code.build(), given, folder / "here", valid_positions=given["mask"], wrap_forward=True)
+    return open_trace(target)
 
 
 def by_hand(folder: Path, code: ModuleType) -> Trace:
     """Recorded by taps in a forward that calls no module."""
     model, given = code.build(), code.inputs()
-    taps = recorder.Recorder("model.Model")
-    for path, module in model.named_modules():
-        for name, tensor in module.named_parameters(recurse=False):
-            taps.parameter(path, name, tensor)
-        for name, tensor in module.named_buffers(recurse=False):
-            taps.parameter(path, name, tensor, "buffer")
-    with torch.no_grad():
-        result = code.forward_by_hand(model, taps, **given)
-    return open_trace(taps.save(str(folder / "taps"), given, result, given["mask"]))
+    with recorder.Recorder(folder / "taps", model="model.Model") as taps, torch.no_grad():
+        for path, module in model.named_modules():
+            for name, tensor in module.named_parameters(recurse=False):
+                taps.parameter(path, name, tensor)
+            for name, tensor in module.named_buffers(recurse=False):
+                taps.parameter(path, name, tensor, "buffer")
+        taps.result(inputs=given, valid_positions=given["mask"])
+        taps.result(outputs=code.forward_by_hand(model, taps, **given))
+    return open_trace(folder / "taps")
 
 
 WAYS = {way.__name__: way for way in (in_child, by_original_python, by_recorder, by_wrapping, by_hand)}

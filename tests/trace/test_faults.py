@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import CALLS, FAULTS, INTERRUPTED, opened
+from faults import CALLS, FAULTS, INTERRUPTED, WRITERS, opened
 from processes import ENVIRONMENT, ROOT
 from tracing import content, only, returned, small
 
@@ -28,10 +28,10 @@ except PortingError as error:
 """
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What every fault left."""
-    command = [sys.executable, str(TESTS / "faults.py"), str(tmp_path_factory.mktemp("faults"))]
+@pytest.fixture(scope="module", params=WRITERS)
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What every fault left, of one writer."""
+    command = [sys.executable, str(TESTS / "faults.py"), str(tmp_path_factory.mktemp("faults")), request.param]
     environment = {**ENVIRONMENT, "PYTHONPATH": f"{ROOT}:{TESTS}"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
