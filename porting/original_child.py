@@ -1,40 +1,82 @@
 """Run the original's functions of a portfile in the interpreter of ORIGINAL_PYTHON; started by `other_python`.
 
-This file is copied into an empty folder beside the recorder, as ``record.py``, and runs there alone: the standard
-library, NumPy, and what the portfile's own functions import.
+This file is copied into an empty folder beside the recorder, as ``porting_recorder.py``, and runs there alone: the
+standard library, NumPy, and what the portfile's own functions import.
 
-    python child.py PORTFILE INPUTS.npz FOLDER ERROR.json
+    python porting_child.py REQUEST.json
+
+The request names the portfile, the inputs' file, the folder of the trace, the recorder's options, and a file
+descriptor. Messages go there, one JSON object a line: progress, and at the end either a problem or that it is done.
 """
 
+import collections
 import json
 import os
 import signal
 import sys
+import time
 import traceback
 from typing import Any, Dict, List
 
 import numpy as np
 
+EVERY = 0.1
+"""Seconds between two messages of progress in one piece of work."""
+BITS = {"bfloat16": "int16"}
+"""The dtypes of NumPy in which the bits of others are passed to torch; uint8 for all of float8."""
+
+
+class Messages:
+    """What the parent process is told."""
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_inheritable(descriptor, False)
+        self.descriptor = descriptor
+        self.doing = ""
+        self.last = 0.0
+
+    def progress(self, text: str, done: int, total: int) -> None:
+        """Tell how far the work is, now and then."""
+        now = time.monotonic()
+        if text != self.doing or now - self.last >= EVERY:
+            self.doing, self.last = text, now
+            self.send({"progress": [text, done, total]})
+
+    def send(self, message: Dict[str, Any]) -> None:
+        """Tell anything."""
+        os.write(self.descriptor, (json.dumps(message) + "\n").encode("ascii"))
+
 
 def main() -> int:
-    """Record the original; what goes wrong is described in the error file."""
-    portfile, inputs, folder, errors = sys.argv[1:]
+    """Record the original; what goes wrong is told."""
+    with open(sys.argv[1], encoding="utf-8") as file:
+        request = json.load(file)
+    messages = Messages(request["messages"])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half written is removed
     doing = "portfile.py"
     try:
-        names = load(portfile)
+        import porting_recorder  # type: ignore[import-not-found]
+
+        names = load(request["portfile"])
         doing = "original()"
+        messages.progress("building the original model", 0, 1)
         model = names["original"]()
         doing = "the recording"
-        given, valid = read_inputs(inputs)
-        import record  # type: ignore[import-not-found]
-
-        record.record(model, given, folder, run=names.get("run_original"), valid_positions=valid)
+        given, valid = read_inputs(request["inputs"])
+        porting_recorder.record(
+            model,
+            given,
+            request["folder"],
+            run=names.get("run_original"),
+            valid_positions=valid,
+            progress=messages.progress,
+            **request["options"],
+        )
     except Exception as error:
         traceback.print_exc()
-        with open(errors, "w", encoding="utf-8") as file:
-            json.dump({"doing": doing, "error": f"{type(error).__name__}: {error}"[:2000]}, file)
+        messages.send({"problem": {"doing": doing, "error": f"{type(error).__name__}: {error}"[:2000]}})
         return 1
+    messages.send({"done": True})
     return 0
 
 
@@ -52,32 +94,38 @@ def read_inputs(path: str) -> Any:
     """The inputs that were shipped: tensors where there is torch, else arrays; and the valid positions, or None."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    facts = json.loads(arrays.pop("facts").tobytes().decode("utf-8"))
-    leaves = [
-        as_tensor(arrays[each["array"]], each["dtype"]) if "array" in each else each["value"]
-        for each in facts["leaves"]
-    ]
+    facts = json.loads(arrays.pop("facts").tobytes().decode("ascii"))
+    made = {name: as_tensor(arrays[name], **kind) for name, kind in facts["arrays"].items()}
+    leaves = [made[each["array"]] if "array" in each else each["value"] for each in facts["leaves"]]
     return rebuild(facts["structure"], iter(leaves)), arrays.get("valid")
 
 
-def as_tensor(array: np.ndarray, dtype: str) -> Any:
-    """An array as a torch tensor of its dtype; as it is where there is no torch."""
+def as_tensor(raw: np.ndarray, dtype: str, shape: List[int]) -> Any:
+    """Bytes as a torch tensor of a dtype; as an array where there is no torch."""
     try:
         import torch
     except ImportError:
-        return array
-    tensor = torch.from_numpy(array)
-    return tensor.view(torch.bfloat16) if dtype == "bfloat16" else tensor
+        return raw.view(np.dtype(dtype)).reshape(shape)
+    if not hasattr(torch, dtype):
+        raise TypeError(f"an input is of {dtype}, which torch {torch.__version__} does not have")
+    bits = "uint8" if dtype.startswith("float8") else BITS.get(dtype, dtype)
+    tensor = torch.from_numpy(raw.view(np.dtype(bits)).reshape(shape))
+    return tensor if bits == dtype else tensor.view(getattr(torch, dtype))
 
 
 def rebuild(structure: Dict[str, Any], leaves: Any) -> Any:
     """A nested value from its structure and its leaves in order."""
     if structure["kind"] == "leaf":
         return next(leaves)
+    keys = structure["keys"]
     items: List[Any] = [rebuild(item, leaves) for item in structure["items"]]
     if structure["kind"] == "dict":
-        return dict(zip(structure["keys"], items))
-    return items if structure["kind"] == "list" else tuple(items)
+        return dict(zip(keys, items))
+    if structure["kind"] == "list":
+        return items
+    if keys != [str(index) for index in range(len(keys))]:
+        return collections.namedtuple(structure["class"], keys, rename=True)(*items)
+    return tuple(items)
 
 
 if __name__ == "__main__":

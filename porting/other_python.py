@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
+import select
 import subprocess
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-
-from porting.errors import CaptureError, PortfileError
+from porting.errors import CaptureError, PortfileError, TraceError
 from porting.portfile import Portfile
+from porting.progress import Progress, silent
+from porting.selection import Selection
+from porting.shipping import ship_inputs
 from porting.text import show
-from porting.trace import Trace, flatten, open_trace
+from porting.trace import Trace, open_trace
 
 PATIENCE = 10.0
 """Seconds that an interrupted child has to end by itself."""
 LEAST_PYTHON = "Python 3.7 or newer with NumPy, and torch 1.8 or newer for a torch model"
+FILES = {"recorder.py": "porting_recorder.py", "original_child.py": "porting_child.py"}
+"""What the child runs, under names that no module of the original has."""
 
 
-def record_original(portfile: Portfile, folder: str | os.PathLike[str]) -> Trace:
+def record_original(
+    portfile: Portfile,
+    folder: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    select: Selection | None = None,
+    record_inputs: bool = True,
+    wrap_forward: bool = False,
+    progress: Progress = silent,
+) -> Trace:
     """Run the portfile's ``original`` and ``run_original`` under ``ORIGINAL_PYTHON``, and open the trace.
 
     The inputs are made here and shipped as plain arrays. The child runs in an empty folder, so that nothing in the
@@ -33,6 +45,11 @@ def record_original(portfile: Portfile, folder: str | os.PathLike[str]) -> Trace
     Args:
         portfile: with ``ORIGINAL_PYTHON``.
         folder: of the trace; an earlier one is replaced.
+        seed: of the random generators during the run.
+        select: which modules' tensors to record, and how many bytes of them; None: all.
+        record_inputs: leave False to record outputs alone.
+        wrap_forward: listen around each module's ``forward`` instead of its call.
+        progress: called as the child's work goes on.
 
     Raises:
         PortfileError: the interpreter cannot be started, or ``original()`` raised there.
@@ -43,39 +60,87 @@ def record_original(portfile: Portfile, folder: str | os.PathLike[str]) -> Trace
     assert python is not None
     target = Path(folder).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
+    chosen = (select or Selection()).to_dict()
+    options = {**chosen, "seed": seed, "record_inputs": record_inputs, "wrap_forward": wrap_forward}
+    progress("sending the inputs", 0, 1)
     with tempfile.TemporaryDirectory(prefix="porting-") as name:
         scratch = Path(name)
-        for source, copy in (("recorder.py", "record.py"), ("original_child.py", "child.py")):
+        for source, copy in FILES.items():
             (scratch / copy).write_text((files("porting") / source).read_text(encoding="utf-8"), encoding="utf-8")
-        (scratch / "inputs.npz").write_bytes(_shipped(portfile))
-        errors = scratch / "error.json"
-        arguments = [python, scratch / "child.py", portfile.path, scratch / "inputs.npz", target, errors]
-        code = _run([str(argument) for argument in arguments], scratch)
-        if errors.exists():
-            raise _described(json.loads(errors.read_text(encoding="utf-8")), python, target)
-    if code != 0:
+        ship_inputs(portfile, scratch / "inputs.npz")
+        request = {"portfile": str(portfile.path), "folder": str(target), "options": options}
+        said = _run(python, scratch, request, progress)
+    if said.problem is not None:
+        raise _described(said.problem, python, target)
+    if not said.done:
         raise PortfileError(
-            f"{show(python)} ended with exit code {code} before the original was recorded",
+            f"{show(python)} ended with exit code {said.code} before the original was recorded",
             hint=f"what it said is above; it must be {LEAST_PYTHON}",
         )
     return open_trace(target)
 
 
-def _run(arguments: list[str], folder: Path) -> int:
-    """Run the child with its output on stderr; it ends with this process, also on Ctrl-C."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+@dataclass
+class _Said:
+    """What the child has told, one JSON object a line, and how it ended."""
+
+    progress: Progress
+    problem: dict[str, str] | None = None
+    done: bool = False
+    code: int = 0
+    rest: bytes = field(default=b"", repr=False)
+
+    def hear(self, chunk: bytes) -> None:
+        *lines, self.rest = (self.rest + chunk).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "progress" in message:
+                self.progress(*message["progress"])
+            self.problem = message.get("problem", self.problem)
+            self.done = message.get("done", self.done)
+
+
+def _run(python: str, scratch: Path, request: Mapping[str, object], progress: Progress) -> _Said:
+    """Run the child and listen to it; it ends with this process, also on Ctrl-C."""
+    reading, writing = os.pipe()
     try:
-        with subprocess.Popen(arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=2) as child:
+        told = {**request, "inputs": str(scratch / "inputs.npz"), "messages": writing}
+        (scratch / "request.json").write_text(json.dumps(told), encoding="utf-8")
+        with _started(python, scratch, writing) as child:
             try:
-                return child.wait()
+                return _heard(child, reading, _Said(progress))
             except BaseException:
                 _end(child)
                 raise
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def _started(python: str, scratch: Path, writing: int) -> subprocess.Popen[bytes]:
+    """The child, with its output on stderr."""
+    command = [python, str(scratch / "porting_child.py"), str(scratch / "request.json")]
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    try:
+        return subprocess.Popen(
+            command, cwd=scratch, env=environment, stdin=subprocess.DEVNULL, stdout=2, pass_fds=(writing,)
+        )
     except OSError as error:
         raise PortfileError(
-            f"ORIGINAL_PYTHON {show(arguments[0])} cannot be started: {error.strerror}",
+            f"ORIGINAL_PYTHON {show(python)} cannot be started: {error.strerror}",
             hint=f"name the interpreter of the original's environment: {LEAST_PYTHON}",
         ) from None
+
+
+def _heard(child: subprocess.Popen[bytes], reading: int, said: _Said) -> _Said:
+    """Listen until the child has ended and nothing is left to hear."""
+    while True:
+        ended = child.poll() is not None
+        if select.select([reading], [], [], 0 if ended else 0.1)[0]:
+            said.hear(os.read(reading, 1 << 16))
+        elif ended:
+            said.code = child.wait()
+            return said
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -88,35 +153,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def _shipped(portfile: Portfile) -> bytes:
-    """The original's inputs as an npz file of plain arrays, with their structure."""
-    inputs = portfile.inputs("original")
-    structure, leaves = flatten(inputs.as_given())
-    arrays: dict[str, np.ndarray] = {}
-    facts = {"structure": structure, "leaves": [_leaf(name, leaf, arrays) for name, leaf in leaves]}
-    arrays["facts"] = np.frombuffer(json.dumps(facts).encode("utf-8"), dtype=np.uint8)
-    valid = portfile.valid_positions()
-    if valid is not None:
-        arrays["valid"] = valid.cpu().numpy()
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def _leaf(name: str, leaf: Any, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    if leaf is None or isinstance(leaf, (bool, int, float, str)):
-        return {"value": leaf}
-    if not isinstance(leaf, torch.Tensor):
-        raise PortfileError(
-            f"the input {show(name)} is of type {show(type(leaf).__name__)}, which cannot be sent to ORIGINAL_PYTHON",
-            hint="send tensors, numbers and texts, and make anything else in run_original()",
-        )
-    plain = leaf.detach().cpu().contiguous()
-    key = f"a{len(arrays)}"
-    arrays[key] = (plain.view(torch.int16) if plain.dtype == torch.bfloat16 else plain).numpy()
-    return {"array": key, "dtype": str(plain.dtype).removeprefix("torch.")}
-
-
 def _described(problem: dict[str, str], python: str, target: Path) -> PortfileError | CaptureError:
     where = f"under {show(python)}"
     if problem["doing"] != "the recording":
@@ -124,7 +160,15 @@ def _described(problem: dict[str, str], python: str, target: Path) -> PortfileEr
             f"{problem['doing']} raised {where}: {show(problem['error'], 1000)}",
             hint="its traceback is above; imports of the ported side belong inside the ported functions",
         )
+    kept = f"; what ran before: porting capture --show {show(target)}" if _is_of_a_failure(target) else ""
     return CaptureError(
         f"the original could not be recorded {where}: {show(problem['error'], 1000)}",
-        hint=f"its traceback is above; what ran before: porting capture --show {show(target)}",
+        hint=f"its traceback is above{kept}",
     )
+
+
+def _is_of_a_failure(folder: Path) -> bool:
+    try:
+        return open_trace(folder, allow_failed=True).failure is not None
+    except TraceError:
+        return False

@@ -48,7 +48,7 @@ DTYPES = {
     "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e4m3fnuz": "F8_E4M3FNUZ",
 }  # fmt: skip
 """The dtypes that a trace can hold, and the names that the safetensors format has for them."""
-PIECE_BYTES = 8 << 20
+PIECE_BYTES = 4 << 20
 """Most bytes of a tensor that are copied at a time."""
 BLOCK_ELEMENTS = 1 << 19
 """Elements of a parameter that are converted to float64 at a time."""

@@ -237,7 +237,7 @@ def verify_portfile(
         CaptureError: a forward raised.
     """
     progress("building the original", 0, 1)
-    original = _original_of(portfile)
+    original = _original_of(portfile, progress)
     # original_inputs() of a recorded original may need its environment, and is not asked again
     recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
     original_inputs = Inputs() if recorded else portfile.inputs("original")
@@ -264,7 +264,7 @@ def verify_portfile(
     return replace(verification, warnings=(*misspelt, *verification.warnings))
 
 
-def _original_of(portfile: Portfile) -> torch.nn.Module | Trace:
+def _original_of(portfile: Portfile, progress: Progress) -> torch.nn.Module | Trace:
     """The original of a portfile: its recorded trace, one made by another interpreter, or the live model."""
     if portfile.original_trace is not None:
         return open_trace(portfile.original_trace)
@@ -272,7 +272,7 @@ def _original_of(portfile: Portfile) -> torch.nn.Module | Trace:
         return portfile.build("original")
     from porting.other_python import record_original
 
-    return record_original(portfile, portfile.folder / "traces" / "original")
+    return record_original(portfile, portfile.folder / "traces" / "original", progress=progress)
 
 
 def _given(original: torch.nn.Module | Trace, inputs: Given | None) -> Inputs:

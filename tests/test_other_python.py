@@ -9,13 +9,17 @@ import sys
 import time
 from pathlib import Path
 from textwrap import dedent
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from tracing import bits
 
 from porting import Portfile, capture, compare, verify_portfile
 from porting.errors import CaptureError, PortfileError
 from porting.other_python import record_original
+from porting.selection import Selection
+from porting.trace import flatten
 
 PORTFILE = """
 import os
@@ -65,9 +69,31 @@ def valid_positions(inputs):
 """
 
 
-def portfile(folder: Path, damage: str = "pass", python: str = sys.executable) -> Portfile:
+REPEATS = """
+
+def original():
+    from torch import nn
+
+    class Repeats(nn.Module):
+        def forward(self, **given):
+            return given
+
+    return Repeats()
+
+
+def run_original(model, inputs):
+    pair = model(**inputs)["pair"]
+    return [type(pair).__name__, pair.left is pair.right]
+
+
+def valid_positions(inputs):
+    return None
+"""
+
+
+def portfile(folder: Path, damage: str = "pass", python: str = sys.executable, extra: str = "") -> Portfile:
     path = folder / "portfile.py"
-    path.write_text(dedent(PORTFILE).format(damage=damage, python=python))
+    path.write_text(dedent(PORTFILE).format(damage=damage, python=python) + extra)
     return Portfile.load(path)
 
 
@@ -130,11 +156,94 @@ def test_an_interpreter_that_does_not_run_is_said(python: str, message: str, tmp
         verify_portfile(portfile(tmp_path, python=python))
 
 
-def test_inputs_of_other_kinds_cannot_be_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [object(), torch.eye(2).to_sparse(), torch.eye(2, device="meta")])
+def test_inputs_of_other_kinds_cannot_be_sent(sent: Any, tmp_path: Path) -> None:
     loaded = portfile(tmp_path)
-    loaded.answers["inputs"] = {"x": object()}
+    loaded.answers["inputs"] = {"x": sent}
     with pytest.raises(PortfileError, match="cannot be sent"):
         record_original(loaded, tmp_path / "trace")
+
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+def test_any_dense_tensor_arrives_as_it_was_sent(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    numbers = 3 * torch.randn(3, 4)
+    dtypes = [
+        torch.bool, torch.uint8, torch.int64, torch.uint16, torch.float16, torch.bfloat16, torch.float64,
+        torch.complex64, torch.float8_e4m3fn, torch.float8_e5m2,
+    ]  # fmt: skip
+    tensors = [numbers.to(dtype) for dtype in dtypes]
+    views = {"turned": numbers.t(), "empty": numbers[:0], "one": numbers[1, 2], "half": tensors[5][::2, 1]}
+    sent = {
+        "tensors": tensors,
+        **views,
+        "conjugate": tensors[7].conj(),
+        "pair": Pair(numbers, numbers),
+        "plain": (None, True, 2, 0.5, float("inf"), "text"),
+    }
+    loaded = portfile(tmp_path, extra=REPEATS)
+    loaded.answers["inputs"] = sent
+    trace = record_original(loaded, tmp_path / "trace")
+    arrived = trace.value(trace.calls[0].outputs)
+    assert arrived.pair.left.tolist() == numbers.tolist()
+    assert trace.value(trace.outputs) == ["Pair", True]
+    expected, found = flatten(sent)[1], flatten(dict(arrived))[1]
+    assert [name for name, _ in found] == [name for name, _ in expected]
+    for (_, mine), (_, theirs) in zip(expected, found, strict=True):
+        if isinstance(mine, torch.Tensor):
+            assert bits(theirs) == bits(mine.resolve_conj())
+        else:
+            assert theirs == (str(mine) if mine == float("inf") else mine)
+
+
+def test_its_progress_is_shown_as_that_of_a_capture_here(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    record_original(portfile(tmp_path), tmp_path / "trace", progress=lambda *args: told.append(args))
+    texts = list(dict.fromkeys(text for text, _, _ in told))
+    assert texts == [
+        "sending the inputs",
+        "building the original model",
+        "reading weights",
+        "running",
+        "writing tensors-00001.safetensors, 0 MiB",
+    ]
+    assert ("running", 1, 4) in told
+
+
+def test_what_is_recorded_can_be_chosen(tmp_path: Path) -> None:
+    select = Selection(include=("[0-9]",), exclude=("1",), classes=("Linear", "Tanh"), depth=1, limit=10_000)
+    trace = record_original(
+        portfile(tmp_path), tmp_path / "trace", select=select, record_inputs=False, wrap_forward=True, seed=5
+    )
+    assert trace.left_out == {**select.to_dict(), "tensors": 2, "bytes": 264}
+    assert [len(list(call.outputs.tensor_leaves())) for call in trace.calls] == [0, 1, 0, 1]
+    assert not any(list(call.inputs.tensor_leaves()) for call in trace.calls)
+    assert trace.run["seed"] == 5
+
+
+def test_modules_of_the_original_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "record.py").write_text("import torch\nmodel = torch.nn.Linear(4, 3)")
+    (tmp_path / "child.py").write_text("from record import model")
+    loaded = portfile(tmp_path, "from child import model; return model")
+    assert [call.class_name for call in record_original(loaded, tmp_path / "trace").calls] == ["Linear"]
+
+
+def test_an_original_that_ends_the_program_has_recorded_nothing(tmp_path: Path) -> None:
+    record_original(portfile(tmp_path), tmp_path / "trace")
+    with pytest.raises(PortfileError, match="ended with exit code 0 before the original was recorded"):
+        record_original(portfile(tmp_path, "raise SystemExit(0)"), tmp_path / "trace")
+
+
+def test_a_trace_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    record_original(portfile(tmp_path), tmp_path / "trace")
+    (tmp_path / "trace" / "notes.txt").write_text("mine")
+    with pytest.raises(CaptureError, match="exists and is not a trace, so it is not replaced") as caught:
+        record_original(portfile(tmp_path), tmp_path / "trace")
+    assert "--show" not in caught.value.hint
 
 
 def test_an_interruption_ends_the_child_too(tmp_path: Path) -> None:

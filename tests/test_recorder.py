@@ -92,8 +92,9 @@ def both(model: nn.Module, inputs: Any, place: Path, run: Any = None, **options:
     return open_trace(place / "captured", allow_failed=True), open_trace(place / "recorded", allow_failed=True)
 
 
-def test_it_is_written_for_python_3_7() -> None:
-    assert ast.parse(SOURCE.read_text(encoding="utf-8"), feature_version=(3, 7))
+@pytest.mark.parametrize("name", ["recorder.py", "original_child.py"])
+def test_it_is_written_for_python_3_7(name: str) -> None:
+    assert ast.parse(SOURCE.with_name(name).read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 def test_it_imports_nothing_but_the_standard_library_numpy_and_torch() -> None:

@@ -93,9 +93,9 @@ def _capture(portfile: Portfile, side: Side, folder: Path, number: int) -> Trace
     from porting.hooks import capture
     from porting.other_python import record_original
 
-    if side == "original" and portfile.original_python is not None:
-        return record_original(portfile, folder)
     with progress_bar() as progress:
+        if side == "original" and portfile.original_python is not None:
+            return record_original(portfile, folder, seed=2 * number, progress=progress)
         progress(f"building the {side} model", 0, 1)
         model = portfile.build(side)
         return capture(
