@@ -180,9 +180,7 @@ class Recorder:
 
     def __exit__(self, _: Any, error: Optional[BaseException], __: Any) -> None:
         try:
-            if self._broken is not None:
-                raise self._broken
-            if error is None or isinstance(error, Exception):
+            if error is None or isinstance(error, (Exception, _Unwritable)):
                 self._finish(error)
         finally:
             self._shards.release()
@@ -250,7 +248,9 @@ class Recorder:
                 positions = _NumpyArray(_positions(valid_positions))
                 self._valid = dict({"shape": list(positions.shape)}, **self._kept(positions))
 
-    def _finish(self, error: Optional[Exception]) -> None:
+    def _finish(self, error: Optional[BaseException]) -> None:
+        if self._broken is not None:
+            raise self._broken
         if error is None and not self._calls.entries:
             raise RuntimeError("no module was called or tapped, so there is nothing to record")
         document = self._document(error)
@@ -260,7 +260,7 @@ class Recorder:
         _write_new(os.path.join(self._folder.partial, MANIFEST), text.encode("ascii"))
         self._folder.move()
 
-    def _document(self, error: Optional[Exception]) -> Entry:
+    def _document(self, error: Optional[BaseException]) -> Entry:
         failure = None if error is None else self._calls.failure(error)
         left_out = dict(self._selection.entry, **self._left_out) if self._selection.is_any else None
         outputs = self._result.get("outputs") or self._value(None)
@@ -333,6 +333,8 @@ class Recorder:
 
     def _put(self, array: "_Array", limit: Optional[int]) -> Optional[Entry]:
         """Where an array lies, once it is written; None if the limit is reached."""
+        if not self._folder.partial:
+            raise RuntimeError("nothing is recorded outside of the block: with Recorder(folder) as recorder: ...")
         if self._broken is not None:
             raise self._broken
         try:
@@ -1062,6 +1064,7 @@ class _Folder:
         finally:
             shutil.rmtree(self.old, ignore_errors=True)
             shutil.rmtree(self.partial, ignore_errors=True)
+        self.partial = ""
         for parent in self._made:
             with contextlib.suppress(OSError):
                 os.rmdir(parent)

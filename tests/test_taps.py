@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from tracing import only
 
 from porting import Trace, open_trace, verify
 from porting.errors import TraceError
@@ -269,3 +270,15 @@ def test_leaving_what_was_not_entered_is_refused(tmp_path: Path) -> None:
     ):
         recorder.leave(X)
     assert open_trace(tmp_path / "trace", allow_failed=True).calls == ()
+
+
+def test_nothing_is_recorded_outside_of_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorder = Recorder(tmp_path / "trace")
+    with pytest.raises(RuntimeError, match="outside of the block"):
+        recorder.tap("part", X)
+    with recorder:
+        recorder.tap("part", X)
+    with pytest.raises(RuntimeError, match="outside of the block"):
+        recorder.tap("part", X)
+    assert only(tmp_path, "trace")
