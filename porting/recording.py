@@ -71,8 +71,7 @@ def validate(folder: Path) -> Recording:
     """
     recording = recording_of([folder])
     for _, trace in recording.traces:
-        for key in trace.tensors:
-            trace.tensors[key]
+        trace.check()
     return replace(recording, validated=True)
 
 
