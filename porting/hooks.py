@@ -41,6 +41,7 @@ def capture(
     seed: int = 0,
     record_inputs: bool = True,
     sketches: bool = True,
+    noise: bool = False,
     progress: Progress = silent,
 ) -> Trace:
     """Run a model once and record every module call, with the tensors that go in and come out.
@@ -59,6 +60,7 @@ def capture(
         seed: of the random generators during the run.
         record_inputs: leave False to record outputs alone.
         sketches: fingerprint the parameters, which alignment by weights needs.
+        noise: run it some more times, and note in the trace by how much its results move by themselves.
         progress: called as module calls complete.
 
     Returns:
@@ -99,6 +101,10 @@ def capture(
             "the run called no module of the model, so there is nothing to record",
             hint="check that run_original or run_ported calls the model it is given",
         )
+    if noise and not error:
+        from porting.measuring import measure_noise, with_noise
+
+        trace = with_noise(trace, measure_noise(model, given, trace, run=run, progress=progress))
     if folder is not None:
         save_trace(trace, folder, lambda text: progress(text, len(trace.calls), len(trace.calls)))
     if trace.failure and error:

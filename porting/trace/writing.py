@@ -150,12 +150,14 @@ def _document(trace: Trace, shards: _Shards) -> dict[str, Any]:
         if item.tensor is not None:
             place = shards.place(item.tensor, trace.tensors[item.tensor])
             strides = {} if item.strides is None else {"strides": list(item.strides)}
+            noise = {} if item.noise is None else {"noise": {kind: list(pair) for kind, pair in item.noise.items()}}
             return {
                 "name": item.name,
                 "dtype": item.dtype,
                 "shape": list(item.shape or ()),
                 **strides,
                 **place,
+                **noise,
             }
         if item.type_name is not None:
             shape = {} if item.shape is None else {"dtype": item.dtype, "shape": list(item.shape)}
