@@ -35,7 +35,7 @@ def render_recording(recording: Recording) -> RenderableType:
         elif recording.repeats > 1:
             parts.append(Text(f"the same bits in {recording.repeats} runs", style="green"))
         if noise := noise_of(trace):
-            parts.append(Text(f"noise: {', '.join(_noise(kind, entry) for kind, entry in noise.items())}"))
+            parts.append(Text(f"relative noise: {', '.join(_noise(kind, entry) for kind, entry in noise.items())}"))
         if recording.validated:
             parts.append(Text(f"every one of {len(trace.tensors):,} tensors has its checksum", style="green"))
         if trace.failure:
@@ -56,8 +56,9 @@ def _noise(kind: str, entry: Mapping[str, Any]) -> str:
     """The largest relative noise of a kind, or why there is none."""
     if entry["relative_l2"] is None:
         return f"{show(kind)} not measured ({show(entry['status'])})"
-    where = "" if entry["call"] is None else f" at {show(entry['call'] or 'the model itself')}"
-    return f"{show(kind)} {entry['relative_l2']:.1e}{where}"
+    if not entry["relative_l2"]:
+        return f"{show(kind)} none"
+    return f"{show(kind)} {entry['relative_l2']:.1e} at {show(entry['call'] or 'the model itself')}"
 
 
 def _calls(trace: Trace) -> Table:
