@@ -58,6 +58,7 @@ def measure_noise(
     trace: Trace,
     *,
     run: Run | None = None,
+    wrap: bool = False,
     progress: Progress = silent,
 ) -> Noise:
     """Rerun a captured model and measure its noise wherever the trace recorded a floating-point tensor.
@@ -67,9 +68,10 @@ def measure_noise(
         inputs: what it ran on.
         trace: of that run, complete.
         run: how it was run, when that was not ``model(*args, **kwargs)``.
+        wrap: whether the capture listened around each module's ``forward``.
         progress: called before each kind.
     """
-    session = _Session(model, inputs, trace, run, Positions.of(trace))
+    session = _Session(model, inputs, trace, run, wrap, Positions.of(trace))
     measures: dict[str, Callable[[_Session], Differences]] = {
         "float64": _isolated_rounding,
         "threads": _other_threads,
@@ -121,12 +123,14 @@ class _Session:
     inputs: Inputs
     trace: Trace
     run: Run | None
+    wrap: bool
     positions: Positions
 
     def rerun(self, tracker: SelfFed | Retraced, inputs: Inputs) -> Any:
         """Run once more; what that returned, if it made the calls that were recorded."""
         try:
-            result = rerun(self.model, inputs, self.run, tracker, self.trace.run.get("seed", 0))
+            seed = self.trace.run.get("seed", 0)
+            result = rerun(self.model, inputs, self.run, tracker, seed, wrap=self.wrap)
         except Exception as error:
             raise _UnmeasuredError(f"the rerun raised {raised(error, tracker)}") from error
         recorded = self.trace.by_key.keys()

@@ -10,12 +10,14 @@ from porting.text import show
 from porting.tracking import CallTracker
 
 
-def rerun(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> object:
-    """Run a model without gradients while ``tracker`` listens; what it returned."""
+def rerun(
+    model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int, *, wrap: bool = False
+) -> object:
+    """Run a model without gradients while ``tracker`` listens, as `CallTracker.hooked` does; what it returned."""
     inputs = inputs.fresh()
     with preserved(model), torch.no_grad():
         seed_everything(seed)
-        with tracker.hooked():
+        with tracker.hooked(wrap=wrap):
             return run(model, inputs) if run else inputs.forward(model)
 
 

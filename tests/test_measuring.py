@@ -15,6 +15,7 @@ from tracing import content, forward_of, hook_count, small
 
 from porting import Trace, Verification, capture, open_trace, verify
 from porting.recording import noise_of
+from porting.selection import Selection
 from porting.trace import save_trace
 
 ONES = (torch.ones(2, 3),)
@@ -276,3 +277,26 @@ def test_an_original_that_moves_by_itself_is_reported() -> None:
     assert "the output moves by 2 when each row of the inputs runs by itself" in warnings["original-noisy"]
     steady = measured(nn.Tanh(), inputs)
     assert "original-noisy" not in dict(verify(steady, nn.Tanh(), inputs).warnings)
+
+
+def test_a_child_whose_forward_is_called_directly_is_measured_too() -> None:
+    def direct(self: Any, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.inner.forward(x)
+        return result
+
+    trace = measured(forward_of(direct, inner=forward_of(third)), wrap_forward=True)
+    assert noise(trace, "inner", "float64")[0] > 0
+    assert set(trace.run["noise"].values()) == {"measured"}
+
+
+def test_what_is_not_recorded_is_not_measured() -> None:
+    model = nn.Sequential(forward_of(third), forward_of(third), forward_of(third))
+    trace = measured(model, select=Selection(exclude=("1",)))
+    assert noise(trace, "1", "float64") is None
+    assert noise(trace, "2", "float64") == noise(measured(model), "2", "float64")
+
+
+def test_gradients_do_not_change_the_noise() -> None:
+    model = nn.Sequential(forward_of(third), nn.Linear(3, 3))
+    plain, with_gradients = measured(model), measured(model, gradients=True)
+    assert everywhere(with_gradients) == everywhere(plain)

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from porting import capture
-from porting.trace import Trace, writing
+from porting.trace import Trace
+from porting.trace.bits import as_bytes
 from porting.trace.model import ModuleInfo, Value
 
 
@@ -37,7 +38,7 @@ def small() -> Trace:
 
 
 def bits(tensor: torch.Tensor) -> tuple[torch.dtype, tuple[int, ...], bytes]:
-    return tensor.dtype, tuple(tensor.shape), bytes(writing.tensor_bytes(tensor.contiguous()))
+    return tensor.dtype, tuple(tensor.shape), bytes(as_bytes(tensor.contiguous()).numpy())
 
 
 def content(trace: Trace) -> dict[str, Any]:

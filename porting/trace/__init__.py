@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from porting.trace.folders import require_writable
 from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.reading import open_trace
 from porting.trace.sketches import Sketch, shared_rows, sketch
 from porting.trace.structure import Record, flatten, rebuild
-from porting.trace.writing import require_writable, save_trace
+from porting.trace.writing import save_trace
 
 __all__ = [
     "Call",

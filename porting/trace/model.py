@@ -68,6 +68,8 @@ class Call:
         parent: index of the call it was made from, None for an outermost call.
         inputs: arguments by parameter name.
         outputs: what it returned.
+        thread: 0 for the thread that ran the model, else the number of the one that made the call.
+        gradients: of the run's result with respect to the outputs, under the outputs' names; None unless asked for.
     """
 
     index: int
@@ -78,6 +80,8 @@ class Call:
     parent: int | None
     inputs: Value
     outputs: Value
+    thread: int = 0
+    gradients: Value | None = None
 
     @property
     def label(self) -> str:
@@ -101,6 +105,7 @@ class ParameterInfo:
         shape: its shape.
         sketch: its content in short; None for a tensor without data (on ``meta``).
         tied_to: the full name under which the same storage was met first, or None.
+        gradient: key of its gradient in `Trace.tensors`; None unless gradients were asked for.
     """
 
     name: str
@@ -109,6 +114,7 @@ class ParameterInfo:
     shape: tuple[int, ...]
     sketch: Sketch | None
     tied_to: str | None = None
+    gradient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,10 @@ class Trace:
         run: side, versions, seed, threads, mode: what it takes to repeat the run.
         valid: key of the boolean (batch, sequence) tensor of positions that count, or None: all do.
         failure: set if the forward raised; such a trace can be looked at and never compared.
+        unobserved: paths of modules that hold parameters and were not seen called, though the module around them
+            was: their ``forward`` was called directly, their weights used without them, or they were not needed.
+        left_out: what was not recorded on purpose: the selection and the limit that were asked for, and how many
+            tensors and bytes that left out; None if everything was recorded.
     """
 
     calls: tuple[Call, ...]
@@ -168,6 +178,8 @@ class Trace:
     run: Mapping[str, Any] = field(default_factory=dict)
     valid: str | None = None
     failure: Failure | None = None
+    unobserved: tuple[str, ...] = ()
+    left_out: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         """One line: how much was recorded, and whether the run failed."""

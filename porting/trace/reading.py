@@ -12,10 +12,12 @@ from porting import strictjson
 from porting.errors import CheckpointError, TraceError
 from porting.tensorfiles import Header, read_header, read_tensor, torch_dtypes
 from porting.text import show
+from porting.trace.bits import as_bytes
+from porting.trace.folders import MANIFEST, SHARD_NAME, UNFINISHED
+from porting.trace.manifest import FORMAT, LAYOUT, laid_out, manifest_hash
 from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
-from porting.trace.sketches import Sketch
+from porting.trace.sketches import Sketch, StoredAxes
 from porting.trace.structure import Structure
-from porting.trace.writing import FORMAT, MANIFEST, SHARD_NAME, manifest_hash, tensor_bytes
 
 if TYPE_CHECKING:
     import os
@@ -37,6 +39,8 @@ def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) ->
             or it is the trace of a forward that raised.
     """
     path = Path(folder)
+    if UNFINISHED.fullmatch(path.name):
+        raise TraceError(f"{show(path)} was left by a capture that was killed", hint="it can be removed")
     try:
         document = _manifest(path)
         store = _Store(path, document["shards"])
@@ -59,13 +63,15 @@ def _manifest(folder: Path) -> dict[str, Any]:
             raise TraceError(f"{show(folder)} {what}", hint="record it again with: porting capture")
         if path.stat().st_size > MAX_MANIFEST_BYTES:
             raise TraceError(f"{show(path)} is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
-        document = strictjson.loads(path.read_bytes())
+        text = path.read_bytes()
+        document = strictjson.loads(text)
     except (OSError, ValueError) as error:
         raise TraceError(f"{show(path)} cannot be read: {show(error)}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else "no format number"
         raise TraceError(f"{show(path)} is not a trace of format {FORMAT}: it says {show(found)}")
-    if document.get("sha256") != manifest_hash(document):
+    kept = document["checksums"].get("layout") != LAYOUT or laid_out(document).encode("ascii") == text
+    if document.get("sha256") != manifest_hash(document) or not kept:
         raise TraceError(
             f"{show(path)} does not have the hash it carries: it was changed after it was written",
             hint="record the trace again with: porting capture",
@@ -117,7 +123,7 @@ class _Store(Mapping[str, "torch.Tensor"]):
             tensor = read_tensor(path, key, self.headers[shard].tensors[key])
         except CheckpointError as error:
             raise TraceError(f"the trace is damaged: {error.message}", hint=error.hint) from None
-        if zlib.crc32(tensor_bytes(tensor)) != crc32:
+        if zlib.crc32(as_bytes(tensor).numpy().data) != crc32:
             raise TraceError(
                 f"the trace is damaged: tensor {show(key)} in {show(path)} does not have its checksum",
                 hint="record the trace again with: porting capture",
@@ -153,6 +159,8 @@ class _Reader:
             outputs=self.value(document["outputs"]),
             tensors=self.store,
             run=_typed(document, "run", dict),
+            unobserved=tuple(document.get("unobserved", ())),
+            left_out=_typed(document, "left_out", dict, None),
             valid=None if valid is None else self.store.register(valid, "bool", tuple(valid["shape"])),
             failure=Failure(failure["path"], failure["class"], failure["error"]) if failure else None,
         )
@@ -170,6 +178,8 @@ class _Reader:
             parent=parent,
             inputs=self.value(entry["inputs"]),
             outputs=self.value(entry["outputs"]),
+            thread=_typed(entry, "thread", int, 0),
+            gradients=self.value(entry["gradients"]) if "gradients" in entry else None,
         )
 
     def value(self, entry: Mapping[str, Any]) -> Value:
@@ -206,17 +216,17 @@ class _Reader:
             shape=shape,
             sketch=None if entry["sketch"] is None else self.sketch(entry["sketch"], shape),
             tied_to=_typed(entry, "tied_to", str, None),
+            gradient=self.store.register(entry["gradient"], entry["dtype"], shape) if "gradient" in entry else None,
         )
 
     def sketch(self, entry: Mapping[str, Any], shape: tuple[int, ...]) -> Sketch:
-        axes = []
+        keys = []
         for place in entry["axes"]:
             lengths = self.store.headers[place["shard"]].tensors[place["key"]].shape
-            key = self.store.register(place, "float64", lengths)
-            axes.append(self.store[key].numpy())
-        if len(axes) != min(max(len(shape), 1), 2):
-            raise ValueError(f"a sketch of {len(axes)} axes for shape {shape}")
-        return Sketch(tuple(axes), entry["crc32"])
+            keys.append(self.store.register(place, "float64", lengths))
+        if len(keys) != min(max(len(shape), 1), 2):
+            raise ValueError(f"a sketch of {len(keys)} axes for shape {shape}")
+        return Sketch(StoredAxes(self.store, keys), entry["crc32"])
 
 
 def _typed(entry: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *default: Any) -> Any:
