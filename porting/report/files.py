@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from porting.recording import noise_of
 from porting.report.detail import in_full
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rich.console import RenderableType
 
@@ -33,6 +34,8 @@ def render_recording(recording: Recording) -> RenderableType:
             parts.append(Text(text, style="bold red"))
         elif recording.repeats > 1:
             parts.append(Text(f"the same bits in {recording.repeats} runs", style="green"))
+        if noise := noise_of(trace):
+            parts.append(Text(f"relative noise: {', '.join(_noise(kind, entry) for kind, entry in noise.items())}"))
         if recording.validated:
             parts.append(Text(f"every one of {len(trace.tensors):,} tensors has its checksum", style="green"))
         if trace.failure:
@@ -47,6 +50,15 @@ def render_generated(generated: GeneratedTest) -> RenderableType:
     """Where the test is, what is left to do about it, and how to run it."""
     left = [Text(f"To do: {show(text)}", style="yellow") for text in generated.left]
     return Group(Text(generated.summary(), style="bold green"), *left, Text(f"Next: {show(generated.command)}"))
+
+
+def _noise(kind: str, entry: Mapping[str, Any]) -> str:
+    """The largest relative noise of a kind, or why there is none."""
+    if entry["relative_l2"] is None:
+        return f"{show(kind)} not measured ({show(entry['status'])})"
+    if not entry["relative_l2"]:
+        return f"{show(kind)} none"
+    return f"{show(kind)} {entry['relative_l2']:.1e} at {show(entry['call'] or 'the model itself')}"
 
 
 def _calls(trace: Trace) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -191,7 +192,7 @@ class _Reader:
         name, shape, strides = _typed(entry, "name", str), _lengths(entry, "shape"), _lengths(entry, "strides")
         if "shard" in entry:
             key = self.store.register(entry, entry["dtype"], shape or ())
-            return Leaf(name, entry["dtype"], shape, strides, key)
+            return Leaf(name, entry["dtype"], shape, strides, key, noise=_noise(entry))
         dtype, type_name = _typed(entry, "dtype", str, None), _typed(entry, "type", str, None)
         value = _typed(entry, "value", (bool, int, float, str), None)
         return Leaf(name, dtype, shape, None, None, value, type_name)
@@ -244,6 +245,22 @@ def _lengths(entry: Mapping[str, Any], key: str) -> tuple[int, ...] | None:
     if not isinstance(value, list) or not all(type(item) is int and item >= 0 for item in value):
         raise TypeError(f"{key} is {show(repr(value), 60)}")
     return tuple(value)
+
+
+def _noise(entry: Mapping[str, Any]) -> dict[str, tuple[float, float]] | None:
+    """A leaf's noise by kind, each the largest and the L2 difference; None if it has none."""
+    noise = _typed(entry, "noise", dict, None)
+    if noise is None:
+        return None
+    for pair in noise.values():
+        if not isinstance(pair, list) or len(pair) != 2 or not all(map(_is_size, pair)):
+            raise TypeError(f"noise is {show(repr(noise), 60)}")
+    return {kind: (float(largest), float(l2)) for kind, (largest, l2) in noise.items()}
+
+
+def _is_size(value: Any) -> bool:
+    """Whether a value is a number that is finite and not negative."""
+    return type(value) in (int, float) and 0 <= value <= sys.float_info.max
 
 
 def _count_leaves(structure: Structure) -> int:
