@@ -10,6 +10,7 @@ import torch
 
 from porting.comparison import CallComparison, Comparison, compare
 from porting.comparison.traces import divergence_dict, summarise
+from porting.coverage import coverage_warnings, uncovered_parameters
 from porting.diagnosis import Culprit, find_culprits
 from porting.errors import PortfileError, TraceError
 from porting.hooks import capture
@@ -204,14 +205,13 @@ def verify(
         comparison=comparison,
         isolation=isolation,
         culprits=find_culprits(isolation, reference, trace, comparison.alignment),
-        uncovered=_uncovered(comparison, trace),
+        uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,
         warnings=(
             *comparison.warnings,
-            *_blindness(comparison),
+            *coverage_warnings(reference, trace, comparison, isolation),
             *input_warnings(reference, trace, comparison),
-            *_isolation_warnings(isolation),
             *noise_warnings(reference, tolerance),
         ),
         strict=strict,
@@ -321,41 +321,3 @@ def _keeping(results: dict[str, Any], side: str, run: Run | None) -> Run:
         return results[side]
 
     return kept
-
-
-def _uncovered(comparison: Comparison, ported: Trace) -> tuple[str, ...]:
-    """Parameters of executed ported modules without a compared call at or above them."""
-    compared = {call.ported.index for call in comparison.calls if call.compared}
-    covered: set[int] = set()
-    for call in ported.calls:
-        if call.index in compared or call.parent in covered:
-            covered.add(call.index)
-    paths = {call.path for call in ported.calls if call.index in covered}
-    return tuple(
-        f"{call.path}.{parameter.name}" if call.path else parameter.name
-        for call in ported.first_calls.values()
-        if call.path not in paths
-        for parameter in ported.modules[call.path].parameters
-        if parameter.kind == "parameter"
-    )
-
-
-def _blindness(comparison: Comparison) -> Warnings:
-    """The aligned modules of which nothing could be compared, and why, where the trace says it."""
-    if not comparison.blind:
-        return ()
-    first = comparison.blind[0]
-    leaves = (*first.original.outputs.leaves, *first.ported.outputs.leaves)
-    reason = next((leaf.type_name for leaf in leaves if leaf.type_name), "their results are of different shapes")
-    where = show(first.ported.label or "the model itself")
-    text = f"of {len(comparison.blind)} aligned modules nothing could be compared (first: {where}; {show(reason)})"
-    return (("modules-not-compared", text),)
-
-
-def _isolation_warnings(isolation: Isolation) -> Warnings:
-    stopped = f"fed the original's tensors, the port raised, so the rest was not judged: {isolation.stopped}"
-    estimated = "the port cannot compute in float64, so rounding was estimated, not measured"
-    return (
-        *((("isolation-stopped", stopped),) if isolation.stopped else ()),
-        *(() if isolation.noise_measured else (("noise-estimated", estimated),)),
-    )
