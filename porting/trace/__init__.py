@@ -10,6 +10,7 @@ from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, 
 from porting.trace.reading import open_trace
 from porting.trace.sketches import Sketch, shared_rows, sketch
 from porting.trace.structure import Record, flatten, rebuild
+from porting.trace.validation import validate_trace
 from porting.trace.writing import require_writable, save_trace
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "save_trace",
     "shared_rows",
     "sketch",
+    "validate_trace",
 ]

@@ -29,6 +29,8 @@ class Leaf:
         tensor: key of its content in `Trace.tensors`, None for anything but a recorded tensor.
         value: a number, string or boolean; None otherwise.
         type_name: the class of a leaf that is neither tensor nor scalar, or why a tensor was not recorded.
+        noise: largest difference and L2 norm of it by what was varied (``float64``, ``threads``, ``batch``), if
+            that was measured.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Leaf:
     tensor: str | None = None
     value: Scalar = None
     type_name: str | None = None
+    noise: Mapping[str, tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Call:
         parent: index of the call it was made from, None for an outermost call.
         inputs: arguments by parameter name.
         outputs: what it returned.
+        gradients: of its outputs, if they were recorded.
+        thread: the number of the thread that it ran in, None for the one that captured.
     """
 
     index: int
@@ -75,6 +80,8 @@ class Call:
     parent: int | None
     inputs: Value
     outputs: Value
+    gradients: Value | None = None
+    thread: int | None = None
 
     @property
     def label(self) -> str:
@@ -98,6 +105,7 @@ class ParameterInfo:
         shape: its shape.
         sketch: its content in short; None for a tensor without data (on ``meta``).
         tied_to: the full name under which the same storage was met first, or None.
+        gradient: key of its gradient in `Trace.tensors`, if that was recorded.
     """
 
     name: str
@@ -106,6 +114,7 @@ class ParameterInfo:
     shape: tuple[int, ...]
     sketch: Sketch | None
     tied_to: str | None = None
+    gradient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +164,8 @@ class Trace:
         run: side, versions, seed, threads, mode: what it takes to repeat the run.
         valid: key of the boolean (batch, sequence) tensor of positions that count, or None: all do.
         failure: set if the forward raised; such a trace can be looked at and never compared.
+        unobserved: paths of modules that were expected to be called, and were not seen.
+        left_out: what was deliberately not recorded: the patterns and limits, and how much that was.
     """
 
     calls: tuple[Call, ...]
@@ -165,6 +176,8 @@ class Trace:
     run: Mapping[str, Any] = field(default_factory=dict)
     valid: str | None = None
     failure: Failure | None = None
+    unobserved: tuple[str, ...] = ()
+    left_out: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         """One line: how much was recorded, and whether the run failed."""
