@@ -10,7 +10,8 @@ from porting.text import show
 from porting.trace import fields
 from porting.trace.fields import brief, near
 from porting.trace.leaves import ValueReader
-from porting.trace.model import Call, Failure, ModuleInfo, ParameterInfo, Trace, Value
+from porting.trace.model import Trace
+from porting.trace.parts import Call, Failure, ModuleInfo, ParameterInfo, Value
 from porting.trace.problems import Problems, Unreadable
 from porting.trace.sketches import Sketch
 from porting.trace.store import StoredSketch

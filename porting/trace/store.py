@@ -47,12 +47,6 @@ class Store(Mapping[str, "torch.Tensor"]):
             raise TraceError(error.message, hint=error.hint) from None
         return self.headers[name]
 
-    def shape_of(self, place: Mapping[str, Any]) -> tuple[int, ...]:
-        """The shape of a tensor by its shard's header; empty if there is no such tensor."""
-        header = self.headers.get(place["shard"])
-        entry = header.tensors.get(place["key"]) if header else None
-        return entry.shape if entry else ()
-
     def register(self, place: Mapping[str, Any], dtype: str, shape: tuple[int, ...]) -> str:
         """Note where a tensor lies.
 
@@ -73,6 +67,10 @@ class Store(Mapping[str, "torch.Tensor"]):
     def checksum(self, key: str) -> int:
         """The recorded crc32 of a tensor's bytes; the tensor is not read."""
         return self.places[key][1]
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """The shape of a tensor; it is not read."""
+        return self.headers[self.places[key][0]].tensors[key].shape
 
     def __getitem__(self, key: str) -> torch.Tensor:
         shard, crc32 = self.places[key]

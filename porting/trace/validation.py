@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from porting.errors import TraceError
-from porting.trace.model import Call, Trace
+from porting.trace.model import Trace
+from porting.trace.parts import Call
 from porting.trace.problems import Problems
 from porting.trace.reading import load_manifest, read_document
 from porting.trace.records import Reader, call_place
