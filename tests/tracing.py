@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from torch import nn
 from porting import capture
 from porting.trace import Trace, writing
 from porting.trace.model import ModuleInfo, Value
+
+Edit = Callable[[dict[str, Any]], object]
 
 
 class Returning(nn.Module):
@@ -101,3 +104,13 @@ def outputs(trace: Trace) -> dict[str, list[Any]]:
 
 def hook_count(model: nn.Module) -> int:
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def edited(folder: Path, edit: Edit) -> Path:
+    """Change a manifest and make its hash right again."""
+    path = folder / writing.MANIFEST
+    document = json.loads(path.read_text())
+    edit(document)
+    document["sha256"] = writing.manifest_hash(document)
+    path.write_text(json.dumps(document))
+    return folder

@@ -129,7 +129,7 @@ def _chosen(parts: Mapping[str, Leaf], rest: str) -> list[str]:
 def _no_call(trace: Trace, label: str) -> TraceError:
     hint = "print(trace.tree()), or porting capture --show FOLDER, shows every call"
     if label in trace.modules:
-        return TraceError(f"{show(label)} is a module, and was not called", hint=hint)
+        return TraceError(f"{show(label) or 'the model itself'} was not called", hint=hint)
     near = get_close_matches(label, list(trace.first_calls), 3)
     meant = f"; did you mean {' or '.join(map(show, near))}?" if near else ""
     return TraceError(f"the trace has no call {show(label) or 'of the model itself'}{meant}", hint=hint)

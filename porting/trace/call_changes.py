@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from porting.trace.address import address_of, label_of
-from porting.trace.changes import Change, content_changes, field_changes
+from porting.trace.changes import Change, content_changes, field_changes, same_fact
 from porting.trace.parts import Leaf
 from porting.trace.words import leaf_words
 
@@ -129,5 +129,5 @@ def _leaf(place: str, one: Trace, left: Leaf, other: Trace, right: Leaf) -> Iter
     yield from content_changes(place, (left.dtype, left.shape, sums[0]), (right.dtype, right.shape, sums[1]))
     if left.shape == right.shape and left.strides != right.strides:
         yield Change(place, "strides", *(leaf.strides and list(leaf.strides) for leaf in (left, right)))
-    if left.value != right.value or type(left.value) is not type(right.value):
+    if not same_fact(left.value, right.value):
         yield Change(place, "value", left.value, right.value)

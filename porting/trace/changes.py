@@ -36,8 +36,16 @@ def facts(prefix: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iter
         left, right = one.get(key, ABSENT), other.get(key, ABSENT)
         if isinstance(left, Mapping) and isinstance(right, Mapping):
             yield from facts(f"{prefix}{key}.", left, right)
-        elif left != right or type(left) is not type(right):
+        elif not same_fact(left, right):
             yield Change(f"{prefix}{key}", "fact", left, right)
+
+
+def same_fact(one: object, other: object) -> bool:
+    """Whether two plain values are the same in a manifest, where ``True`` is not 1 and a tuple is a list."""
+    lists = (list, tuple)
+    if isinstance(one, lists) and isinstance(other, lists):
+        return len(one) == len(other) and all(map(same_fact, one, other))
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def field_changes(place: str, one: object, other: object, names: Mapping[str, str]) -> Iterator[Change]:

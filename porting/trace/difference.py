@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from porting.results import Result
@@ -15,6 +15,9 @@ from porting.trace.changes import Change, coverage_changes, facts, module_change
 
 if TYPE_CHECKING:
     from porting.trace.model import Trace
+
+Key = tuple[int, str, int]
+"""Step, path and repeat of a call."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,21 +84,18 @@ class TraceDifference(Result):
 
 def difference_of(one: Trace, other: Trace) -> TraceDifference:
     """Compare two traces, without reading a tensor from disk."""
-    calls = tuple(call_changes(one, other))
     changed = {
         call.key: tuple(leaf_changes(one, call, other, other.by_key[call.key])) for call in common_calls(one, other)
     }
-    affected = {key for key, changes in changed.items() if changes} | {
-        call.key for call in (*one.calls, *other.calls) if call.key not in one.by_key or call.key not in other.by_key
-    }
+    affected = {key for key, changes in changed.items() if changes}
     return TraceDifference(
         run=(*facts("", one.run, other.run), *_ending(one, other)),
         modules=tuple(module_changes(one, other)),
         parameters=tuple(parameter_changes(one, other)),
-        calls=calls,
+        calls=tuple(call_changes(one, other)),
         tensors=(*run_leaf_changes(one, other), *chain.from_iterable(changed.values())),
         coverage=tuple(coverage_changes(one, other)),
-        first=_first(one, other, affected) or (calls[0].place if calls else None),
+        first=_first(one, other, affected),
     )
 
 
@@ -105,7 +105,11 @@ def _ending(one: Trace, other: Trace) -> Iterator[Change]:
         yield Change("status", "fact", *ends)
 
 
-def _first(one: Trace, other: Trace, affected: Collection[tuple[int, str, int]]) -> str | None:
-    return next(
-        (label_of(trace, call) for trace in (one, other) for call in trace.completed if call.key in affected), None
-    )
+def _first(one: Trace, other: Trace, affected: Collection[Key]) -> str | None:
+    """The label of the first call that differs, where the calls of both are gone through as they returned."""
+    for mine, theirs in zip_longest(one.completed, other.completed):
+        if theirs is not None and theirs.key not in one.by_key:
+            return label_of(other, theirs)
+        if mine is not None and (theirs is None or mine.key != theirs.key or mine.key in affected):
+            return label_of(one, mine)
+    return None
