@@ -59,7 +59,7 @@ class Store(Mapping[str, "torch.Tensor"]):
             return f"{show(shard)} holds no tensor {show(key)}{near(key, tensors)}"
         found = (self._dtypes.get(tensors[key].dtype, tensors[key].dtype), tensors[key].shape)
         if found != (dtype, shape):
-            return f"tensor {show(key)} is said to be {dtype} {list(shape)}, and is {found[0]} {list(found[1])}"
+            return f"it is said to be {dtype} {list(shape)}, and tensor {show(key)} is {found[0]} {list(found[1])}"
         if self.places.setdefault(key, (shard, crc32)) != (shard, crc32):
             return f"tensor {show(key)} is said to be two, in {self.places[key]} and in {(shard, crc32)}"
         return ""

@@ -76,9 +76,8 @@ def test_paths_of_any_characters_are_found() -> None:
 
 def test_an_alias_leads_to_the_call() -> None:
     shared = nn.Tanh()
-    trace = capture(
-        nn.ModuleDict({"one": shared, "other": shared}), (torch.ones(1),), run=lambda m, i: m["one"](*i.args)
-    )
+    model = forward_of(lambda model, x: model.one(x), one=shared, other=shared)
+    trace = capture(model, (torch.ones(1),))
     assert trace["other"] is trace["one"]
 
 

@@ -49,8 +49,7 @@ def model(eps: float = 1e-5, bias: float = 0.0) -> nn.Module:
     torch.manual_seed(0)
     first = nn.Linear(2, 2)
     first.bias.data += bias
-    made = nn.Sequential(first, nn.LayerNorm(2, eps=eps), nn.Tanh())
-    return made
+    return nn.Sequential(first, nn.LayerNorm(2, eps=eps), nn.Tanh())
 
 
 def test_a_changed_weight_and_setting_and_what_follows_are_found(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_the_failure_is_marked_where_it_happened(tmp_path: Path) -> None:
 
 def test_the_text_shows_shapes_dtypes_and_hostile_names_harmlessly() -> None:
     model = nn.ModuleDict({"[/b]\x1b": nn.Linear(2, 3), "no": nn.Tanh()})
-    trace = capture(model, (torch.ones(1, 2),), run=lambda model, given: model["[/b]\x1b"](*given.args))
+    trace = capture(model, (torch.ones(1, 2),), run=lambda model, given: model.get_submodule("[/b]\x1b")(*given.args))
     text = str(trace.tree())
     assert r"[/b]\x1b" in text
     assert "\x1b" not in text
