@@ -182,9 +182,7 @@ def test_a_tensor_with_another_checksum_is_named_by_its_leaf(tmp_path: Path) -> 
     shard = folder / SHARD
     shard.write_bytes(shard.read_bytes()[:-3] + b"\0\1\2")
     (problem,) = problems(folder)
-    assert problem.startswith("outputs, leaf 0: tensor t") or problem.startswith(
-        "call 0 (the model itself), outputs, leaf 0: tensor t"
-    )
+    assert "outputs, leaf 0: tensor t" in problem
     assert "its crc32 is " in problem
 
 
