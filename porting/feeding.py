@@ -108,7 +108,7 @@ def substituted(value: Any, by_id: Mapping[int, torch.Tensor]) -> Any:
 
 
 def _mapping(value: Mapping[Any, Any], by_id: Mapping[int, torch.Tensor]) -> Mapping[Any, Any]:
-    items = {key: substituted(item, by_id) for key, item in value.items()}
+    items = {key: substituted(value[key], by_id) for key in value}
     if type(value) is dict:
         return items
     changed = copy.copy(value)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 import torch
 
+from porting.module_tree import executed_modules, walk
 from porting.progress import Progress, silent
-from porting.trace import ModuleInfo, ParameterInfo, sketch
+from porting.trace import ModuleInfo, ParameterInfo, Sketch, sketch
+
+Sketcher = Callable[[torch.Tensor], Sketch | None]
 
 
 def describe_modules(
-    model: torch.nn.Module, *, sketches: bool = True, progress: Progress = silent
+    model: torch.nn.Module, *, sketcher: Sketcher = sketch, progress: Progress = silent
 ) -> dict[str, ModuleInfo]:
     """Describe every module of ``model`` by path, in the order of ``named_modules``.
 
     Args:
         model: the live model; nothing in it is changed.
-        sketches: also read the parameters' contents (takes about half a forward on a CPU).
+        sketcher: makes the sketch of a parameter or buffer, or None.
         progress: called per module.
     """
     first_module: dict[int, str] = {}
@@ -33,19 +36,10 @@ def describe_modules(
             class_name=type(module).__name__,
             training=module.training,
             settings=settings(module),
-            parameters=() if alias != path else tuple(_parameters(path, module, first_tensor, sketches)),
+            parameters=() if alias != path else tuple(_parameters(path, module, first_tensor, sketcher)),
             alias_of=None if alias == path else alias,
         )
     return table
-
-
-def executed_modules(model: torch.nn.Module, *, remove_duplicate: bool = True) -> list[tuple[str, torch.nn.Module]]:
-    """The modules of the tree by path, without torch's own parametrizations: those belong to the module they serve."""
-    return [
-        (path, module)
-        for path, module in model.named_modules(remove_duplicate=remove_duplicate)
-        if "parametrizations" not in path.split(".")
-    ]
 
 
 def settings(module: torch.nn.Module) -> dict[str, bool | int | float | str | None]:
@@ -70,8 +64,9 @@ def owned_tensors(module: torch.nn.Module) -> Iterator[tuple[str, str, torch.Ten
 
     Those that torch's parametrizations keep for it are its own, too.
     """
-    if "parametrizations" in module._modules:
-        for path, part in module._modules["parametrizations"].named_modules():  # type: ignore[union-attr]
+    parametrizations = module._modules.get("parametrizations")
+    if parametrizations is not None:
+        for path, part in walk(parametrizations):
             prefix = f"parametrizations.{path}." if path else "parametrizations."
             yield from ((prefix + name, kind, tensor) for name, kind, tensor in owned_tensors(part))
     for name, parameter in module._parameters.items():
@@ -84,7 +79,7 @@ def owned_tensors(module: torch.nn.Module) -> Iterator[tuple[str, str, torch.Ten
 
 
 def _parameters(
-    path: str, module: torch.nn.Module, seen: dict[Hashable, str], sketches: bool
+    path: str, module: torch.nn.Module, seen: dict[Hashable, str], sketcher: Sketcher
 ) -> Iterator[ParameterInfo]:
     for name, kind, tensor in owned_tensors(module):
         full = f"{path}.{name}" if path else name
@@ -94,7 +89,7 @@ def _parameters(
             kind=kind,
             dtype=str(tensor.dtype).removeprefix("torch."),
             shape=tuple(tensor.shape),
-            sketch=sketch(tensor) if sketches else None,
+            sketch=sketcher(tensor),
             tied_to=None if first == full else first,
         )
 

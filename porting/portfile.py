@@ -9,11 +9,12 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porting.contract import CONSTANTS, FUNCTIONS, check_kind, execute, line_in, near_misses
-from porting.errors import PortfileError, ToleranceError
+from porting.errors import PortfileError, ToleranceError, TraceError
 from porting.kinds import kind_of, parts_of
 from porting.runs import Inputs, OutputPairs, Side
 from porting.text import show
@@ -48,8 +49,8 @@ class Portfile:
         """Run the file and collect what it defines.
 
         Raises:
-            PortfileError: it is missing, cannot be run, lacks ``ported`` or ``inputs`` (or ``original`` without an
-                ``ORIGINAL_TRACE``), or defines a name of the contract as something else.
+            PortfileError: it is missing, cannot be run, lacks ``ported`` (or, without an ``ORIGINAL_TRACE``,
+                ``original`` or ``inputs``), or defines a name of the contract as something else.
         """
         file = Path(path).absolute()
         module = execute(file)
@@ -63,7 +64,7 @@ class Portfile:
             warnings=tuple(near_misses(module, set(known))),
             sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         )
-        portfile._require("ported", "inputs", *([] if portfile.original_trace else ["original"]))
+        portfile._require("ported", *([] if portfile.original_trace else ["original", "inputs"]))
         portfile.tolerance()
         return portfile
 
@@ -83,15 +84,39 @@ class Portfile:
         return model
 
     def inputs(self, side: Side) -> Inputs:
-        """The inputs of one side: ``original_inputs()`` or ``ported_inputs()``, else ``inputs()``."""
-        name = f"{side}_inputs"
-        name = name if name in self.functions else "inputs"
+        """The inputs of one side: ``original_inputs()`` or ``ported_inputs()``, else ``inputs()``, else the recorded.
+
+        Raises:
+            PortfileError: a function does not keep its contract.
+            TraceError: there is none, and the recorded trace cannot be read or does not hold its inputs.
+        """
+        if self.takes_recorded_inputs(side):
+            return self._recorded[0].fresh()
+        name = f"{side}_inputs" if f"{side}_inputs" in self.functions else "inputs"
         if name not in self.answers:
             self.answers[name] = self.call(name)
         value = self.answers[name]
         if name == "inputs" and not isinstance(value, Mapping):
             raise PortfileError(f"inputs() must return a dict of keyword arguments, and returned {kind_of(value)}")
         return Inputs.of(value, f"{name}()").fresh()
+
+    def takes_recorded_inputs(self, side: Side) -> bool:
+        """Whether the portfile has no inputs for a side, so that it runs on those of ``ORIGINAL_TRACE``."""
+        return not {f"{side}_inputs", "inputs"} & set(self.functions)
+
+    @cached_property
+    def _recorded(self) -> tuple[Inputs, torch.Tensor | None]:
+        """Inputs and valid positions of ``ORIGINAL_TRACE``."""
+        from porting.recorded import recorded_inputs
+        from porting.trace import open_trace
+
+        assert self.original_trace is not None
+        try:
+            trace = open_trace(self.original_trace)
+        except TraceError as error:
+            hint = "add to the portfile: def inputs(): return {...}  (then record it: porting capture --side original)"
+            raise TraceError(f"there is no inputs() and no recorded ones: {error.message}", hint=hint) from None
+        return recorded_inputs(trace), trace.valid_positions()
 
     def run(self, side: Side, model: torch.nn.Module, inputs: Inputs) -> Any:
         """Run a model: ``run_original(model, inputs)`` or ``run_ported``, else ``model(**inputs)``.
@@ -122,7 +147,8 @@ class Portfile:
     def valid_positions(self) -> torch.Tensor | None:
         """The boolean (batch, sequence) tensor of positions that count; None means all of them.
 
-        The default is the ``attention_mask`` of the inputs, if there is a two-dimensional one.
+        The default is what was recorded with the inputs, where they are recorded ones, else the ``attention_mask``
+        of the inputs, if there is a two-dimensional one.
         """
         import torch
 
@@ -135,7 +161,8 @@ class Portfile:
                 wanted = "valid_positions() must return a bool tensor over (batch, sequence)"
                 raise PortfileError(f"{wanted}, and returned {kind_of(valid)}")
             return valid
-        return inputs.attended()
+        recorded = self._recorded[1] if self.takes_recorded_inputs("ported") else None
+        return inputs.attended() if recorded is None else recorded
 
     def checkpoint(self) -> Path | None:
         """The path that ``checkpoint()`` returns, from the portfile's folder; None without that function."""

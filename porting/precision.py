@@ -10,6 +10,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from porting.copying import copied
+from porting.module_tree import all_tensors
 
 GROUPED = ("grouped_mm", "_grouped_mm")
 """Names of torch's product of groups of rows, each with a matrix of its own (experts); the older one is private."""
@@ -27,7 +28,7 @@ def in_float64(model: torch.nn.Module) -> Iterator[Promotion]:
     Yields:
         The promotion of casts, to be paused where torch does other work than the model's.
     """
-    tensors = [*model.parameters(), *model.buffers()]
+    tensors = all_tensors(model)
     saved = [(tensor, tensor.data) for tensor in tensors if tensor.is_floating_point() and not tensor.is_meta]
     default = torch.get_default_dtype()
     try:

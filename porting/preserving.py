@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from porting.module_tree import walk
+
 
 @contextmanager
 def preserved(model: torch.nn.Module) -> Iterator[None]:
@@ -18,7 +20,7 @@ def preserved(model: torch.nn.Module) -> Iterator[None]:
     Buffers (running statistics, counters) and tensors held as plain attributes get their contents back, too. Other
     mutable attributes, such as a list that a forward appends to, are put back as the objects they are.
     """
-    modules = [_Attributes(module) for module in model.modules()]
+    modules = [_Attributes(module) for _, module in walk(model)]
     python_state, numpy_state = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count())
     try:

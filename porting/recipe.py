@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -10,9 +11,12 @@ from porting.evidence import Figure, Outcome, record
 from porting.portfile import command_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from porting.portfile import Portfile
     from porting.recording import Recording
     from porting.stubs import GeneratedTest
+    from porting.trace import Trace
     from porting.verification import Verification
     from porting.weights import WeightsReport
 
@@ -109,7 +113,7 @@ def record_verification(portfile: Portfile, verification: Verification) -> str |
         A warning if it could not be kept, else None.
     """
     outcomes = (*_original_ran(verification), *_forward_equals(verification))
-    sources = {**verification.original.run.get("sources", {}), **verification.ported.run.get("sources", {})}
+    sources = {**_original_files(portfile, verification.original), **verification.ported.run.get("sources", {})}
     return record(portfile, outcomes, command_line(portfile.path.name, "verify"), sources)
 
 
@@ -163,6 +167,16 @@ def record_tests(portfile: Portfile, generated: GeneratedTest) -> str | None:
 
 def _record(portfile: Portfile, command: str, *outcomes: Outcome) -> str | None:
     return record(portfile, outcomes, command_line(portfile.path.name, command))
+
+
+def _original_files(portfile: Portfile, original: Trace) -> Mapping[str, str]:
+    """What a claim about the original rests on: its code, or a recorded trace, as that may be from elsewhere."""
+    if portfile.original_trace is None:
+        return dict(original.run.get("sources", {}))
+    from porting.trace.folders import MANIFEST
+
+    manifest = portfile.original_trace / MANIFEST
+    return {str(manifest): hashlib.sha256(manifest.read_bytes()).hexdigest()}
 
 
 def _original_ran(verification: Verification) -> tuple[Outcome, ...]:

@@ -15,6 +15,7 @@ described in docs/trace-format.md of the porting project.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import inspect
 import json
@@ -381,10 +382,13 @@ def _parts(value: Any) -> Optional[Tuple[str, List[str], List[Any]]]:
     if isinstance(value, Mapping):
         return "dict", [str(key) for key in value], list(value.values())
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return "dict", list(value._fields), list(value)
+        return "tuple", list(value._fields), list(value)
     if isinstance(value, (list, tuple)) and type(value).__name__ != "Size":
         kind = "list" if isinstance(value, list) else "tuple"
         return kind, [str(index) for index in range(len(value))], list(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return "dict", names, [getattr(value, name) for name in names]
     if isinstance(value, type) or callable(value) or hasattr(value, "shape") or not hasattr(value, "__dict__"):
         return None
     held = {key: item for key, item in vars(value).items() if _holds_tensor(item, [id(value)])}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from porting.trace import Call, Trace
-from porting.trace.sketches import as_bytes
+from porting.trace.bits import as_bytes
 
 
 def differing_calls(one: Trace, other: Trace) -> tuple[str, ...]:

@@ -11,17 +11,18 @@ import torch
 from porting.comparison import CallComparison, Comparison, compare
 from porting.comparison.traces import divergence_dict, summarise
 from porting.diagnosis import Culprit, find_culprits
-from porting.errors import TraceError
+from porting.errors import PortfileError, TraceError
 from porting.hooks import capture
 from porting.input_lint import input_warnings
 from porting.isolation import Isolation, isolate
 from porting.portfile import Portfile
 from porting.progress import Progress, silent
+from porting.recorded import recorded_inputs, require_accepted
 from porting.results import Result
 from porting.runs import Inputs, OutputPairs, Run
 from porting.text import show
 from porting.tolerance import Tolerance
-from porting.trace import Trace, flatten, open_trace
+from porting.trace import Leaf, Trace, flatten, open_trace
 
 Warnings = tuple[tuple[str, str], ...]
 Given = Mapping[str, Any] | tuple[Any, ...] | Inputs
@@ -119,7 +120,7 @@ class Verification(Result):
 def verify(
     original: torch.nn.Module | Trace,
     ported: torch.nn.Module,
-    inputs: Given,
+    inputs: Given | None = None,
     *,
     original_inputs: Given | None = None,
     run_original: Run | None = None,
@@ -136,13 +137,14 @@ def verify(
     Args:
         original: the original model, in the mode it is to be judged in, or its recorded trace.
         ported: the port.
-        inputs: of the port, and of the original unless it has its own.
+        inputs: of the port, and of the original unless it has its own; None for those that a trace was recorded on.
         original_inputs: where the two forwards take different arguments.
         run_original: how to run the original, when that is not ``model(*args, **kwargs)``.
         run_ported: the same for the port.
         outputs: ``outputs(original_out, ported_out)`` gives (name, original, ported) of the final outputs; else they
             are paired by name or position.
-        valid_positions: bool over (batch, sequence) of what counts; default: a 2-D ``attention_mask`` of the inputs.
+        valid_positions: bool over (batch, sequence) of what counts; default: a 2-D ``attention_mask`` of the inputs,
+            else what was recorded with a trace.
         tolerance: 1e-3 absolute and relative, if None.
         module_map: original path to ported path, to overrule the alignment.
         strict: make ``suspicious`` a failure.
@@ -150,11 +152,16 @@ def verify(
 
     Raises:
         CaptureError: a forward raised, or a model cannot be captured.
-        PortfileError: ``module_map`` names a module that does not exist.
+        PortfileError: ``module_map`` names a module that does not exist, or there are no inputs that the port takes.
+        TraceError: the trace was recorded on other inputs, or is damaged.
     """
-    given = inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
+    given = _given(original, inputs)
+    if inputs is None and run_ported is None:
+        require_accepted(ported, given)
     tolerance = tolerance or Tolerance()
     valid = given.attended() if valid_positions is None else valid_positions
+    if valid is None and isinstance(original, Trace):
+        valid = original.valid_positions()
     results: dict[str, Any] = {}
     if isinstance(original, Trace):
         _require_same_inputs(original, given if original_inputs is None else original_inputs)
@@ -235,10 +242,14 @@ def verify_portfile(
     recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
     original_inputs = Inputs() if recorded else portfile.inputs("original")
     progress("building the port", 0, 1)
+    port = portfile.build("ported") if ported is None else ported
+    inputs = portfile.inputs("ported")
+    if portfile.takes_recorded_inputs("ported") and "run_ported" not in portfile.functions:
+        require_accepted(port, inputs)
     verification = verify(
         original,
-        portfile.build("ported") if ported is None else ported,
-        portfile.inputs("ported"),
+        port,
+        inputs,
         original_inputs=original_inputs,
         run_original=lambda model, inputs: portfile.run("original", model, inputs),
         run_ported=lambda model, inputs: portfile.run("ported", model, inputs),
@@ -264,21 +275,42 @@ def _original_of(portfile: Portfile) -> torch.nn.Module | Trace:
     return record_original(portfile, portfile.folder / "traces" / "original")
 
 
+def _given(original: torch.nn.Module | Trace, inputs: Given | None) -> Inputs:
+    """The inputs of the port: those that were passed, else those of the trace."""
+    if inputs is None:
+        if isinstance(original, Trace):
+            return recorded_inputs(original)
+        raise PortfileError("there are no inputs", hint="pass inputs, or the original as a trace that has its own")
+    return inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
+
+
 def _require_same_inputs(trace: Trace, given: Given) -> None:
-    """Refuse a recorded trace that ran on other values of an input of the same name."""
+    """Refuse a recorded trace that ran on another value of an input of the same name."""
     inputs = given if isinstance(given, Inputs) else Inputs.of(given, "original_inputs")
     now = dict(flatten(inputs.named())[1])
-    for leaf in trace.inputs.tensor_leaves():
-        tensor = now.get(leaf.name)
-        if isinstance(tensor, torch.Tensor) and not _same(trace.tensor(leaf), tensor):
+    for leaf in trace.inputs.leaves:
+        if leaf.name in now and not _same(trace, leaf, now[leaf.name]):
             raise TraceError(
                 f"the recorded trace ran on another {show(leaf.name)} than the portfile gives today",
-                hint="record it again with these inputs: porting capture --side original",
+                hint="record it again with these inputs: porting capture --side original (or leave inputs() out: then "
+                "the port runs on the recorded ones)",
             )
 
 
-def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one.double(), other.detach().cpu().double())
+def _same(trace: Trace, leaf: Leaf, now: Any) -> bool:
+    """Whether a recorded input is what is given today; what cannot be compared counts as the same."""
+    if leaf.tensor is not None and isinstance(now, torch.Tensor):
+        recorded, now = trace.tensor(leaf), now.detach().cpu()
+        return recorded.shape == now.shape and bool(torch.isclose(*_alike(recorded, now), 0, 0, equal_nan=True).all())
+    if leaf.tensor is None and leaf.type_name is None and isinstance(now, (bool, int, float, str)):
+        return now == leaf.value or str(now) == leaf.value
+    return True
+
+
+def _alike(one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two tensors in a dtype that holds both."""
+    dtype = torch.promote_types(one.dtype, other.dtype)
+    return one.to(dtype), other.to(dtype)
 
 
 def _keeping(results: dict[str, Any], side: str, run: Run | None) -> Run:

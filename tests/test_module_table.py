@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from porting.module_table import describe_modules, executed_modules, owned_tensors, settings
+from porting.module_table import describe_modules, owned_tensors, settings
+from porting.module_tree import executed_modules
 
 
 class Tied(nn.Module):
@@ -89,5 +90,5 @@ def test_settings_are_the_public_scalars() -> None:
 
 
 def test_sketches_can_be_left_out() -> None:
-    described = describe_modules(nn.Linear(2, 2), sketches=False)[""]
+    described = describe_modules(nn.Linear(2, 2), sketcher=lambda _: None)[""]
     assert [parameter.sketch for parameter in described.parameters] == [None, None]

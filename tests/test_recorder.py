@@ -20,7 +20,7 @@ from porting.demo import write_demo
 from porting.errors import TraceError
 from porting.portfile import Portfile
 from porting.trace import save_trace
-from porting.trace.sketches import as_bytes
+from porting.trace.bits import as_bytes
 
 SOURCE = Path(recorder.__file__)
 ALLOWED = {
@@ -28,7 +28,8 @@ ALLOWED = {
 }  # fmt: skip
 """What it uses of torch; all of it is in torch 1.8."""
 STANDARD = {
-    "contextlib", "hashlib", "inspect", "json", "os", "platform", "shutil", "sys", "zlib", "collections.abc", "typing",
+    "contextlib", "dataclasses", "hashlib", "inspect", "json", "os", "platform", "shutil", "sys", "zlib",
+    "collections.abc", "typing",
 }  # fmt: skip
 
 

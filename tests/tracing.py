@@ -12,7 +12,10 @@ import torch
 from torch import nn
 
 from porting import capture
-from porting.trace import Trace, writing
+from porting.trace import Trace
+from porting.trace.bits import as_bytes
+from porting.trace.folders import MANIFEST
+from porting.trace.manifest import manifest_hash
 from porting.trace.model import ModuleInfo, Value
 
 Edit = Callable[[dict[str, Any]], object]
@@ -40,7 +43,7 @@ def small() -> Trace:
 
 
 def bits(tensor: torch.Tensor) -> tuple[torch.dtype, tuple[int, ...], bytes]:
-    return tensor.dtype, tuple(tensor.shape), bytes(writing.tensor_bytes(tensor.contiguous()))
+    return tensor.dtype, tuple(tensor.shape), bytes(as_bytes(tensor.contiguous()).numpy())
 
 
 def content(trace: Trace) -> dict[str, Any]:
@@ -107,10 +110,11 @@ def hook_count(model: nn.Module) -> int:
 
 
 def edited(folder: Path, edit: Edit) -> Path:
-    """Change a manifest and make its hash right again."""
-    path = folder / writing.MANIFEST
+    """Change a manifest and make its hash right again; its layout is then another."""
+    path = folder / MANIFEST
     document = json.loads(path.read_text())
+    document["checksums"].pop("layout", None)
     edit(document)
-    document["sha256"] = writing.manifest_hash(document)
+    document["sha256"] = manifest_hash(document)
     path.write_text(json.dumps(document))
     return folder

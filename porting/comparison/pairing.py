@@ -10,7 +10,7 @@ import torch
 
 from porting.assignment import assign
 from porting.comparison.layout import Layout, find_layout, find_mask_layout
-from porting.trace import Leaf, Trace
+from porting.trace import Leaf, Trace, is_named
 from porting.trace.model import Value
 
 IMPOSSIBLE = 1e6
@@ -62,7 +62,7 @@ def pair_results(one: Value, other: Value) -> tuple[list[tuple[Leaf, Leaf]], lis
     """
     left, right = list(one.tensor_leaves()), list(other.tensor_leaves())
     common = [leaf.name for leaf in right if leaf.name in {each.name for each in left}]
-    if one.structure["kind"] == other.structure["kind"] == "dict" and common:
+    if is_named(one.structure) and is_named(other.structure) and common:
         by_name = {leaf.name: leaf for leaf in left}
         pairs = [(by_name[leaf.name], leaf) for leaf in right if leaf.name in by_name]
     else:

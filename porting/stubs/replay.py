@@ -159,7 +159,7 @@ def _inputs(ported: Trace, call: Call) -> tuple[list[tuple[str, Any]], list[tupl
     for leaf in call.inputs.leaves:
         if leaf.type_name is not None:
             raise GenerationError(f"the input {show(leaf.name)} ({show(leaf.type_name)}) cannot be written down")
-    given = ported.value(call.inputs)
+    given = dict(ported.value(call.inputs))
     scalars: list[tuple[str, Any]] = []
     tensors: list[tuple[str, Any, str]] = []
     for name, value in given.items():

@@ -87,6 +87,8 @@ def _is_noise(value: Any) -> bool:
 
 
 CHECKSUMS = {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256"}
+"""The algorithms; a writer that keeps to one layout of the manifest's text names that, too."""
+LAYOUT = "indent 1"
 DTYPES = (
     "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "bfloat16",
     "float32", "float64", "complex64", "float8_e5m2", "float8_e4m3fn", "float8_e8m0fnu", "float8_e5m2fnuz",
@@ -123,7 +125,7 @@ MANIFEST_FIELDS = Fields(
     {
         "format": Kind("1", lambda value: type(value) is int and value == 1),
         "status": _STATUS,
-        "checksums": Kind(json.dumps(CHECKSUMS), lambda value: value == CHECKSUMS),
+        "checksums": Kind(json.dumps(CHECKSUMS), lambda value: value in (CHECKSUMS, {**CHECKSUMS, "layout": LAYOUT})),
         "run": _OBJECT,
         "modules": _LIST,
         "calls": _LIST,

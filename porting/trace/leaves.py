@@ -10,11 +10,11 @@ from porting.errors import TraceError
 from porting.text import show
 from porting.trace import fields
 from porting.trace.fields import brief, near
+from porting.trace.folders import SHARD_NAME
 from porting.trace.parts import Leaf, Value
 from porting.trace.problems import Problems, Unreadable
 from porting.trace.store import Store
 from porting.trace.structure import Structure
-from porting.trace.writing import SHARD_NAME
 
 
 class ValueReader:

@@ -39,8 +39,10 @@ class Trace:
         run: side, versions, seed, threads, mode: what it takes to repeat the run.
         valid: key of the boolean (batch, sequence) tensor of positions that count, or None: all do.
         failure: set if the forward raised; such a trace can be looked at and never compared.
-        unobserved: paths of modules that were expected to be called, and were not seen.
-        left_out: what was deliberately not recorded: the patterns and limits, and how much that was.
+        unobserved: paths of modules that hold parameters and were not seen called, though the module around them
+            was: their ``forward`` was called directly, their weights used without them, or they were not needed.
+        left_out: what was not recorded on purpose: the selection and the limit that were asked for, and how many
+            tensors and bytes that left out; None if everything was recorded.
     """
 
     calls: tuple[Call, ...]

@@ -66,8 +66,8 @@ class Call:
         parent: index of the call it was made from, None for an outermost call.
         inputs: arguments by parameter name.
         outputs: what it returned.
-        gradients: of its outputs, if they were recorded.
-        thread: the number of the thread that it ran in, None for the one that captured.
+        thread: 0 for the thread that ran the model, else the number of the one that made the call.
+        gradients: of the run's result with respect to the outputs, under the outputs' names; None unless asked for.
     """
 
     index: int
@@ -78,8 +78,8 @@ class Call:
     parent: int | None
     inputs: Value
     outputs: Value
+    thread: int = 0
     gradients: Value | None = None
-    thread: int | None = None
 
     @property
     def label(self) -> str:
@@ -108,7 +108,7 @@ class ParameterInfo:
         shape: its shape.
         sketch: its content in short; None for a tensor without data (on ``meta``).
         tied_to: the full name under which the same storage was met first, or None.
-        gradient: key of its gradient in `Trace.tensors`, if that was recorded.
+        gradient: key of its gradient in `Trace.tensors`; None unless gradients were asked for.
     """
 
     name: str

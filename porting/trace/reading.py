@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from porting import strictjson
 from porting.errors import TraceError
 from porting.text import show
+from porting.trace.folders import MANIFEST, UNFINISHED
+from porting.trace.manifest import FORMAT, LAYOUT, laid_out, manifest_hash
 from porting.trace.model import Trace
 from porting.trace.problems import Problems
 from porting.trace.records import Reader
-from porting.trace.writing import FORMAT, MANIFEST, manifest_hash
 
 if TYPE_CHECKING:
     import os
@@ -32,8 +33,9 @@ def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) ->
             or it is the trace of a forward that raised. The message names the place.
     """
     path = Path(folder)
-    document = load_manifest(path)
-    trace, _ = read_document(path, document, Problems(path / MANIFEST))
+    if UNFINISHED.fullmatch(path.name):
+        raise TraceError(f"{show(path)} was left by a capture that was killed", hint="it can be removed")
+    trace, _ = read_document(path, *load_manifest(path), Problems(path / MANIFEST))
     if trace.failure is not None and not allow_failed:
         raise TraceError(
             f"{show(path)} is the trace of a run that raised in {trace.failure.where}: {show(trace.failure.error)}",
@@ -42,8 +44,8 @@ def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) ->
     return trace
 
 
-def load_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest as JSON.
+def load_manifest(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """The manifest as JSON, and its text.
 
     Raises:
         TraceError: it is missing, no strict JSON, too large, or of another format.
@@ -55,16 +57,17 @@ def load_manifest(folder: Path) -> dict[str, Any]:
             raise TraceError(f"{show(folder)} {what}", hint="record it again with: porting capture")
         if path.stat().st_size > MAX_MANIFEST_BYTES:
             raise TraceError(f"{show(path)} is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
-        document = strictjson.loads(path.read_bytes())
+        text = path.read_bytes()
+        document = strictjson.loads(text)
     except (OSError, ValueError) as error:
         raise TraceError(f"{show(path)} cannot be read: {show(error)}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else "no format number"
         raise TraceError(f"{show(path)} is not a trace of format {FORMAT}: it says {show(found)}")
-    return document
+    return document, text
 
 
-def read_document(folder: Path, document: dict[str, Any], problems: Problems) -> tuple[Trace, Reader]:
+def read_document(folder: Path, document: dict[str, Any], text: bytes, problems: Problems) -> tuple[Trace, Reader]:
     """A manifest as a trace, after every check that needs no tensor's content.
 
     Raises:
@@ -73,6 +76,7 @@ def read_document(folder: Path, document: dict[str, Any], problems: Problems) ->
     reader = Reader(folder, problems)
     try:
         _check_hash(document, problems)
+        _check_layout(document, text, problems)
         return reader.trace(document), reader
     except RecursionError:
         raise TraceError(f"{show(folder / MANIFEST)} is nested too deeply") from None
@@ -88,3 +92,14 @@ def _check_hash(document: Mapping[str, Any], problems: Problems) -> None:
         'separators=(",", ":"))',
         hint="record the trace again with: porting capture",
     )
+
+
+def _check_layout(document: Mapping[str, Any], text: bytes, problems: Problems) -> None:
+    """Where the manifest names its layout, not even its white space has changed."""
+    checksums = document.get("checksums")
+    named = isinstance(checksums, dict) and checksums.get("layout") == LAYOUT
+    if named and laid_out(document).encode("ascii") != text:
+        problems.say(
+            f"it does not have the layout that it names, {LAYOUT}: it was changed after it was written",
+            hint="record the trace again with: porting capture",
+        )

@@ -13,8 +13,7 @@ from porting.trace.leaves import ValueReader
 from porting.trace.model import Trace
 from porting.trace.parts import Call, Failure, ModuleInfo, ParameterInfo, Value
 from porting.trace.problems import Problems, Unreadable
-from porting.trace.sketches import Sketch
-from porting.trace.store import StoredSketch
+from porting.trace.sketches import Sketch, StoredAxes
 
 _EMPTY = Value({"kind": "list", "class": "list", "keys": [], "items": []}, ())
 
@@ -110,7 +109,7 @@ class Reader(ValueReader):
             inputs=self.value(entry, "inputs") or _EMPTY,
             outputs=self.value(entry, "outputs") or _EMPTY,
             gradients=self.value(entry, "gradients"),
-            thread=entry.get("thread"),
+            thread=entry.get("thread", 0),
         )
 
     def module(self, _: int, entry: Any) -> ModuleInfo:
@@ -165,7 +164,7 @@ class Reader(ValueReader):
                 return self.place(place, "float64", (lengths[number],))
 
             keys = self.problems.each(entry["axes"], lambda number, _: f"axis {number}", axis)
-            return StoredSketch(self.store, tuple(keys), entry["crc32"])
+            return Sketch(StoredAxes(self.store, keys), entry["crc32"])
         return None
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from porting.errors import CheckpointError, TraceError
 from porting.tensorfiles import Header, read_header, read_tensor, torch_dtypes
 from porting.text import show
+from porting.trace.bits import as_bytes
 from porting.trace.fields import near
-from porting.trace.sketches import Sketch, as_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
 
@@ -93,22 +92,6 @@ class Store(Mapping[str, "torch.Tensor"]):
 
     def __len__(self) -> int:
         return len(self.places)
-
-
-class StoredSketch(Sketch):
-    """A sketch whose axes are read from disk when they are asked for."""
-
-    _source: tuple[Store, tuple[str, ...]]
-
-    def __init__(self, store: Store, keys: tuple[str, ...], crc32: int) -> None:
-        object.__setattr__(self, "crc32", crc32)
-        object.__setattr__(self, "_source", (store, keys))
-
-    @property
-    def axes(self) -> tuple[np.ndarray, ...]:
-        """The signatures, as in `Sketch`; a damaged one is a `TraceError`."""
-        store, keys = self._source
-        return tuple(store[key].numpy() for key in keys)
 
 
 def checksum_of(tensor: torch.Tensor) -> int:

@@ -6,6 +6,7 @@ Tuples, lists, mappings (``ModelOutput`` among them), named tuples, dataclasses 
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -19,11 +20,12 @@ Structure = dict[str, Any]
 class Record(dict[str, Any]):
     """A rebuilt mapping, output or object: fields by name, by attribute and, as in ``ModelOutput``, by position."""
 
+    def __getattribute__(self, name: str) -> Any:
+        """A field, also where dictionaries have a method of its name: ``keys`` and ``values`` of a cache's layer."""
+        return dict.__getitem__(self, name) if dict.__contains__(self, name) else super().__getattribute__(name)
+
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"the recorded value has no field {name!r}; it has {', '.join(self)}") from None
+        raise AttributeError(f"the recorded value has no field {name!r}; it has {', '.join(self)}")
 
     def __getitem__(self, key: str | int | slice) -> Any:
         if isinstance(key, str):
@@ -46,8 +48,14 @@ def flatten(value: Any, name: str = "") -> tuple[Structure, list[tuple[str, Any]
 
 
 def rebuild(structure: Structure, leaves: list[Any]) -> Any:
-    """Put a value together again: lists, tuples and leaves as they were, everything with fields as a `Record`."""
+    """Put a value together again: lists, tuples and leaves as they were, anything else as a `Record`."""
     return _rebuild(structure, iter(leaves))
+
+
+def is_named(structure: Structure) -> bool:
+    """Whether the parts of a value have names: a mapping, an object or a named tuple."""
+    keys: list[str] = structure.get("keys", [])
+    return structure["kind"] == "dict" or keys != [str(index) for index in range(len(keys))]
 
 
 def _flatten(value: Any, name: str, leaves: list[tuple[str, Any]], above: frozenset[int]) -> Structure:
@@ -72,9 +80,9 @@ def _parts(value: Any) -> tuple[str, list[str], list[Any]] | None:
     if value is None or isinstance(value, (torch.Tensor, torch.nn.Module, str, bytes, int, float, torch.Size)):
         return None
     if isinstance(value, Mapping):
-        return "dict", [str(key) for key in value], list(value.values())
+        return "dict", [str(key) for key in value], [value[key] for key in value]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return "dict", list(value._fields), list(value)
+        return "tuple", list(value._fields), list(value)
     if isinstance(value, (list, tuple)):
         kind = "list" if isinstance(value, list) else "tuple"
         return kind, [str(index) for index in range(len(value))], list(value)
@@ -99,12 +107,17 @@ def _holds_tensor(value: Any, seen: set[int]) -> bool:
         return False
     seen.add(id(value))
     if isinstance(value, Mapping):
-        return any(_holds_tensor(item, seen) for item in value.values())
+        return any(_holds_tensor(value[key], seen) for key in value)
     if isinstance(value, (list, tuple)):
         return any(_holds_tensor(item, seen) for item in value)
     if callable(value):
         return False
     return any(_holds_tensor(item, seen) for item in getattr(value, "__dict__", {}).values())
+
+
+def _fields_tuple(names: list[str], items: list[Any]) -> Any:
+    """A named tuple of these fields; what is no name for one, in a damaged trace, is numbered."""
+    return namedtuple("Fields", names, rename=True)(*items)
 
 
 def _rebuild(structure: Structure, leaves: Any) -> Any:
@@ -114,5 +127,5 @@ def _rebuild(structure: Structure, leaves: Any) -> Any:
     if structure["kind"] == "list":
         return items
     if structure["kind"] == "tuple":
-        return tuple(items)
+        return _fields_tuple(structure["keys"], items) if is_named(structure) else tuple(items)
     return Record(zip(structure["keys"], items, strict=True))

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from porting.errors import TraceError
+from porting.trace.folders import MANIFEST, SHARD_NAME
 from porting.trace.model import Trace
 from porting.trace.parts import Call
 from porting.trace.problems import Problems
 from porting.trace.reading import load_manifest, read_document
 from porting.trace.records import Reader, call_place
-from porting.trace.writing import MANIFEST, SHARD_NAME
 
 
 def validate_trace(folder: Path) -> Trace:
@@ -25,7 +25,7 @@ def validate_trace(folder: Path) -> Trace:
         TraceError: it is not valid; the message names up to twenty problems with their places, ``problems`` all.
     """
     problems = Problems(folder / MANIFEST, collect=True)
-    trace, reader = read_document(folder, load_manifest(folder), problems)
+    trace, reader = read_document(folder, *load_manifest(folder), problems)
     _check_order(trace.calls, problems)
     _check_files(folder, reader, problems)
     _check_contents(reader, problems)

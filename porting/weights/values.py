@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from porting.trace.sketches import as_bytes
+from porting.trace.bits import as_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,7 +10,6 @@ import pytest
 import torch
 from processes import command, settings, write_portfile
 
-import porting.trace.writing
 from porting.errors import CaptureError
 from porting.hooks import capture
 from porting.trace import open_trace
@@ -69,7 +68,7 @@ def test_interruption_while_a_trace_is_written_keeps_the_earlier_one(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(porting.trace.writing, "save_file", interrupted)
+    monkeypatch.setattr("porting.trace.writing.write_new", interrupted)
     with pytest.raises(KeyboardInterrupt):
         capture(model, inputs, folder=tmp_path / "trace", side="later")
     assert [path.name for path in tmp_path.iterdir()] == ["trace"]

@@ -11,8 +11,9 @@ from tracing import bits, content, returned
 
 from porting import capture
 from porting.errors import CaptureError, TraceError
-from porting.trace import open_trace, save_trace, writing
-from porting.trace.writing import MANIFEST
+from porting.trace import open_trace, save_trace
+from porting.trace import shards as module
+from porting.trace.folders import MANIFEST
 
 
 class Failing(nn.Module):
@@ -100,7 +101,7 @@ def test_identical_content_is_stored_once(tmp_path: Path) -> None:
 
 
 def test_large_traces_are_split_into_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "SHARD_BYTES", 100)
+    monkeypatch.setattr(module, "SHARD_BYTES", 100)
     said: list[str] = []
     trace = returned(**{f"t{index}": torch.full((20,), float(index)) for index in range(4)})
     folder = save_trace(trace, tmp_path / "trace", said.append)

@@ -61,10 +61,11 @@ def test_permuted_elements_of_a_row_change_its_number() -> None:
     assert not np.allclose(taken(tensor).axes[0], taken(tensor.flip(1)).axes[0])
 
 
-def test_long_slices_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("elements", [1, 7, 10, 30])
+def test_large_tensors_are_read_in_blocks(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
     tensor = some(9, 5, 2)
     whole = taken(tensor)
-    monkeypatch.setattr(module, "SLICE_ELEMENTS", 7)
+    monkeypatch.setattr(module, "BLOCK_ELEMENTS", elements)
     assert all(np.allclose(a, b) for a, b in zip(whole.axes, taken(tensor).axes, strict=True))
 
 
@@ -110,6 +111,6 @@ def test_the_projection_is_the_one_of_the_format() -> None:
     mixed = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB % 2**64
     mixed ^= mixed >> 31
-    assert projection(1)[0] == float(mixed) / 2.0**63 - 1.0
-    assert np.array_equal(projection(100)[:3], projection(3))
-    assert np.abs(projection(5000)).max() <= 1
+    assert projection(0, 1)[0] == float(mixed) / 2.0**63 - 1.0
+    assert np.array_equal(projection(0, 100)[7:9], projection(7, 9))
+    assert np.abs(projection(0, 5000)).max() <= 1

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,6 +101,15 @@ def test_lists_and_tuples_come_back_as_they_were() -> None:
     assert isinstance(again[1], tuple)
 
 
+def test_a_named_tuple_comes_back_as_one() -> None:
+    structure, leaves = flatten(Pair(ONE, [TWO]))
+    left, right = again = rebuild(structure, [leaf for _, leaf in leaves])
+    assert again.left is again[0] is left is ONE
+    assert right == [TWO]
+    structure["keys"] = ["__import__('os')", "left"]
+    assert rebuild(structure, [ONE, TWO]) == (ONE, [TWO])
+
+
 def test_fields_come_back_by_name_attribute_and_position() -> None:
     structure, leaves = flatten(BaseModelOutput(last_hidden_state=ONE, hidden_states=(TWO, THREE)))
     again = rebuild(structure, [leaf for _, leaf in leaves])
@@ -106,6 +117,15 @@ def test_fields_come_back_by_name_attribute_and_position() -> None:
     assert again.last_hidden_state is again["last_hidden_state"] is again[0] is ONE
     assert again[1:] == ((TWO, THREE),)
     assert structure["class"] == "BaseModelOutput"
+
+
+def test_a_field_comes_before_a_method_of_its_name() -> None:
+    structure, leaves = flatten(SimpleNamespace(keys=ONE, values=[TWO], get=THREE))
+    again = rebuild(structure, [leaf for _, leaf in leaves])
+    assert again.keys is ONE
+    assert again.get is THREE
+    assert flatten(again)[1] == leaves
+    assert copy.deepcopy(again).values[0].tolist() == TWO.tolist()
 
 
 def test_an_absent_field_names_those_that_are_there() -> None:

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from tracing import content, only, returned, small
 
 from porting.errors import OutputError
-from porting.trace import open_trace, require_writable, save_trace, writing
-from porting.trace.writing import MANIFEST
+from porting.trace import open_trace, require_writable, save_trace
+from porting.trace.folders import MANIFEST
 
 
 def test_an_earlier_trace_is_replaced(tmp_path: Path) -> None:
@@ -114,72 +112,6 @@ def test_a_mkdir_that_is_refused_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OutputError, match="Permission denied"):
         save_trace(small(), tmp_path / "trace")
     assert only(tmp_path)
-
-
-INTERRUPTIONS = [
-    (OSError(28, "No space left on device"), OutputError),
-    (SafetensorError("I/O error: No space left on device"), OutputError),
-    (KeyboardInterrupt(), KeyboardInterrupt),
-]
-
-
-@pytest.mark.parametrize(("error", "expected"), INTERRUPTIONS)
-@pytest.mark.parametrize("place", ["save_file", "_sync", "_write_text", "rename", "sync of the folder", "fsync"])
-@pytest.mark.parametrize("earlier", [True, False])
-def test_interrupted_writing_leaves_what_was_there(
-    error: BaseException,
-    expected: type[BaseException],
-    place: str,
-    earlier: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if earlier:
-        save_trace(returned(it=torch.ones(3)), tmp_path / "trace")
-    _interrupt(monkeypatch, place, error)
-    with pytest.raises(expected, match="No space left on device" if expected is OutputError else None):
-        save_trace(small(), tmp_path / "trace")
-    monkeypatch.undo()
-    assert only(tmp_path, *(["trace"] if earlier else []))
-    if earlier:
-        assert content(open_trace(tmp_path / "trace")) == content(returned(it=torch.ones(3)))
-
-
-def _interrupt(monkeypatch: pytest.MonkeyPatch, place: str, error: BaseException) -> None:
-    """Have ``error`` raised by a step of the writing; a shard is half written by then."""
-
-    def halfway(tensors: dict[str, torch.Tensor], path: Path) -> None:
-        save_file(tensors, path)
-        os.truncate(path, path.stat().st_size // 2)
-        raise error
-
-    def fails(*_: Any) -> Any:
-        raise error
-
-    def fails_to_move_in(self: Path, target: Path) -> Any:
-        if ".partial-" in self.name:
-            raise error
-        return self.replace(target)
-
-    if place == "rename":
-        monkeypatch.setattr(Path, "rename", fails_to_move_in)
-    elif place == "sync of the folder":
-        monkeypatch.setattr(writing, "_sync", _sync_then(writing._sync, error))
-    elif place == "fsync":
-        monkeypatch.setattr(os, "fsync", fails)
-    else:
-        monkeypatch.setattr(writing, place, halfway if place == "save_file" else fails)
-
-
-def _sync_then(sync: Callable[[Path], None], error: BaseException) -> Callable[[Path], None]:
-    """Fails at the folder, when the shards are there."""
-
-    def at_the_folder(path: Path) -> None:
-        sync(path)
-        if path.is_dir():
-            raise error
-
-    return at_the_folder
 
 
 def test_what_a_killed_process_left_is_no_obstacle(tmp_path: Path) -> None:

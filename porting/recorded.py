@@ -1,0 +1,66 @@
+"""The inputs that a trace was recorded on, for a port that is run on the same."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from porting.errors import PortfileError, TraceError
+from porting.runs import Inputs
+from porting.text import show
+
+if TYPE_CHECKING:
+    import torch
+
+    from porting.trace import Trace
+    from porting.trace.model import Scalar
+
+POSITIONAL = re.compile(r"args\.\d+")
+"""The names that positional arguments have in a trace."""
+NOT_FINITE: dict[Scalar, Scalar] = {text: float(text) for text in ("nan", "inf", "-inf")}
+"""Numbers that a trace holds as text, as JSON has none of them."""
+INSTEAD = "def inputs(): return {...}"
+
+
+def recorded_inputs(trace: Trace) -> Inputs:
+    """What a recorded run was given.
+
+    Raises:
+        TraceError: nothing was recorded, or an input is of a kind that a trace does not hold.
+    """
+    if not trace.inputs.leaves:
+        raise TraceError("the trace does not say what the run was given", hint=f"add to the portfile: {INSTEAD}")
+    for leaf in trace.inputs.leaves:
+        if leaf.type_name is not None:
+            raise TraceError(
+                f"the trace does not hold its input {show(leaf.name)} ({show(leaf.type_name)})",
+                hint=f"the port cannot run on the recorded inputs; add to the portfile: {INSTEAD}",
+            )
+    leaves = [replace(leaf, value=NOT_FINITE.get(leaf.value, leaf.value)) for leaf in trace.inputs.leaves]
+    named = dict(trace.value(replace(trace.inputs, leaves=tuple(leaves))))
+    args = tuple(named.pop(name) for name in list(named) if POSITIONAL.fullmatch(name))
+    return Inputs(args, named)
+
+
+def require_accepted(model: torch.nn.Module, inputs: Inputs) -> None:
+    """Refuse recorded inputs that the port's forward takes under other names.
+
+    Raises:
+        PortfileError: it does not take them, or takes none of their names but as one of ``**kwargs``.
+    """
+    signature = inspect.signature(model.forward)
+    try:
+        signature.bind(*inputs.args, **inputs.kwargs)
+        misfit = "" if inputs.args or set(inputs.kwargs) & set(signature.parameters) else "no such names"
+    except TypeError as error:
+        misfit = str(error)
+    if misfit:
+        taken = ", ".join(name for name in signature.parameters if name not in ("args", "kwargs"))
+        raise PortfileError(
+            f"the port cannot run on the recorded inputs {', '.join(map(show, inputs.named()))}: its forward takes "
+            f"{show(taken, 300) or 'nothing'} ({show(misfit)})",
+            hint="add to the portfile what passes them on: def run_ported(model, inputs): "
+            f'return model(name=inputs["{show(next(iter(inputs.named())))}"])',
+        )

@@ -1,0 +1,168 @@
+"""A folder that is there whole or not at all: written beside its place, moved there by one rename.
+
+Nothing but the standard library, so that faults can be injected into every system call it makes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from porting.errors import OutputError
+from porting.text import show
+
+MANIFEST = "manifest.json"
+SHARD_NAME = re.compile(r"tensors-\d{5}\.safetensors")
+UNFINISHED = re.compile(r"(?P<target>.+)\.(?P<kind>partial|replaced)-(?P<process>\d+)(-\d+)?")
+"""What a folder is called while it is written (``partial``), and an earlier one while it is replaced."""
+
+_numbers = itertools.count()
+_own: set[str] = set()
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``target`` that takes its place at the end, or is gone if anything fails.
+
+    A process that is killed leaves the folder under its unfinished name, which the next writer removes.
+
+    Raises:
+        OutputError: something that is not a trace is there, or the disk refuses. What was there before stays.
+    """
+    suffix = f"{os.getpid()}-{next(_numbers)}"
+    partial = target.with_name(f"{target.name}.partial-{suffix}")
+    old = target.with_name(f"{target.name}.replaced-{suffix}")
+    made: list[Path] = []
+    _own.update((partial.name, old.name))
+    try:
+        refuse_other(target)
+        _tidy(target)
+        made = _make_parents(partial)
+        partial.mkdir()
+        try:
+            yield partial
+            sync(partial)
+            if target.exists():
+                target.rename(old)
+            partial.rename(target)
+            made = []
+            sync(target.parent)
+        finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {show(target)}: {show(error.strerror or error)}",
+            hint="name a folder that can be written with --output",
+        ) from None
+    finally:
+        _remove_empty(made)
+
+
+def require_writable(folder: str | os.PathLike[str]) -> None:
+    """Find out before a long run whether a trace can be written to ``folder``, as far as that can be known.
+
+    Raises:
+        OutputError: something that is not a trace is there, or its place cannot hold a folder.
+    """
+    target = Path(folder).absolute()
+    refuse_other(target)
+    place = next(parent for parent in target.parents if parent.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        reason = "may not be written" if place.is_dir() else "is no folder"
+        raise OutputError(
+            f"cannot write {show(target)}: {show(place)} {reason}",
+            hint="name a folder that can be written with --output",
+        )
+
+
+def refuse_other(target: Path) -> None:
+    """Refuse what is there and is neither empty nor a trace: a manifest, shards, and nothing else.
+
+    Raises:
+        OutputError: that is so.
+    """
+    if not target.is_symlink() and not target.exists():
+        return
+    if not target.is_symlink() and target.is_dir():
+        names = {entry.name for entry in target.iterdir()}
+        shards = {name for name in names if SHARD_NAME.fullmatch(name)}
+        if not names or (shards and names - shards == {MANIFEST}):
+            return
+    raise OutputError(
+        f"{show(target)} exists and is not a trace, so it is not replaced",
+        hint="name another folder with --output, or move that one away",
+    )
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, and wait until it is on the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        write_at(descriptor, memoryview(content), 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_at(descriptor: int, content: memoryview, offset: int) -> None:
+    """Write all of ``content``, in as many system calls as it takes."""
+    done = 0
+    while done < content.nbytes:
+        done += os.pwrite(descriptor, content[done:], offset + done)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or a folder's list of names is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _tidy(target: Path) -> None:
+    """Clear away what killed processes left; a trace that one had moved aside and not replaced is put back."""
+    for left in target.parent.glob("*") if target.parent.is_dir() else ():
+        name = UNFINISHED.fullmatch(left.name)
+        if name is None or name["target"] != target.name or left.name in _own or _runs(int(name["process"])):
+            continue
+        if name["kind"] == "replaced" and not target.exists():
+            left.rename(target)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether another process with this number runs; one of ours that had it before is gone."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _make_parents(path: Path) -> list[Path]:
+    """Make the folders above ``path``; those that were not there, the deepest first."""
+    missing = [parent for parent in path.parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
