@@ -72,6 +72,24 @@ def validate(folder: Path) -> Recording:
     return Recording(((folder, validate_trace(folder)),), validated=True)
 
 
+def noise_of(trace: Trace) -> dict[str, dict[str, Any]]:
+    """By kind: ``measured`` or why not, the largest relative L2 difference of a call's output, and its label."""
+    kinds, noisiest = trace.run.get("noise"), trace.run.get("noisiest")
+    places = noisiest if isinstance(noisiest, dict) else {}
+    return {
+        kind: {"status": str(status), "relative_l2": None, "call": None, **_place(places.get(kind))}
+        for kind, status in (kinds if isinstance(kinds, dict) else {}).items()
+    }
+
+
+def _place(entry: Any) -> dict[str, Any]:
+    """What a trace says of the noisiest call, if it says it in the form that `capture` gives it."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("relative_l2"), float):
+        return {}
+    call = entry.get("call")
+    return {"relative_l2": entry["relative_l2"], "call": call if isinstance(call, str) else None}
+
+
 def _entry(folder: Path, trace: Trace) -> dict[str, Any]:
     failure = trace.failure
     return {
@@ -84,4 +102,5 @@ def _entry(folder: Path, trace: Trace) -> dict[str, Any]:
         "calls": len(trace.calls),
         "modules": len(trace.modules),
         "tensors": len(trace.tensors),
+        "noise": noise_of(trace) or None,
     }

@@ -15,6 +15,7 @@ from porting.errors import PortfileError, TraceError
 from porting.hooks import capture
 from porting.input_lint import input_warnings
 from porting.isolation import Isolation, isolate
+from porting.noise import noise_warnings
 from porting.portfile import Portfile
 from porting.progress import Progress, silent
 from porting.recorded import recorded_inputs, require_accepted
@@ -211,6 +212,7 @@ def verify(
             *_blindness(comparison),
             *input_warnings(reference, trace, comparison),
             *_isolation_warnings(isolation),
+            *noise_warnings(reference, tolerance),
         ),
         strict=strict,
     )

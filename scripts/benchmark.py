@@ -24,7 +24,6 @@ import torch
 import porting
 from porting.hooks import capture
 from porting.runs import Inputs
-from porting.trace import save_trace
 
 ROUNDS = 9
 TARGETS = {
@@ -59,7 +58,7 @@ def benchmark_capture(rounds: int) -> None:
             "outputs in memory": lambda: capture(model, inputs, record_inputs=False, **kwargs),
             "inputs and outputs in memory": lambda: capture(model, inputs, **kwargs),
             "outputs to disk, without fsync": lambda: without_fsync(
-                lambda: save_trace(capture(model, inputs, record_inputs=False, **kwargs), folder / "trace")
+                lambda: capture(model, inputs, record_inputs=False, folder=folder / "trace", **kwargs)
             ),
             "inputs, outputs and weight sketches in memory": lambda: capture(model, inputs),
             "transformers' model_addition_debugger_context": lambda: debugger(model, inputs, folder / "debugger"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--repeat", type=click.IntRange(min=1), default=1, help="Run each model so often; the bits must be equal."
 )
+@click.option("--noise", is_flag=True, help="Also measure how far each result moves by itself, for the verdict.")
 @click.option("--show", "trace", type=click.Path(), help="Show a recorded trace, also of a forward that raised.")
 @click.option("--validate", "suspect", type=click.Path(), help="Read all of a trace, against every checksum.")
 @click.option("--tensor", "address", help="With --show: one tensor, by its address: encoder.layer.0:outputs.0")
@@ -40,6 +41,7 @@ def command(
     side: str,
     output: str | None,
     repeat: int,
+    noise: bool,
     trace: str | None,
     suspect: str | None,
     address: str | None,
@@ -54,6 +56,7 @@ def command(
     Examples:
       porting capture
       porting capture --side original --repeat 2
+      porting capture --side original --noise
       porting capture --show traces/original
       porting capture --show traces/original --tensor encoder.layer.0:inputs.hidden_states
       porting capture --diff traces/original traces/again
@@ -77,7 +80,7 @@ def command(
         folder = Path(output) if output else loaded.folder / "traces"
         sides: list[Side] = ["original", "ported"]
         wanted = [each for each in sides if side in ("both", each)]
-        recording = _record(loaded, wanted, folder.absolute(), repeat)
+        recording = _record(loaded, wanted, folder.absolute(), repeat, noise=noise)
         _keep(loaded, recording)
         finish(recording, as_json=as_json)
 
@@ -105,16 +108,18 @@ def _difference(one: str, other: str) -> Result:
     return open_trace(one, allow_failed=True).diff(open_trace(other, allow_failed=True))
 
 
-def _record(portfile: Portfile, sides: list[Side], folder: Path, repeats: int) -> Recording:
+def _record(portfile: Portfile, sides: list[Side], folder: Path, repeats: int, *, noise: bool) -> Recording:
     from porting.recording import Recording, recording_of
     from porting.repeating import differing_calls
     from porting.trace import require_writable
 
+    if noise:
+        _refuse_other_python(portfile, sides)
     for side in sides:
         require_writable(folder / side)
     differing: dict[Path, tuple[str, ...]] = {}
     for side in sides:
-        first = _capture(portfile, side, folder / side, 0)
+        first = _capture(portfile, side, folder / side, 0, noise=noise)
         for number in range(1, repeats):
             with TemporaryDirectory(prefix="porting-") as scratch:
                 again = _capture(portfile, side, Path(scratch) / side, number)
@@ -123,7 +128,7 @@ def _record(portfile: Portfile, sides: list[Side], folder: Path, repeats: int) -
     return Recording(traces, repeats, tuple(differing.items()))
 
 
-def _capture(portfile: Portfile, side: Side, folder: Path, number: int) -> Trace:
+def _capture(portfile: Portfile, side: Side, folder: Path, number: int, *, noise: bool = False) -> Trace:
     """Run one side; every run has random numbers of its own, as a right forward needs none."""
     from porting.hooks import capture
     from porting.other_python import record_original
@@ -141,7 +146,18 @@ def _capture(portfile: Portfile, side: Side, folder: Path, number: int) -> Trace
             valid_positions=portfile.valid_positions(),
             side=side,
             seed=2 * number + int(side == "ported"),
+            noise=noise,
             progress=progress,
+        )
+
+
+def _refuse_other_python(portfile: Portfile, sides: list[Side]) -> None:
+    from porting.errors import PortfileError
+
+    if portfile.original_python is not None and "original" in sides:
+        raise PortfileError(
+            "the noise of an original that runs under ORIGINAL_PYTHON cannot be measured",
+            hint="leave out --noise, or measure the port's alone: porting capture --side ported --noise",
         )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.text import Text
 
+from porting.recording import noise_of
 from porting.report.detail import in_full
 from porting.text import show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import RenderableType
 
     from porting.recording import Recording
@@ -28,6 +31,8 @@ def render_recording(recording: Recording) -> RenderableType:
             parts.append(Text(text, style="bold red"))
         elif recording.repeats > 1:
             parts.append(Text(f"the same bits in {recording.repeats} runs", style="green"))
+        if noise := noise_of(trace):
+            parts.append(Text(f"relative noise: {', '.join(_noise(kind, entry) for kind, entry in noise.items())}"))
         if recording.validated:
             parts.append(Text(f"every one of {len(trace.tensors):,} tensors has its checksum", style="green"))
         if trace.failure and trace.failed_call is None:
@@ -64,6 +69,15 @@ def render_tensor(tensor: TensorSummary) -> RenderableType:
     for kind, (largest, l2) in (tensor.noise or {}).items():
         lines.append(Text(f"noise, {show(kind)}: largest {largest:.3g}, L2 {l2:.3g}"))
     return Group(*lines, Text(tensor.printed))
+
+
+def _noise(kind: str, entry: Mapping[str, Any]) -> str:
+    """The largest relative noise of a kind, or why there is none."""
+    if entry["relative_l2"] is None:
+        return f"{show(kind)} not measured ({show(entry['status'])})"
+    if not entry["relative_l2"]:
+        return f"{show(kind)} none"
+    return f"{show(kind)} {entry['relative_l2']:.1e} at {show(entry['call'] or 'the model itself')}"
 
 
 def _figure(value: float | int | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from porting.tensorfiles import read_tensor, torch_dtypes
-from porting.trace.bits import as_bytes, pieces, plain
+from porting.trace.bits import pieces, plain, same_bits
 from porting.trace.sketches import Sketch, StoredAxes, sketch
 
 if TYPE_CHECKING:
@@ -148,6 +148,6 @@ def _same_bits(kept: torch.Tensor, tensor: torch.Tensor) -> bool:
     if tensor.device.type != "cpu":
         return False
     if tensor.is_contiguous():
-        return torch.equal(as_bytes(kept), as_bytes(tensor))
+        return same_bits(kept, tensor)
     bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
     return torch.equal(kept.view(bits), tensor.view(bits))

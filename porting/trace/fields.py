@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -79,10 +80,14 @@ def _is_natural(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
+def _is_size(value: Any) -> bool:
+    """Whether a value is a number that is finite and not negative."""
+    return type(value) in (int, float) and 0 <= value <= sys.float_info.max
+
+
 def _is_noise(value: Any) -> bool:
     return type(value) is dict and all(
-        type(pair) is list and len(pair) == 2 and all(type(number) in (int, float) for number in pair)
-        for pair in value.values()
+        type(pair) is list and len(pair) == 2 and all(map(_is_size, pair)) for pair in value.values()
     )
 
 
@@ -115,7 +120,7 @@ _SETTINGS = Kind(
     "an object of numbers, strings, booleans and nulls",
     lambda value: type(value) is dict and all(map(_SCALAR.holds, value.values())),
 )
-_NOISE = Kind("an object of pairs of numbers, the largest difference and its L2 norm", _is_noise)
+_NOISE = Kind("an object of pairs of numbers of at least 0, the largest and the L2 difference", _is_noise)
 _STATUS = Kind('"complete" or "failed"', lambda value: value in ("complete", "failed"))
 _OWNED = ("parameter", "buffer", "non-persistent buffer")
 _OWN_KIND = Kind('"parameter", "buffer" or "non-persistent buffer"', lambda value: value in _OWNED)

@@ -94,7 +94,8 @@ class _Describer:
         shape = {} if leaf.shape is None else {"dtype": leaf.dtype, "shape": list(leaf.shape)}
         strides = {} if leaf.strides is None else {"strides": list(leaf.strides)}
         if leaf.tensor is not None:
-            return {"name": leaf.name, **shape, **strides, **self.place_of(leaf.tensor).to_dict()}
+            noise = {} if leaf.noise is None else {"noise": {kind: list(pair) for kind, pair in leaf.noise.items()}}
+            return {"name": leaf.name, **shape, **strides, **self.place_of(leaf.tensor).to_dict(), **noise}
         if leaf.type_name is not None:
             return {"name": leaf.name, "type": leaf.type_name, **shape}
         return {"name": leaf.name, "value": leaf.value}

@@ -188,6 +188,15 @@ class Trace:
             [self.tensor(leaf) if leaf.tensor is not None else leaf.value for leaf in value.leaves],
         )
 
+    def check(self) -> None:
+        """Read every tensor once, so that damage on disk is found before anything is concluded from the trace.
+
+        Raises:
+            TraceError: the content of a tensor does not have its checksum.
+        """
+        for key in self.tensors:
+            self.tensors[key]
+
     def valid_positions(self) -> torch.Tensor | None:
         """The boolean (batch, sequence) tensor of positions that count, or None: all do."""
         return None if self.valid is None else self.tensors[self.valid]
