@@ -103,4 +103,6 @@ def _entry(folder: Path, trace: Trace) -> dict[str, Any]:
         "modules": len(trace.modules),
         "tensors": len(trace.tensors),
         "noise": noise_of(trace) or None,
+        "unobserved": list(trace.unobserved),
+        "left_out": None if trace.left_out is None else dict(trace.left_out),
     }
