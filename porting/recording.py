@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from porting.results import Result
 from porting.text import show
-from porting.trace import Trace, open_trace
+from porting.trace import Trace, open_trace, validate_trace
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,12 +67,9 @@ def validate(folder: Path) -> Recording:
     """Read everything in a trace: the manifest, every shard's header and every tensor against its checksum.
 
     Raises:
-        TraceError: anything is missing, damaged or not as the manifest says.
+        TraceError: anything is missing, damaged or not as the manifest says; all of it is named.
     """
-    recording = recording_of([folder])
-    for _, trace in recording.traces:
-        trace.check()
-    return replace(recording, validated=True)
+    return Recording(((folder, validate_trace(folder)),), validated=True)
 
 
 def noise_of(trace: Trace) -> dict[str, dict[str, Any]]:
@@ -106,4 +103,6 @@ def _entry(folder: Path, trace: Trace) -> dict[str, Any]:
         "modules": len(trace.modules),
         "tensors": len(trace.tensors),
         "noise": noise_of(trace) or None,
+        "unobserved": list(trace.unobserved),
+        "left_out": None if trace.left_out is None else dict(trace.left_out),
     }

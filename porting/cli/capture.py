@@ -13,6 +13,7 @@ from porting.cli._frame import common_options, finish, progress_bar, say
 if TYPE_CHECKING:
     from porting.portfile import Portfile
     from porting.recording import Recording
+    from porting.results import Result
     from porting.runs import Side
     from porting.trace import Trace
 
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--noise", is_flag=True, help="Also measure how far each result moves by itself, for the verdict.")
 @click.option("--show", "trace", type=click.Path(), help="Show a recorded trace, also of a forward that raised.")
 @click.option("--validate", "suspect", type=click.Path(), help="Read all of a trace, against every checksum.")
-@click.option("--full", is_flag=True, help="With --show: every call.")
+@click.option("--tensor", "address", help="With --show: one tensor, by its address: encoder.layer.0:outputs.0")
+@click.option("--diff", "pair", type=click.Path(), nargs=2, help="What differs between two traces, by checksums.")
+@click.option("--full", is_flag=True, help="With --show or --diff: fold nothing.")
 @common_options
 def command(
     side: str,
@@ -41,6 +44,8 @@ def command(
     noise: bool,
     trace: str | None,
     suspect: str | None,
+    address: str | None,
+    pair: tuple[str, str] | None,
     full: bool,
     portfile: str,
     as_json: bool,
@@ -53,15 +58,22 @@ def command(
       porting capture --side original --repeat 2
       porting capture --side original --noise
       porting capture --show traces/original
+      porting capture --show traces/original --tensor encoder.layer.0:inputs.hidden_states
+      porting capture --diff traces/original traces/again
       porting capture --validate traces/original
     """
     from porting.portfile import Portfile
     from porting.recording import recording_of, validate
     from porting.report.detail import shown
 
+    _refuse_together(trace, suspect, address, pair)
     with shown(full=full, portfile=portfile):
+        if trace is not None and address is not None:
+            finish(_summary(trace, address), as_json=as_json)
         if trace is not None:
             finish(recording_of([Path(trace)]), as_json=as_json)
+        if pair is not None:
+            finish(_difference(*pair), as_json=as_json)
         if suspect is not None:
             finish(validate(Path(suspect)), as_json=as_json)
         loaded = Portfile.load(portfile)
@@ -71,6 +83,29 @@ def command(
         recording = _record(loaded, wanted, folder.absolute(), repeat, noise=noise)
         _keep(loaded, recording)
         finish(recording, as_json=as_json)
+
+
+def _refuse_together(trace: str | None, suspect: str | None, address: str | None, pair: object) -> None:
+    given = [
+        name for name, value in (("--show", trace), ("--validate", suspect), ("--diff", pair)) if value is not None
+    ]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} are asked for apart")
+    if address is not None and trace is None:
+        raise click.UsageError("--tensor is a tensor of the trace that --show names")
+
+
+def _summary(folder: str, address: str) -> Result:
+    from porting.trace import open_trace
+    from porting.trace.summary import summarise
+
+    return summarise(open_trace(folder, allow_failed=True), address, folder)
+
+
+def _difference(one: str, other: str) -> Result:
+    from porting.trace import open_trace
+
+    return open_trace(one, allow_failed=True).diff(open_trace(other, allow_failed=True))
 
 
 def _record(portfile: Portfile, sides: list[Side], folder: Path, repeats: int, *, noise: bool) -> Recording:

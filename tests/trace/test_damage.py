@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +7,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tracing import content, returned, small
+from tracing import Edit, content, edited, returned, small
 
 from porting.errors import TraceError
 from porting.tensorfiles import read_header
 from porting.trace import open_trace, save_trace
 from porting.trace.folders import MANIFEST
-from porting.trace.manifest import manifest_hash
-
-Edit = Callable[[dict[str, Any]], None]
-
-
-def edited(folder: Path, edit: Edit) -> Path:
-    """Change the manifest and make its hash right again."""
-    path = folder / MANIFEST
-    document = json.loads(path.read_text())
-    edit(document)
-    del document["checksums"]["layout"]
-    document["sha256"] = manifest_hash(document)
-    path.write_text(json.dumps(document))
-    return folder
 
 
 def test_an_unfinished_folder_is_refused(tmp_path: Path) -> None:
