@@ -80,6 +80,7 @@ class OnDisk(Contents):
         """Write to ``shards``, at most ``limit`` bytes, if that is given."""
         self.shards = shards
         self.limit = limit
+        self.bytes = 0
         self._written = _Written(shards)
 
     @property
@@ -89,7 +90,10 @@ class OnDisk(Contents):
 
     def put(self, tensor: torch.Tensor) -> str | None:
         """Write a tensor, unless its content is there."""
-        return self._add(tensor, self.limit)
+        before = self.shards.bytes
+        key = self._add(tensor, None if self.limit is None else self.limit - self.bytes)
+        self.bytes += self.shards.bytes - before
+        return key
 
     def keep(self, tensor: torch.Tensor) -> str:
         """Write a tensor that no limit leaves out."""
@@ -105,9 +109,9 @@ class OnDisk(Contents):
         keys = [self.keep(torch.from_numpy(axis)) for axis in found.axes]
         return Sketch(StoredAxes(self.tensors, keys), found.crc32)
 
-    def _add(self, tensor: torch.Tensor, limit: int | None) -> str | None:
+    def _add(self, tensor: torch.Tensor, room: int | None) -> str | None:
         tensor = plain(tensor)
-        return self.shards.add(dtype_name(tensor.dtype), tensor.shape, lambda: pieces(tensor), limit)
+        return self.shards.add(dtype_name(tensor.dtype), tensor.shape, lambda: pieces(tensor), room)
 
 
 class _Written(Mapping[str, torch.Tensor]):
