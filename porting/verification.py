@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 
@@ -128,7 +128,7 @@ def verify(
     run_original: Run | None = None,
     run_ported: Run | None = None,
     outputs: Callable[[Any, Any], OutputPairs | None] | None = None,
-    valid_positions: torch.Tensor | None = None,
+    valid_positions: torch.Tensor | Literal["attended"] | None = "attended",
     tolerance: Tolerance | None = None,
     module_map: Mapping[str, str] | None = None,
     strict: bool = False,
@@ -145,8 +145,8 @@ def verify(
         run_ported: the same for the port.
         outputs: ``outputs(original_out, ported_out)`` gives (name, original, ported) of the final outputs; else they
             are paired by name or position.
-        valid_positions: bool over (batch, sequence) of what counts; default: a 2-D ``attention_mask`` of the inputs,
-            else what was recorded with a trace.
+        valid_positions: bool over (batch, sequence) of what counts, None for everything; by default what was
+            recorded with recorded inputs, else a 2-D ``attention_mask`` of the inputs, else what a trace says.
         tolerance: 1e-3 absolute and relative, if None.
         module_map: original path to ported path, to overrule the alignment.
         strict: make ``suspicious`` a failure.
@@ -161,9 +161,7 @@ def verify(
     if inputs is None and run_ported is None:
         require_accepted(ported, given)
     tolerance = tolerance or Tolerance()
-    valid = given.attended() if valid_positions is None else valid_positions
-    if valid is None and isinstance(original, Trace):
-        valid = original.valid_positions()
+    valid = _attended(original, inputs, given) if isinstance(valid_positions, str) else valid_positions
     results: dict[str, Any] = {}
     if isinstance(original, Trace):
         _require_same_inputs(original, given if original_inputs is None else original_inputs)
@@ -248,6 +246,8 @@ def verify_portfile(
     inputs = portfile.inputs("ported")
     if portfile.takes_recorded_inputs("ported") and "run_ported" not in portfile.functions:
         require_accepted(port, inputs)
+    positions = portfile.valid_positions()
+    declared = positions is not None or "valid_positions" in portfile.functions
     verification = verify(
         original,
         port,
@@ -256,7 +256,7 @@ def verify_portfile(
         run_original=lambda model, inputs: portfile.run("original", model, inputs),
         run_ported=lambda model, inputs: portfile.run("ported", model, inputs),
         outputs=portfile.pair_outputs,
-        valid_positions=portfile.valid_positions(),
+        valid_positions=positions if declared else "attended",
         tolerance=portfile.tolerance(),
         module_map=portfile.module_map,
         strict=strict,
@@ -284,6 +284,12 @@ def _given(original: torch.nn.Module | Trace, inputs: Given | None) -> Inputs:
             return recorded_inputs(original)
         raise PortfileError("there are no inputs", hint="pass inputs, or the original as a trace that has its own")
     return inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
+
+
+def _attended(original: torch.nn.Module | Trace, inputs: Given | None, given: Inputs) -> torch.Tensor | None:
+    recorded = original.valid_positions() if isinstance(original, Trace) else None
+    attended = given.attended()
+    return attended if recorded is None or (inputs is not None and attended is not None) else recorded
 
 
 def _require_same_inputs(trace: Trace, given: Given) -> None:
