@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from porting.tensorfiles import Header
+from porting.trace.fields import CHECKSUMS, LAYOUT
 from porting.trace.model import Call, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.shards import Place
 from porting.trace.sketches import Sketch
 
 FORMAT = 1
-LAYOUT = "indent 1"
-CHECKSUMS = {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256", "layout": LAYOUT}
 
 PlaceOf = Callable[[str], Place]
 """Where the tensor with a key of `Trace.tensors` lies."""
@@ -60,7 +59,7 @@ class _Describer:
         return {
             "format": FORMAT,
             "status": "failed" if failure else "complete",
-            "checksums": CHECKSUMS,
+            "checksums": {**CHECKSUMS, "layout": LAYOUT},
             "run": dict(trace.run),
             "modules": [self.module(item) for item in trace.modules.values()],
             "calls": [self.call(item) for item in trace.calls],

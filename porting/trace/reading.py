@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from porting import strictjson
 from porting.errors import TraceError
 from porting.text import show
+from porting.trace.fields import LAYOUT
 from porting.trace.folders import MANIFEST, UNFINISHED
-from porting.trace.manifest import FORMAT, LAYOUT, laid_out, manifest_hash
+from porting.trace.manifest import FORMAT, laid_out, manifest_hash
 from porting.trace.model import Trace
 from porting.trace.problems import Problems
 from porting.trace.records import Reader
