@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from porting.hooks import capture
     from porting.portfile import Portfile
     from porting.runs import Inputs
+    from porting.selection import Selection
     from porting.tolerance import Tolerance
     from porting.trace import Trace, open_trace
     from porting.verification import Verification, verify, verify_portfile
@@ -24,6 +25,7 @@ __all__ = [
     "Inputs",
     "Portfile",
     "PortingError",
+    "Selection",
     "TensorComparison",
     "Tolerance",
     "Trace",
@@ -44,6 +46,7 @@ _HOMES = {
     "porting.hooks": ("capture",),
     "porting.portfile": ("Portfile",),
     "porting.runs": ("Inputs",),
+    "porting.selection": ("Selection",),
     "porting.tolerance": ("Tolerance",),
     "porting.trace": ("Trace", "open_trace"),
     "porting.verification": ("Verification", "verify", "verify_portfile"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PortingError(Exception):
@@ -47,9 +50,22 @@ class CaptureError(PortingError):
 
 
 class TraceError(PortingError):
-    """A trace folder is missing, unfinished, failed, damaged or not a trace."""
+    """A trace folder is missing, unfinished, failed, damaged or not a trace, or does not hold what was asked for.
+
+    Attributes:
+        problems: all that is wrong, each with its place, where all was asked for.
+    """
 
     code = "trace"
+
+    def __init__(self, message: str, *, hint: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+    def to_dict(self) -> dict[str, object]:
+        """The document of every error, with the list of problems if there is one."""
+        document = super().to_dict()
+        return {**document, "problems": list(self.problems)} if self.problems else document
 
 
 class CheckpointError(PortingError):

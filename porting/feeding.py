@@ -10,11 +10,14 @@ from typing import Any
 import torch
 
 from porting.comparison import LeafPair
+from porting.precision import Promotion
 from porting.trace import Call, Trace, flatten
 from porting.tracking import CallTracker, OpenCall
 
 Key = tuple[int, str, int]
 """Step, path and call index of a ported call."""
+Place = tuple[Key, str, str]
+"""A call, ``input`` or ``output``, and the name of the argument or output there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,28 @@ class Feeder(CallTracker):
                 self.observe(call, plan, where, pair, tensor)
                 found[id(tensor)] = pair.layout.feed(self.original.tensor(pair.original), tensor)
         return found
+
+
+class PromotedFeeder(Feeder):
+    """A feeder for a run in float64: its own work is not promoted, so that recorded tensors stay as they are."""
+
+    def __init__(
+        self, model: torch.nn.Module, original: Trace, plans: Mapping[Key, Plan], promotion: Promotion
+    ) -> None:
+        super().__init__(model, original, plans)
+        self.promotion = promotion
+
+    def entering(
+        self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Replace the arguments."""
+        with self.promotion.paused():
+            return super().entering(call, args, kwargs)
+
+    def leaving(self, call: OpenCall, output: Any) -> Any:
+        """Replace the outputs."""
+        with self.promotion.paused():
+            return super().leaving(call, output)
 
 
 def substituted(value: Any, by_id: Mapping[int, torch.Tensor]) -> Any:

@@ -79,10 +79,11 @@ def _points(box: Box) -> list[Point]:
 
 
 def _join(texts: tuple[str, ...], box: Box) -> str:
-    return texts[0] + "".join(_braces(numbers) + text for numbers, text in zip(box, texts[1:], strict=True))
+    return texts[0] + "".join(braces(numbers) + text for numbers, text in zip(box, texts[1:], strict=True))
 
 
-def _braces(numbers: tuple[int, ...]) -> str:
+def braces(numbers: Sequence[int]) -> str:
+    """Ascending numbers in print: one as it is, several in braces."""
     if len(numbers) == 1:
         return str(numbers[0])
     runs: list[list[int]] = []

@@ -44,6 +44,7 @@ def capture(
     gradients: bool = False,
     wrap_forward: bool = False,
     sketches: bool = True,
+    noise: bool = False,
     progress: Progress = silent,
 ) -> Trace:
     """Run a model once and record every module call, with the tensors that go in and come out.
@@ -67,6 +68,7 @@ def capture(
         wrap_forward: listen around each module's ``forward`` instead of its call, which also sees modules whose
             ``forward`` is called directly.
         sketches: fingerprint the parameters, which alignment by weights needs.
+        noise: run it some more times, and note in the trace by how much its results move by themselves.
         progress: called as module calls complete.
 
     Returns:
@@ -113,11 +115,21 @@ def capture(
                 "the run called no module of the model, so there is nothing to record",
                 hint="check that run_original or run_ported calls the model it is given",
             )
+        if noise and not error:
+            trace = _with_noise(trace, model, given, run, wrap=wrap_forward, progress=progress)
         if folder is not None:
             writer.finish(trace)
     if trace.failure and error:
         raise _raised(trace.failure, side, folder) from error
     return trace if folder is None else open_trace(folder)
+
+
+def _with_noise(
+    trace: Trace, model: torch.nn.Module, inputs: Inputs, run: Run | None, *, wrap: bool, progress: Progress
+) -> Trace:
+    from porting.measuring import measure_noise, with_noise  # brings in all that comparing needs
+
+    return with_noise(trace, measure_noise(model, inputs, trace, run=run, wrap=wrap, progress=progress))
 
 
 def _told(progress: Progress) -> Callable[[str], None]:

@@ -15,17 +15,16 @@ import torch
 
 from porting.alignment import Alignment
 from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors, pair_leaves
-from porting.feeding import Feeder, Key, Plan
+from porting.feeding import Feeder, Key, Place, Plan, PromotedFeeder
 from porting.noise import Floor, floor_of
 from porting.origin import Origin
 from porting.precision import Promotion, in_float64, to_float64
-from porting.preserving import preserved, seed_everything
 from porting.progress import Progress, silent
+from porting.rerunning import stopped
 from porting.runs import Inputs, Run
-from porting.text import show
 from porting.tolerance import Tolerance
 from porting.trace import Call, Trace, flatten
-from porting.tracking import CallTracker, OpenCall
+from porting.tracking import OpenCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,36 +115,37 @@ def isolate(
         for one, other in alignment.calls(original, ported)
     }
     native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
-    stopped = _stopped(model, inputs, run, native, seed)
+    ended = stopped(model, inputs, run, native, seed)
     with in_float64(model) as promotion:
         exact = _ExactFed(model, original, plans, native.kept(), native.positions, promotion)
         exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
-        measured = not _stopped(model, exactly, run, exact, seed)
+        measured = not stopped(model, exactly, run, exact, seed)
     observations = tuple(
         seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model) for seen in native.seen
     )
-    return Isolation(observations, tuple(native.unfed), measured, stopped)
-
-
-Place = tuple[Key, str, str]
+    return Isolation(observations, tuple(native.unfed), measured, ended)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """An observation before its noise floor is known; ``tensor`` is kept only where it differs."""
+    """An observation before its noise floor is known.
+
+    ``tensor`` is kept only where it differs; ``original_rounding`` is what the original's trace says of it.
+    """
 
     place: Place
     plan: Plan
     numbers: TensorComparison
     blamed: str | None
     tensor: torch.Tensor | None
+    original_rounding: tuple[float, float] | None
 
     def judged(
         self, rounding: tuple[float, float] | None, tolerance: Tolerance, model: torch.nn.Module
     ) -> Observation:
         key, where, leaf = self.place
         exact = where == "output" and _looks_up(model.get_submodule(key[1]))
-        floor = floor_of(self.numbers, rounding, tolerance, exact=exact)
+        floor = floor_of(self.numbers, rounding, tolerance, exact=exact, original=self.original_rounding)
         return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, self.blamed)
 
 
@@ -182,7 +182,8 @@ class _Fed(Feeder):
         enclosing = call.parent if where == "input" else call
         blamed = self._origin.of(tensor, enclosing) if differs else call.path
         kept = tensor.detach().clone() if differs else None
-        self.seen.append(_Seen((call.key, where, pair.ported.name), plan, numbers, blamed, kept))
+        rounding = (pair.original.noise or {}).get("float64")
+        self.seen.append(_Seen((call.key, where, pair.ported.name), plan, numbers, blamed, kept, rounding))
 
     def arrived(self, call: OpenCall, fed: set[int], leaves: Sequence[tuple[str, Any]]) -> None:
         """Note what was fed and, for aligned calls, which tensors could not be."""
@@ -206,7 +207,7 @@ class _Fed(Feeder):
         return replaced
 
 
-class _ExactFed(Feeder):
+class _ExactFed(PromotedFeeder):
     """The run in float64: measures the rounding of the native run at the places where it differs."""
 
     def __init__(
@@ -218,23 +219,10 @@ class _ExactFed(Feeder):
         positions: Positions,
         promotion: Promotion,
     ) -> None:
-        super().__init__(model, original, plans)
+        super().__init__(model, original, plans, promotion)
         self.kept = kept
         self.positions = positions
-        self.promotion = promotion
         self.errors: dict[Place, tuple[float, float]] = {}
-
-    def entering(
-        self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        """Replace the arguments; the original's tensors are read as they are."""
-        with self.promotion.paused():
-            return super().entering(call, args, kwargs)
-
-    def leaving(self, call: OpenCall, output: Any) -> Any:
-        """Replace the outputs."""
-        with self.promotion.paused():
-            return super().leaving(call, output)
 
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Measure how far the native result is from this one: largest and L2 difference."""
@@ -253,22 +241,3 @@ def _looks_up(module: torch.nn.Module) -> bool:
 
 def _tensors(value: Any) -> list[torch.Tensor]:
     return [leaf for _, leaf in flatten(value)[1] if isinstance(leaf, torch.Tensor)]
-
-
-def _run(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> None:
-    inputs = inputs.fresh()
-    with preserved(model), torch.no_grad():
-        seed_everything(seed)
-        with tracker.hooked():
-            run(model, inputs) if run else inputs.forward(model)
-
-
-def _stopped(model: torch.nn.Module, inputs: Inputs, run: Run | None, tracker: CallTracker, seed: int) -> str:
-    """Run; what the port's code raised on tensors that it has not met before, empty if nothing."""
-    try:
-        _run(model, inputs, run, tracker, seed)
-    except Exception as error:
-        call = tracker.innermost(error)
-        where = f" in {call.path or 'the model itself'}" if call else ""
-        return f"{type(error).__name__}{where}: {show(error, 300)}"
-    return ""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from porting.comparison import TensorComparison
+from porting.comparison import Positions, TensorComparison, compare_tensors
+from porting.text import show
 from porting.tolerance import Tolerance
+from porting.trace import Trace
 
 FACTOR = 10.0
 """A difference counts as more than rounding from this multiple of the floor.
@@ -44,9 +46,20 @@ class Floor:
 
 
 def floor_of(
-    numbers: TensorComparison, rounding: tuple[float, float] | None, tolerance: Tolerance, *, exact: bool
+    numbers: TensorComparison,
+    rounding: tuple[float, float] | None,
+    tolerance: Tolerance,
+    *,
+    exact: bool,
+    original: tuple[float, float] | None = None,
 ) -> Floor:
     """The floor at one place.
+
+    Where the original's own rounding is known, the larger of the two is taken and not their sum. Two right results
+    differ by at most the sum, which is at most twice the larger, and `FACTOR` has room for that. A sum would double
+    every floor where both round alike, so that a trace with measurements would show fewer faults than one without.
+    The larger one raises a floor only where the original rounds more than the port, as a variance does that is taken
+    as a difference of squares, and never lowers one.
 
     Args:
         numbers: the comparison there, for the scale of the values.
@@ -54,6 +67,7 @@ def floor_of(
             None if it could not be measured.
         tolerance: a floor never hides a difference that fails it.
         exact: a look-up, which does not round: the floor is 0.
+        original: the same as ``rounding`` for the original, where its trace says it (``float64`` noise).
     """
     dtype = getattr(torch, numbers.dtypes[1])
     if exact or not dtype.is_floating_point:
@@ -63,7 +77,32 @@ def floor_of(
     least_l2 = ULPS * unit * numbers.reference_l2
     if rounding is None or not all(map(math.isfinite, rounding)):
         rounding = (ESTIMATE * least, ESTIMATE * least_l2)
-    largest, l2 = rounding
-    most = (tolerance.atol + tolerance.rtol * numbers.scale) / FACTOR
+    largest, l2 = map(max, rounding, original or (0.0, 0.0))
+    most = tolerance.allowance(numbers.scale) / FACTOR
     share = min(1.0, most / largest) if largest else 1.0
     return Floor(max(largest * share, least), max(l2 * share, least_l2))
+
+
+WAYS = {
+    "threads": "with another number of threads",
+    "batch": "when each row of the inputs runs by itself",
+}
+"""The noise of a whole run, which reaches its final outputs."""
+
+
+def noise_warnings(original: Trace, tolerance: Tolerance) -> tuple[tuple[str, str], ...]:
+    """Code and message if the original's own final outputs move by more than the tolerance allows anywhere."""
+    positions = Positions.of(original)
+    texts = []
+    for leaf in original.outputs.tensor_leaves():
+        moved = {kind: pair[0] for kind, pair in (leaf.noise or {}).items() if kind in WAYS}
+        if not any(moved.values()):
+            continue
+        tensor = original.tensor(leaf)
+        allowed = tolerance.allowance(compare_tensors(tensor, tensor, tolerance, positions.mask(tensor)).scale)
+        name = show(leaf.name or "the output")
+        texts += [f"{name} moves by {by:.2g} {WAYS[kind]}" for kind, by in moved.items() if by > allowed]
+    if not texts:
+        return ()
+    text = f"the original alone: {'; '.join(texts[:6])}; a difference of that size says nothing about the port"
+    return (("original-noisy", text),)

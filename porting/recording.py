@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from porting.results import Result
 from porting.text import show
-from porting.trace import Trace, open_trace
+from porting.trace import Trace, open_trace, validate_trace
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,13 +67,27 @@ def validate(folder: Path) -> Recording:
     """Read everything in a trace: the manifest, every shard's header and every tensor against its checksum.
 
     Raises:
-        TraceError: anything is missing, damaged or not as the manifest says.
+        TraceError: anything is missing, damaged or not as the manifest says; all of it is named.
     """
-    recording = recording_of([folder])
-    for _, trace in recording.traces:
-        for key in trace.tensors:
-            trace.tensors[key]
-    return replace(recording, validated=True)
+    return Recording(((folder, validate_trace(folder)),), validated=True)
+
+
+def noise_of(trace: Trace) -> dict[str, dict[str, Any]]:
+    """By kind: ``measured`` or why not, the largest relative L2 difference of a call's output, and its label."""
+    kinds, noisiest = trace.run.get("noise"), trace.run.get("noisiest")
+    places = noisiest if isinstance(noisiest, dict) else {}
+    return {
+        kind: {"status": str(status), "relative_l2": None, "call": None, **_place(places.get(kind))}
+        for kind, status in (kinds if isinstance(kinds, dict) else {}).items()
+    }
+
+
+def _place(entry: Any) -> dict[str, Any]:
+    """What a trace says of the noisiest call, if it says it in the form that `capture` gives it."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("relative_l2"), float):
+        return {}
+    call = entry.get("call")
+    return {"relative_l2": entry["relative_l2"], "call": call if isinstance(call, str) else None}
 
 
 def _entry(folder: Path, trace: Trace) -> dict[str, Any]:
@@ -88,4 +102,7 @@ def _entry(folder: Path, trace: Trace) -> dict[str, Any]:
         "calls": len(trace.calls),
         "modules": len(trace.modules),
         "tensors": len(trace.tensors),
+        "noise": noise_of(trace) or None,
+        "unobserved": list(trace.unobserved),
+        "left_out": None if trace.left_out is None else dict(trace.left_out),
     }

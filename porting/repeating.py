@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-
 from porting.trace import Call, Trace
-from porting.trace.bits import as_bytes
+from porting.trace.bits import same_bits
 
 
 def differing_calls(one: Trace, other: Trace) -> tuple[str, ...]:
@@ -33,7 +31,4 @@ def _same(one: Trace, call: Call, other: Trace, twin: Call) -> bool:
     kinds = [[(leaf.name, leaf.dtype, leaf.shape) for leaf in leaves] for leaves in (left, right)]
     if kinds[0] != kinds[1]:
         return False
-    return all(
-        torch.equal(as_bytes(one.tensor(mine)), as_bytes(other.tensor(theirs)))
-        for mine, theirs in zip(left, right, strict=True)
-    )
+    return all(same_bits(one.tensor(mine), other.tensor(theirs)) for mine, theirs in zip(left, right, strict=True))

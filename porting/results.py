@@ -13,15 +13,45 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-class Result(ABC):
-    """Base of the frozen dataclasses that the public functions return.
+class Shown:
+    """Base of what is shown in a terminal and in a notebook by one rendering.
 
     Attributes:
-        renderer: ``module:function`` that makes the terminal rendering, imported when one is asked for; empty for
-            those that are shown by their summary.
+        renderer: ``module:function`` that makes the rendering, imported when one is asked for.
     """
 
     renderer: ClassVar[str] = ""
+
+    def __rich__(self) -> RenderableType:
+        """The terminal rendering."""
+        module, _, function = self.renderer.partition(":")
+        rendering: RenderableType = getattr(import_module(module), function)(self)
+        return rendering
+
+    def text(self, width: int = 160) -> str:
+        """The same rendering as plain text.
+
+        Args:
+            width: in columns; longer lines are broken.
+        """
+        from rich.console import Console
+
+        console = Console(file=io.StringIO(), width=width, force_jupyter=False, force_terminal=False)
+        with console.capture() as captured:
+            console.print(self)
+        return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+    def _repr_html_(self) -> str:
+        """The same rendering for notebooks."""
+        from rich.console import Console
+
+        console = Console(record=True, file=io.StringIO(), width=120, force_jupyter=False)
+        console.print(self)
+        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+
+
+class Result(Shown, ABC):
+    """Base of the frozen dataclasses that the public functions return; without a renderer their summary is shown."""
 
     @property
     @abstractmethod
@@ -63,16 +93,4 @@ class Result(ABC):
         """The terminal rendering."""
         from rich.markup import escape
 
-        if not self.renderer:
-            return escape(self.summary())
-        module, _, function = self.renderer.partition(":")
-        rendering: RenderableType = getattr(import_module(module), function)(self)
-        return rendering
-
-    def _repr_html_(self) -> str:
-        """The same rendering for notebooks."""
-        from rich.console import Console
-
-        console = Console(record=True, file=io.StringIO(), width=120, force_jupyter=False)
-        console.print(self)
-        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+        return super().__rich__() if self.renderer else escape(self.summary())

@@ -25,6 +25,10 @@ class Tolerance:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
                 raise ToleranceError(f"{name} must be a finite number of at least 0, and is {value!r}")
 
+    def allowance(self, size: float) -> float:
+        """The largest difference that passes at an element of absolute value ``size``."""
+        return self.atol + self.rtol * size
+
     def __str__(self) -> str:
         """As in a sentence: one number where both are equal."""
         return f"{self.atol:g}" if self.atol == self.rtol else f"atol {self.atol:g}, rtol {self.rtol:g}"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 
 from porting.comparison import CallComparison, Comparison, compare
 from porting.comparison.traces import divergence_dict, summarise
+from porting.coverage import coverage_warnings, uncovered_parameters
 from porting.diagnosis import Culprit, find_culprits
 from porting.errors import PortfileError, TraceError
 from porting.hooks import capture
 from porting.input_lint import input_warnings
 from porting.isolation import Isolation, isolate
+from porting.noise import noise_warnings
 from porting.portfile import Portfile
 from porting.progress import Progress, silent
 from porting.recorded import recorded_inputs, require_accepted
@@ -126,7 +128,7 @@ def verify(
     run_original: Run | None = None,
     run_ported: Run | None = None,
     outputs: Callable[[Any, Any], OutputPairs | None] | None = None,
-    valid_positions: torch.Tensor | None = None,
+    valid_positions: torch.Tensor | Literal["attended"] | None = "attended",
     tolerance: Tolerance | None = None,
     module_map: Mapping[str, str] | None = None,
     strict: bool = False,
@@ -143,8 +145,8 @@ def verify(
         run_ported: the same for the port.
         outputs: ``outputs(original_out, ported_out)`` gives (name, original, ported) of the final outputs; else they
             are paired by name or position.
-        valid_positions: bool over (batch, sequence) of what counts; default: a 2-D ``attention_mask`` of the inputs,
-            else what was recorded with a trace.
+        valid_positions: bool over (batch, sequence) of what counts, None for everything; by default what was
+            recorded with recorded inputs, else a 2-D ``attention_mask`` of the inputs, else what a trace says.
         tolerance: 1e-3 absolute and relative, if None.
         module_map: original path to ported path, to overrule the alignment.
         strict: make ``suspicious`` a failure.
@@ -159,9 +161,7 @@ def verify(
     if inputs is None and run_ported is None:
         require_accepted(ported, given)
     tolerance = tolerance or Tolerance()
-    valid = given.attended() if valid_positions is None else valid_positions
-    if valid is None and isinstance(original, Trace):
-        valid = original.valid_positions()
+    valid = _attended(original, inputs, given) if isinstance(valid_positions, str) else valid_positions
     results: dict[str, Any] = {}
     if isinstance(original, Trace):
         _require_same_inputs(original, given if original_inputs is None else original_inputs)
@@ -203,14 +203,14 @@ def verify(
         comparison=comparison,
         isolation=isolation,
         culprits=find_culprits(isolation, reference, trace, comparison.alignment),
-        uncovered=_uncovered(comparison, trace),
+        uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,
         warnings=(
             *comparison.warnings,
-            *_blindness(comparison),
+            *coverage_warnings(reference, trace, comparison, isolation),
             *input_warnings(reference, trace, comparison),
-            *_isolation_warnings(isolation),
+            *noise_warnings(reference, tolerance),
         ),
         strict=strict,
     )
@@ -246,6 +246,8 @@ def verify_portfile(
     inputs = portfile.inputs("ported")
     if portfile.takes_recorded_inputs("ported") and "run_ported" not in portfile.functions:
         require_accepted(port, inputs)
+    positions = portfile.valid_positions()
+    declared = positions is not None or "valid_positions" in portfile.functions
     verification = verify(
         original,
         port,
@@ -254,7 +256,7 @@ def verify_portfile(
         run_original=lambda model, inputs: portfile.run("original", model, inputs),
         run_ported=lambda model, inputs: portfile.run("ported", model, inputs),
         outputs=portfile.pair_outputs,
-        valid_positions=portfile.valid_positions(),
+        valid_positions=positions if declared else "attended",
         tolerance=portfile.tolerance(),
         module_map=portfile.module_map,
         strict=strict,
@@ -282,6 +284,12 @@ def _given(original: torch.nn.Module | Trace, inputs: Given | None) -> Inputs:
             return recorded_inputs(original)
         raise PortfileError("there are no inputs", hint="pass inputs, or the original as a trace that has its own")
     return inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
+
+
+def _attended(original: torch.nn.Module | Trace, inputs: Given | None, given: Inputs) -> torch.Tensor | None:
+    recorded = original.valid_positions() if isinstance(original, Trace) else None
+    attended = given.attended()
+    return attended if recorded is None or (inputs is not None and attended is not None) else recorded
 
 
 def _require_same_inputs(trace: Trace, given: Given) -> None:
@@ -319,41 +327,3 @@ def _keeping(results: dict[str, Any], side: str, run: Run | None) -> Run:
         return results[side]
 
     return kept
-
-
-def _uncovered(comparison: Comparison, ported: Trace) -> tuple[str, ...]:
-    """Parameters of executed ported modules without a compared call at or above them."""
-    compared = {call.ported.index for call in comparison.calls if call.compared}
-    covered: set[int] = set()
-    for call in ported.calls:
-        if call.index in compared or call.parent in covered:
-            covered.add(call.index)
-    paths = {call.path for call in ported.calls if call.index in covered}
-    return tuple(
-        f"{call.path}.{parameter.name}" if call.path else parameter.name
-        for call in ported.first_calls.values()
-        if call.path not in paths
-        for parameter in ported.modules[call.path].parameters
-        if parameter.kind == "parameter"
-    )
-
-
-def _blindness(comparison: Comparison) -> Warnings:
-    """The aligned modules of which nothing could be compared, and why, where the trace says it."""
-    if not comparison.blind:
-        return ()
-    first = comparison.blind[0]
-    leaves = (*first.original.outputs.leaves, *first.ported.outputs.leaves)
-    reason = next((leaf.type_name for leaf in leaves if leaf.type_name), "their results are of different shapes")
-    where = show(first.ported.label or "the model itself")
-    text = f"of {len(comparison.blind)} aligned modules nothing could be compared (first: {where}; {show(reason)})"
-    return (("modules-not-compared", text),)
-
-
-def _isolation_warnings(isolation: Isolation) -> Warnings:
-    stopped = f"fed the original's tensors, the port raised, so the rest was not judged: {isolation.stopped}"
-    estimated = "the port cannot compute in float64, so rounding was estimated, not measured"
-    return (
-        *((("isolation-stopped", stopped),) if isolation.stopped else ()),
-        *(() if isolation.noise_measured else (("noise-estimated", estimated),)),
-    )

@@ -2,6 +2,7 @@
 
 python scripts/benchmark.py capture    # what recording costs, against the bare forward
 python scripts/benchmark.py verify     # what verifying costs, against the two forwards
+python scripts/benchmark.py memory     # what recording needs in memory beyond the bare forward, for growing models
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import argparse
 import contextlib
 import os
 import platform
+import re
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import unittest.mock
@@ -24,7 +28,6 @@ import torch
 import porting
 from porting.hooks import capture
 from porting.runs import Inputs
-from porting.trace import save_trace
 
 ROUNDS = 9
 TARGETS = {
@@ -37,7 +40,7 @@ TARGETS = {
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["capture", "verify"])
+    parser.add_argument("what", choices=["capture", "verify", "memory"])
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
@@ -46,6 +49,9 @@ def main() -> None:
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.threads} threads, "
         f"torch {torch.__version__}, {options.rounds} rounds"
     )
+    if options.what == "memory":
+        benchmark_memory()
+        return
     {"capture": benchmark_capture, "verify": benchmark_verify}[options.what](options.rounds)
 
 
@@ -59,7 +65,7 @@ def benchmark_capture(rounds: int) -> None:
             "outputs in memory": lambda: capture(model, inputs, record_inputs=False, **kwargs),
             "inputs and outputs in memory": lambda: capture(model, inputs, **kwargs),
             "outputs to disk, without fsync": lambda: without_fsync(
-                lambda: save_trace(capture(model, inputs, record_inputs=False, **kwargs), folder / "trace")
+                lambda: capture(model, inputs, record_inputs=False, folder=folder / "trace", **kwargs)
             ),
             "inputs, outputs and weight sketches in memory": lambda: capture(model, inputs),
             "transformers' model_addition_debugger_context": lambda: debugger(model, inputs, folder / "debugger"),
@@ -76,6 +82,47 @@ def benchmark_verify(rounds: int) -> None:
         "verify": lambda: porting.verify(model, other, inputs),
     }
     report(measure(cases, rounds), "two forwards", {})
+
+
+def benchmark_memory() -> None:
+    """Peak memory of capturing to disk and in memory, each in a process of its own, less that of the bare forward."""
+    print(f"{'':40}{'recorded':>12}{'extra peak':>13}{'goal':>9}")
+    for hidden, length in ((384, 128), (768, 256), (1536, 512)):
+        peaks = {what: peak_memory(what, hidden, length) for what in ("forward", "disk", "memory")}
+        for what in ("disk", "memory"):
+            extra, goal = peaks[what][0] - peaks["forward"][0], "128 MiB" if what == "disk" else ""
+            name = f"BERT, 4 layers of {hidden}, 8 x {length}, to {what}"
+            print(f"{name:40}{peaks['disk'][1]:8,.0f} MiB{extra:9,.0f} MiB{goal:>9}")
+
+
+def peak_memory(what: str, hidden: int, length: int) -> tuple[float, float]:
+    """Run one case in a fresh process: its peak resident memory, and the bytes that it recorded, in MiB.
+
+    The peak is VmHWM of /proc, counted from after a bare forward: what a parent used does not show in it.
+    """
+    code = f"import benchmark; benchmark.measure_peak({what!r}, {hidden}, {length})"
+    folder = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    peak, recorded = done.stdout.split()
+    return float(peak), float(recorded)
+
+
+def measure_peak(what: str, hidden: int, length: int) -> None:
+    """Print the peak memory of one case, and how much it recorded."""
+    model, inputs = bert(layers=4, hidden=hidden, batch=8, length=length)
+    forward(model, inputs)
+    Path("/proc/self/clear_refs").write_text("5")
+    recorded = 0
+    with scratch_folder() as folder:
+        if what == "forward":
+            forward(model, inputs)
+        else:
+            trace = capture(model, inputs, folder=folder / "trace" if what == "disk" else None)
+            recorded = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+            assert trace.calls
+    status = Path("/proc/self/status").read_text()
+    peak = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
+    print(peak, recorded / 2**20)
 
 
 def bert(layers: int, hidden: int, batch: int, length: int) -> tuple[torch.nn.Module, Inputs]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -120,27 +119,7 @@ def test_a_run_without_calls_is_refused_before_anything_is_written(tmp_path: Pat
     assert len(open_trace(tmp_path / "trace").calls) == 1
 
 
-def compiled() -> Any:
-    return torch.compile(nn.Linear(3, 3))
-
-
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("make", "kind"),
-    [
-        (lambda: torch.jit.script(nn.Linear(3, 3)), "scripted or traced"),
-        (lambda: torch.jit.trace(nn.Linear(3, 3), X), "traced"),  # type: ignore[no-untyped-call]
-        (lambda: nn.ModuleList([torch.jit.script(nn.ReLU())]), "0 .* scripted or traced"),
-        (compiled, "compiled"),
-        (lambda: nn.Sequential(compiled()), "0 .* compiled"),
-    ],
-)
-def test_opaque_models_are_refused(make: Callable[[], nn.Module], kind: str) -> None:
-    with pytest.raises(CaptureError, match=f"{kind}: hooks do not see inside it") as caught:
-        capture(make(), (X,))
-    assert caught.value.hint
-
-
 def test_a_module_compiled_in_place_is_refused() -> None:
     model = nn.Sequential(nn.Linear(3, 3))
     model[0].compile()

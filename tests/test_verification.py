@@ -309,3 +309,12 @@ def test_a_model_is_the_same_as_itself_and_not_as_another() -> None:
     assert verify(Original().eval(), make_pair()[0], first).verdict == "mismatch"
     assert verify(make_pair()[0], make_pair()[0], first).verdict == "match"
     assert isinstance(make_pair()[1], Ported)
+
+
+def test_valid_positions_of_none_count_everything() -> None:
+    original, ported = make_pair()
+    first, second = make_inputs()
+    by_default = verify(original, ported, second, original_inputs=first)
+    everything = verify(original, ported, second, original_inputs=first, valid_positions=None)
+    assert by_default.comparison.outputs[0].numbers.masked > 0
+    assert everything.comparison.outputs[0].numbers.masked == 0

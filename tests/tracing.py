@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from torch import nn
 from porting import capture
 from porting.trace import Trace
 from porting.trace.bits import as_bytes
+from porting.trace.folders import MANIFEST
+from porting.trace.manifest import manifest_hash
 from porting.trace.model import ModuleInfo, Value
+
+Edit = Callable[[dict[str, Any]], object]
 
 
 class Returning(nn.Module):
@@ -102,3 +107,14 @@ def outputs(trace: Trace) -> dict[str, list[Any]]:
 
 def hook_count(model: nn.Module) -> int:
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def edited(folder: Path, edit: Edit) -> Path:
+    """Change a manifest and make its hash right again; its layout is then another."""
+    path = folder / MANIFEST
+    document = json.loads(path.read_text())
+    document["checksums"].pop("layout", None)
+    edit(document)
+    document["sha256"] = manifest_hash(document)
+    path.write_text(json.dumps(document))
+    return folder

@@ -148,7 +148,8 @@ def _outcome(command: click.Command, arguments: list[str]) -> int:
 def _report(error: BaseException, arguments: list[str]) -> int:
     kind, message, hint, code = _described(error)
     if "--json" in arguments:
-        emit_json({"schema": 1, "error": {"code": kind, "message": message, "hint": hint}})
+        document = {"schema": 1, "error": {"code": kind, "message": message, "hint": hint}}
+        emit_json(error.to_dict() if isinstance(error, PortingError) else document)
     if "--debug" in arguments or os.environ.get("PORTING_DEBUG") == "1":
         traceback.print_exception(error)
     say(message if isinstance(error, click.exceptions.NoArgsIsHelpError) else f"Error: {message}")

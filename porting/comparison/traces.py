@@ -155,6 +155,8 @@ def compare(
         PortfileError: ``module_map`` names a module that does not exist.
         TraceError: a tensor on disk is damaged.
     """
+    original.check()
+    ported.check()
     tolerance = tolerance or Tolerance()
     alignment = alignment or align(original, ported, module_map)
     positions = Positions.of(ported)

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from porting.recording import noise_of
 from porting.report.detail import in_full
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from rich.console import RenderableType
 
     from porting.recording import Recording
     from porting.stubs import GeneratedTest
-    from porting.trace import Trace, Value
-
-MOST_CALLS = 40
+    from porting.trace.summary import TensorSummary
 
 
 def render_recording(recording: Recording) -> RenderableType:
     """Each trace: its calls as a tree, and how the run ended."""
     parts: list[RenderableType] = []
     for folder, trace in recording.traces:
-        parts += [Text(f"{show(folder)}: {show(repr(trace))}", style="bold"), _calls(trace)]
+        parts += [Text(f"{show(folder)}: {show(repr(trace))}", style="bold"), trace.tree(full=in_full())]
         if labels := dict(recording.differing).get(folder):
             text = f"DIFFERS from run to run in {len(labels)} calls, first: {show(labels[0] or 'the model itself')}"
             parts.append(Text(text, style="bold red"))
         elif recording.repeats > 1:
             parts.append(Text(f"the same bits in {recording.repeats} runs", style="green"))
+        if noise := noise_of(trace):
+            parts.append(Text(f"relative noise: {', '.join(_noise(kind, entry) for kind, entry in noise.items())}"))
         if recording.validated:
             parts.append(Text(f"every one of {len(trace.tensors):,} tensors has its checksum", style="green"))
-        if trace.failure:
+        if trace.failure and trace.failed_call is None:
             text = f"FAILED in {trace.failure.where}: {show(trace.failure.error, 500)}"
             parts.append(Text(text, style="bold red"))
     failed = any(trace.failure for _, trace in recording.traces)
@@ -49,29 +49,38 @@ def render_generated(generated: GeneratedTest) -> RenderableType:
     return Group(Text(generated.summary(), style="bold green"), *left, Text(f"Next: {show(generated.command)}"))
 
 
-def _calls(trace: Trace) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("call", no_wrap=True)
-    table.add_column("class")
-    table.add_column("tensors in")
-    table.add_column("tensors out")
-    calls = trace.calls
-    hidden = 0 if in_full() else max(0, len(calls) - MOST_CALLS)
-    for call in calls[: MOST_CALLS // 2] + calls[MOST_CALLS // 2 + hidden :]:
-        if hidden and call is calls[MOST_CALLS // 2 + hidden]:
-            table.add_row(Text(f"… {hidden:,} more calls (--full)", style="dim"))
-        table.add_row(
-            Text(show(call.label) or "(model)"),
-            Text(show(call.class_name, 40)),
-            _shapes(call.inputs),
-            _shapes(call.outputs),
-        )
-    return table
+def render_tensor(tensor: TensorSummary) -> RenderableType:
+    """Dtype and shape, figures, and the values abbreviated."""
+    figures = tensor.figures
+    facts = {
+        "min": figures.smallest,
+        "max": figures.largest,
+        "mean": figures.mean,
+        "std": figures.std,
+        "zeros": figures.zeros,
+        "NaN": figures.nan,
+        "infinite": figures.inf,
+    }
+    lines = [Text(tensor.summary(), style="bold"), Text(", ".join(f"{key} {_figure(facts[key])}" for key in facts))]
+    if tensor.dtype.startswith("complex"):
+        lines.append(Text("(min, max, mean and std are of absolute values)", style="dim"))
+    if tensor.strides is not None:
+        lines.append(Text(f"strides of the live tensor: {tensor.strides}"))
+    for kind, (largest, l2) in (tensor.noise or {}).items():
+        lines.append(Text(f"noise, {show(kind)}: largest {largest:.3g}, L2 {l2:.3g}"))
+    return Group(*lines, Text(tensor.printed))
 
 
-def _shapes(value: Value) -> Text:
-    return Text(", ".join(_shape(leaf.name, leaf.shape) for leaf in value.tensor_leaves()))
+def _noise(kind: str, entry: Mapping[str, Any]) -> str:
+    """The largest relative noise of a kind, or why there is none."""
+    if entry["relative_l2"] is None:
+        return f"{show(kind)} not measured ({show(entry['status'])})"
+    if not entry["relative_l2"]:
+        return f"{show(kind)} none"
+    return f"{show(kind)} {entry['relative_l2']:.1e} at {show(entry['call'] or 'the model itself')}"
 
 
-def _shape(name: str, shape: Iterable[int] | None) -> str:
-    return f"{show(name, 40)} {tuple(shape or ())}".strip()
+def _figure(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else f"{value}"

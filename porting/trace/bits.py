@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 PIECE_BYTES = 8 << 20
@@ -19,6 +20,11 @@ def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
     """The bytes of a contiguous tensor on the cpu, row-major, as uint8; no copy."""
     # a single element counts as contiguous whatever its stride is, and is viewed as bytes only with a stride of 1
     return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
+
+
+def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two contiguous tensors on the cpu have the same bytes, whatever their dtypes and shapes."""
+    return np.array_equal(as_bytes(one).numpy(), as_bytes(other).numpy())
 
 
 def pieces(tensor: torch.Tensor) -> Iterator[memoryview]:

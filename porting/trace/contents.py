@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from porting.tensorfiles import read_tensor, torch_dtypes
-from porting.trace.bits import as_bytes, pieces, plain
+from porting.trace.bits import pieces, plain, same_bits
 from porting.trace.sketches import Sketch, StoredAxes, sketch
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class OnDisk(Contents):
         """Write to ``shards``, at most ``limit`` bytes, if that is given."""
         self.shards = shards
         self.limit = limit
+        self.bytes = 0
         self._written = _Written(shards)
 
     @property
@@ -89,7 +90,10 @@ class OnDisk(Contents):
 
     def put(self, tensor: torch.Tensor) -> str | None:
         """Write a tensor, unless its content is there."""
-        return self._add(tensor, self.limit)
+        before = self.shards.bytes
+        key = self._add(tensor, None if self.limit is None else self.limit - self.bytes)
+        self.bytes += self.shards.bytes - before
+        return key
 
     def keep(self, tensor: torch.Tensor) -> str:
         """Write a tensor that no limit leaves out."""
@@ -105,9 +109,9 @@ class OnDisk(Contents):
         keys = [self.keep(torch.from_numpy(axis)) for axis in found.axes]
         return Sketch(StoredAxes(self.tensors, keys), found.crc32)
 
-    def _add(self, tensor: torch.Tensor, limit: int | None) -> str | None:
+    def _add(self, tensor: torch.Tensor, room: int | None) -> str | None:
         tensor = plain(tensor)
-        return self.shards.add(dtype_name(tensor.dtype), tensor.shape, lambda: pieces(tensor), limit)
+        return self.shards.add(dtype_name(tensor.dtype), tensor.shape, lambda: pieces(tensor), room)
 
 
 class _Written(Mapping[str, torch.Tensor]):
@@ -148,6 +152,6 @@ def _same_bits(kept: torch.Tensor, tensor: torch.Tensor) -> bool:
     if tensor.device.type != "cpu":
         return False
     if tensor.is_contiguous():
-        return torch.equal(as_bytes(kept), as_bytes(tensor))
+        return same_bits(kept, tensor)
     bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
     return torch.equal(kept.view(bits), tensor.view(bits))

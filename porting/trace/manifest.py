@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from porting.tensorfiles import Header
+from porting.trace.fields import CHECKSUMS, LAYOUT
 from porting.trace.model import Call, Leaf, ModuleInfo, ParameterInfo, Trace, Value
 from porting.trace.shards import Place
 from porting.trace.sketches import Sketch
 
 FORMAT = 1
-LAYOUT = "indent 1"
-CHECKSUMS = {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256", "layout": LAYOUT}
 
 PlaceOf = Callable[[str], Place]
 """Where the tensor with a key of `Trace.tensors` lies."""
@@ -60,7 +59,7 @@ class _Describer:
         return {
             "format": FORMAT,
             "status": "failed" if failure else "complete",
-            "checksums": CHECKSUMS,
+            "checksums": {**CHECKSUMS, "layout": LAYOUT},
             "run": dict(trace.run),
             "modules": [self.module(item) for item in trace.modules.values()],
             "calls": [self.call(item) for item in trace.calls],
@@ -94,7 +93,8 @@ class _Describer:
         shape = {} if leaf.shape is None else {"dtype": leaf.dtype, "shape": list(leaf.shape)}
         strides = {} if leaf.strides is None else {"strides": list(leaf.strides)}
         if leaf.tensor is not None:
-            return {"name": leaf.name, **shape, **strides, **self.place_of(leaf.tensor).to_dict()}
+            noise = {} if leaf.noise is None else {"noise": {kind: list(pair) for kind, pair in leaf.noise.items()}}
+            return {"name": leaf.name, **shape, **strides, **self.place_of(leaf.tensor).to_dict(), **noise}
         if leaf.type_name is not None:
             return {"name": leaf.name, "type": leaf.type_name, **shape}
         return {"name": leaf.name, "value": leaf.value}

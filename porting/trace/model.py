@@ -1,151 +1,29 @@
-"""The records of a trace: modules, calls, leaves, and the tensors they name."""
+"""A trace: its calls and modules, and the tensors they name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from porting.errors import TraceError
 from porting.text import show
-from porting.trace.sketches import Sketch
-from porting.trace.structure import Structure, rebuild
+from porting.trace.parts import Call as Call
+from porting.trace.parts import Failure as Failure
+from porting.trace.parts import Leaf as Leaf
+from porting.trace.parts import ModuleInfo as ModuleInfo
+from porting.trace.parts import ParameterInfo as ParameterInfo
+from porting.trace.parts import Scalar as Scalar
+from porting.trace.parts import Value as Value
+from porting.trace.store import Store, checksum_of
+from porting.trace.structure import rebuild
 
 if TYPE_CHECKING:
     import torch
 
-Scalar = bool | int | float | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One leaf of an input or output.
-
-    Attributes:
-        name: where it sits: ``hidden_states``, ``past_key_values.layers.0.keys``; a lone output is ``""``.
-        dtype: ``float32`` and so on for a tensor, else None.
-        shape: the tensor's shape, else None.
-        strides: only where the live tensor was not contiguous.
-        tensor: key of its content in `Trace.tensors`, None for anything but a recorded tensor.
-        value: a number, string or boolean; None otherwise.
-        type_name: the class of a leaf that is neither tensor nor scalar, or why a tensor was not recorded.
-    """
-
-    name: str
-    dtype: str | None = None
-    shape: tuple[int, ...] | None = None
-    strides: tuple[int, ...] | None = None
-    tensor: str | None = None
-    value: Scalar = None
-    type_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A nested value, taken apart: its structure and its leaves in order."""
-
-    structure: Structure
-    leaves: tuple[Leaf, ...]
-
-    def tensor_leaves(self) -> Iterator[Leaf]:
-        """The leaves that are recorded tensors."""
-        return (leaf for leaf in self.leaves if leaf.tensor is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One execution of one module.
-
-    Attributes:
-        index: its place in `Trace.calls`, which are in order of entry.
-        step: which outermost call it belongs to: each forward of a ``generate`` is a step.
-        path: the module's dotted path, ``""`` for the model itself.
-        repeat: how many times the module had been called before in this step.
-        class_name: the module's class.
-        parent: index of the call it was made from, None for an outermost call.
-        inputs: arguments by parameter name.
-        outputs: what it returned.
-        thread: 0 for the thread that ran the model, else the number of the one that made the call.
-        gradients: of the run's result with respect to the outputs, under the outputs' names; None unless asked for.
-    """
-
-    index: int
-    step: int
-    path: str
-    repeat: int
-    class_name: str
-    parent: int | None
-    inputs: Value
-    outputs: Value
-    thread: int = 0
-    gradients: Value | None = None
-
-    @property
-    def label(self) -> str:
-        """The call in print: its path, ``#n`` for a repeated call, ``@n`` for a later step."""
-        return self.path + (f"#{self.repeat}" if self.repeat else "") + (f"@{self.step}" if self.step else "")
-
-    @property
-    def key(self) -> tuple[int, str, int]:
-        """Step, path and call index: unique in a trace."""
-        return self.step, self.path, self.repeat
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterInfo:
-    """A parameter or buffer that a module owns itself.
-
-    Attributes:
-        name: its name in the module, without the module's path.
-        kind: ``parameter``, ``buffer`` or ``non-persistent buffer``.
-        dtype: ``float32`` and so on.
-        shape: its shape.
-        sketch: its content in short; None for a tensor without data (on ``meta``).
-        tied_to: the full name under which the same storage was met first, or None.
-        gradient: key of its gradient in `Trace.tensors`; None unless gradients were asked for.
-    """
-
-    name: str
-    kind: str
-    dtype: str
-    shape: tuple[int, ...]
-    sketch: Sketch | None
-    tied_to: str | None = None
-    gradient: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleInfo:
-    """A module of the tree: what aligns it and what its settings are, without the live model."""
-
-    path: str
-    class_name: str
-    training: bool
-    settings: Mapping[str, Scalar]
-    parameters: tuple[ParameterInfo, ...]
-    alias_of: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The forward raised: the innermost module that did, and the exception.
-
-    Attributes:
-        path: the module's dotted path, ``""`` for the model itself.
-        class_name: its class, ``""`` if the code around the model raised.
-        error: the exception's type and text.
-    """
-
-    path: str
-    class_name: str
-    error: str
-
-    @property
-    def where(self) -> str:
-        """The place in print."""
-        if not self.class_name:
-            return "the code that runs the model"
-        return f"{show(self.path) or 'the model itself'} ({show(self.class_name)})"
+    from porting.trace.difference import TraceDifference
+    from porting.trace.tree import CallTree
 
 
 @dataclass(frozen=True)
@@ -219,16 +97,89 @@ class Trace:
                 stack.extend((child, False) for child in reversed(self.children.get(call.index, ())))
         return tuple(order)
 
-    def tensor(self, leaf: Leaf) -> torch.Tensor:
-        """The content of a leaf.
+    def parent_of(self, call: Call) -> Call | None:
+        """The call that a call was made from, None for an outermost one."""
+        return None if call.parent is None else self.calls[call.parent]
+
+    @property
+    def failed_call(self) -> Call | None:
+        """The innermost call that raised, None if the run did not fail, or not in a call."""
+        if self.failure is None or not self.failure.class_name:
+            return None
+        ended = [call for call in self.calls if call.path == self.failure.path and call.raised]
+        return ended[-1] if ended else None
+
+    @property
+    def valid_leaf(self) -> Leaf | None:
+        """The positions that count as a leaf, None: all do."""
+        if self.valid is None:
+            return None
+        if isinstance(self.tensors, Store):
+            return Leaf("valid", "bool", self.tensors.shape(self.valid), tensor=self.valid)
+        return Leaf("valid", "bool", tuple(self.tensors[self.valid].shape), tensor=self.valid)
+
+    def __getitem__(self, label: str) -> Call:
+        """The call of that label (`porting.trace.address`): ``encoder.layer.0``, ``norm#1``, ``decoder@2``.
 
         Raises:
-            KeyError: the leaf is not a recorded tensor.
-            TraceError: the content on disk is damaged.
+            TraceError: there is none; the message names the nearest.
         """
-        if leaf.tensor is None:
-            raise KeyError(f"{leaf.name or 'the output'} is not a recorded tensor: {leaf.type_name or leaf.value}")
-        return self.tensors[leaf.tensor]
+        from porting.trace.address import find_call
+
+        return find_call(self, label)
+
+    def leaf(self, address: str) -> Leaf:
+        """The leaf at an address (`porting.trace.address`): ``encoder.layer.0:inputs.hidden_states``.
+
+        Raises:
+            TraceError: there is none, or it could be several; the hint names those that there are.
+        """
+        from porting.trace.address import find_leaf
+
+        return find_leaf(self, address)
+
+    def tensor(self, leaf: Leaf | str) -> torch.Tensor:
+        """The content of a leaf, given itself or its address (`porting.trace.address`).
+
+        Raises:
+            KeyError: the given leaf is not a recorded tensor.
+            TraceError: the content on disk is damaged, or no recorded tensor is at that address.
+        """
+        found = self.leaf(leaf) if isinstance(leaf, str) else leaf
+        if found.tensor is not None:
+            return self.tensors[found.tensor]
+        what = found.type_name or found.value
+        if isinstance(leaf, str):
+            raise TraceError(f"{show(leaf)} is not a recorded tensor: {show(what)}")
+        raise KeyError(f"{found.name or 'the output'} is not a recorded tensor: {what}")
+
+    def checksum(self, key: str) -> int:
+        """The crc32 of a tensor's bytes, by its key; for a trace on disk the recorded one, and nothing is read."""
+        if isinstance(self.tensors, Store):
+            return self.tensors.checksum(key)
+        if key not in self._checksums:
+            self._checksums[key] = checksum_of(self.tensors[key])
+        return self._checksums[key]
+
+    @cached_property
+    def _checksums(self) -> dict[str, int]:
+        return {}
+
+    def tree(self, *, full: bool = False) -> CallTree:
+        """The calls nested as they were made, to be printed; calls that are alike are folded unless ``full``."""
+        from porting.trace.tree import tree_of
+
+        return tree_of(self, full=full)
+
+    def diff(self, other: Trace) -> TraceDifference:
+        """Where another trace differs: facts, modules, parameters, calls, and contents by their checksums.
+
+        Nothing is read from disk but checksums, so this says whether tensors differ and not by how much
+        (`porting.compare` does).
+        """
+        from porting.trace.difference import difference_of
+
+        return difference_of(self, other)
 
     def value(self, value: Value) -> Any:
         """A recorded value put together again, with `Record` for mappings, outputs and objects."""
@@ -236,6 +187,15 @@ class Trace:
             value.structure,
             [self.tensor(leaf) if leaf.tensor is not None else leaf.value for leaf in value.leaves],
         )
+
+    def check(self) -> None:
+        """Read every tensor once, so that damage on disk is found before anything is concluded from the trace.
+
+        Raises:
+            TraceError: the content of a tensor does not have its checksum.
+        """
+        for key in self.tensors:
+            self.tensors[key]
 
     def valid_positions(self) -> torch.Tensor | None:
         """The boolean (batch, sequence) tensor of positions that count, or None: all do."""

@@ -69,17 +69,17 @@ class ShardWriter:
             os.close(self._open.descriptor)
             self._open = None
 
-    def add(self, dtype: str, shape: Sequence[int], pieces: Pieces, limit: int | None = None) -> str | None:
+    def add(self, dtype: str, shape: Sequence[int], pieces: Pieces, room: int | None = None) -> str | None:
         """Store a tensor, if its content is not there yet.
 
         Args:
             dtype: in the words of safetensors.
             shape: its lengths.
             pieces: its bytes.
-            limit: most bytes that all contents together may have.
+            room: most bytes that it may take, if it is new.
 
         Returns:
-            Its key; None if it is new and would exceed the limit.
+            Its key; None if it is new and there is no room.
 
         Raises:
             OSError: the disk refuses.
@@ -91,7 +91,7 @@ class ShardWriter:
         for key in alike:
             if self._holds(key, pieces()):
                 return key
-        if limit is not None and self.bytes + size > limit:
+        if room is not None and size > room:
             return None
         key = f"t{len(self.places)}"
         header = TensorHeader(dtype, tuple(shape), 0, size)

@@ -9,12 +9,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from porting import Portfile, Verification, verify_portfile
+from porting import Portfile, Verification, open_trace, verify_portfile
 from porting.demo import BUGS, write_demo
 from porting.errors import OutputError, PortingError
+from porting.trace import save_trace
 from porting.weights import build_on_meta, check_weights
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "verify.schema.json"
+TRACE_SCHEMA = SCHEMA.with_name("trace.schema.json")
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,14 @@ def test_the_real_port_is_a_match(healthy: Verification) -> None:
     assert [output.name for output in healthy.comparison.outputs] == ["last_hidden_state", "pooler_output"]
     assert all(output.numbers.max_abs < 1e-5 for output in healthy.comparison.outputs)
     assert all(output.numbers.max_abs > 0 for output in healthy.comparison.outputs)
+
+
+def test_traces_of_the_demo_follow_their_schema(healthy: Verification, tmp_path: Path) -> None:
+    schema = json.loads(TRACE_SCHEMA.read_text(encoding="utf-8"))
+    for trace in (healthy.original, healthy.ported):
+        folder = save_trace(trace, tmp_path / "trace")
+        jsonschema.Draft202012Validator(schema).validate(json.loads((folder / "manifest.json").read_text()))
+        assert "layer.{0...5}" in str(open_trace(folder).tree())
 
 
 def test_nothing_weakens_the_demo(healthy: Verification) -> None:

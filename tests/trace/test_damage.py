@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +7,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tracing import content, returned, small
+from tracing import Edit, content, edited, returned, small
 
 from porting.errors import TraceError
 from porting.tensorfiles import read_header
 from porting.trace import open_trace, save_trace
 from porting.trace.folders import MANIFEST
-from porting.trace.manifest import manifest_hash
-
-Edit = Callable[[dict[str, Any]], None]
-
-
-def edited(folder: Path, edit: Edit) -> Path:
-    """Change the manifest and make its hash right again."""
-    path = folder / MANIFEST
-    document = json.loads(path.read_text())
-    edit(document)
-    del document["checksums"]["layout"]
-    document["sha256"] = manifest_hash(document)
-    path.write_text(json.dumps(document))
-    return folder
 
 
 def test_an_unfinished_folder_is_refused(tmp_path: Path) -> None:
@@ -149,6 +133,11 @@ LIES = {
     "no such shard": _set("calls", 1, "outputs", "leaves", 0, "shard", "tensors-00002.safetensors"),
     "no such key": _set("calls", 1, "outputs", "leaves", 0, "key", "absent"),
     "another checksum": _set("calls", 1, "outputs", "leaves", 0, "crc32", 1),
+    "noise of one number": _set("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [1.0]}),
+    "negative noise": _set("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [-1.0, 1.0]}),
+    "infinite noise": _set("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [1.0, 10**400]}),
+    "noise in words": _set("calls", 1, "outputs", "leaves", 0, "noise", {"batch": ["1", True]}),
+    "noise without a kind": _set("calls", 1, "outputs", "leaves", 0, "noise", [[1.0, 1.0]]),
     "sketch without axes": _set("modules", 1, "parameters", 0, "sketch", "axes", []),
     "valid of another shape": _set("valid", "shape", [1]),
     "shard of another size": _set("shards", "tensors-00001.safetensors", "bytes", 1),
