@@ -26,6 +26,9 @@ BITS = {"bfloat16": "int16"}
 """The dtypes of NumPy in which the bits of others are passed to torch; uint8 for all of float8."""
 
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
 class Messages:
     """What the parent process is told."""
 
@@ -52,7 +55,8 @@ def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
         request = json.load(file)
     messages = Messages(request["messages"])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half written is removed
+    for number in STOPS:
+        signal.signal(number, stop)
     doing = "portfile.py"
     try:
         import porting_recorder  # type: ignore[import-not-found]
@@ -78,6 +82,13 @@ def main() -> int:
         return 1
     messages.send({"done": True})
     return 0
+
+
+def stop(number: int, _: Any) -> None:
+    """End the program, so that what is half written is removed; a second signal does not disturb that."""
+    for each in STOPS:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def load(path: str) -> Dict[str, Any]:

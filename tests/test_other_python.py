@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
@@ -246,7 +247,8 @@ def test_a_trace_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert "--show" not in caught.value.hint
 
 
-def test_an_interruption_ends_the_child_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the parent", "as a terminal does"])
+def test_an_interruption_ends_the_child_too(send: Callable[[int, int], None], tmp_path: Path) -> None:
     portfile(tmp_path, "import time; time.sleep(60)")
     started = subprocess.Popen(
         [sys.executable, "-m", "porting", "capture", "--side", "original"],
@@ -260,7 +262,7 @@ def test_an_interruption_ends_the_child_too(tmp_path: Path) -> None:
     while not (tmp_path / "pid.txt").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     child = int((tmp_path / "pid.txt").read_text())
-    started.send_signal(signal.SIGINT)
+    send(started.pid, signal.SIGINT)
     _, said = started.communicate(timeout=60)
     assert started.returncode == 130, said
     assert "Traceback" not in said

@@ -282,3 +282,14 @@ def test_nothing_is_recorded_outside_of_the_block(tmp_path: Path, monkeypatch: p
     with pytest.raises(RuntimeError, match="outside of the block"):
         recorder.tap("part", X)
     assert only(tmp_path, "trace")
+
+
+def test_two_recorders_of_one_place_do_not_mix(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "trace", model="outer") as outer:
+        outer.tap("part", X)
+        with Recorder(tmp_path / "trace", model="inner") as inner:
+            inner.tap("part", X + 1)
+        outer.tap("part", X + 2)
+    trace = open_trace(tmp_path / "trace")
+    assert (trace.run["model"], len(trace.calls)) == ("outer", 2)
+    assert only(tmp_path, "trace")
