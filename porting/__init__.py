@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from porting.comparison import Comparison, TensorComparison, compare
     from porting.errors import PortingError
-    from porting.hooks import capture
+    from porting.hooks.capturing import capture
+    from porting.hooks.selection import Selection
     from porting.portfile import Portfile
     from porting.runs import Inputs
-    from porting.selection import Selection
     from porting.tolerance import Tolerance
     from porting.trace import Trace, open_trace
     from porting.verification import Verification, verify, verify_portfile
@@ -43,10 +43,10 @@ __all__ = [
 _HOMES = {
     "porting.comparison": ("Comparison", "TensorComparison", "compare"),
     "porting.errors": ("PortingError",),
-    "porting.hooks": ("capture",),
+    "porting.hooks.capturing": ("capture",),
+    "porting.hooks.selection": ("Selection",),
     "porting.portfile": ("Portfile",),
     "porting.runs": ("Inputs",),
-    "porting.selection": ("Selection",),
     "porting.tolerance": ("Tolerance",),
     "porting.trace": ("Trace", "open_trace"),
     "porting.verification": ("Verification", "verify", "verify_portfile"),

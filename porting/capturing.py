@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from porting.errors import PortfileError
+from porting.hooks.selection import Selection
 from porting.progress import Progress, silent
 from porting.recording import Recording, recording_of
-from porting.selection import Selection
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -55,7 +55,7 @@ def capture_portfile(
         CaptureError: a forward raised.
         OutputError: the folder cannot be written.
     """
-    from porting.repeating import differing_calls
+    from porting.reruns.repeating import differing_calls
     from porting.trace import require_writable
 
     wanted = wanted or Wanted()
@@ -76,8 +76,8 @@ def capture_portfile(
 
 def _captured(portfile: Portfile, side: Side, folder: Path, number: int, wanted: Wanted, progress: Progress) -> Trace:
     """Run one side; every run has random numbers of its own, as a right forward needs none."""
-    from porting.hooks import capture
-    from porting.other_python import record_original
+    from porting.hooks.capturing import capture
+    from porting.original.other_python import record_original
 
     if side == "original" and portfile.original_python is not None:
         return record_original(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from porting.comparison import Comparison
-from porting.isolation import Isolation
+from porting.isolation.isolating import Isolation
 from porting.text import show
 from porting.trace import Trace
 

@@ -107,7 +107,7 @@ class Portfile:
     @cached_property
     def _recorded(self) -> tuple[Inputs, torch.Tensor | None]:
         """Inputs and valid positions of ``ORIGINAL_TRACE``."""
-        from porting.recorded import recorded_inputs
+        from porting.original.recorded import recorded_inputs
         from porting.trace import open_trace
 
         assert self.original_trace is not None

@@ -13,13 +13,13 @@ from porting.comparison.traces import divergence_dict, summarise
 from porting.coverage import coverage_warnings, uncovered_parameters
 from porting.diagnosis import Culprit, find_culprits
 from porting.errors import PortfileError, TraceError
-from porting.hooks import capture
+from porting.hooks.capturing import capture
 from porting.input_lint import input_warnings
-from porting.isolation import Isolation, isolate
-from porting.noise import noise_warnings
+from porting.isolation.isolating import Isolation, isolate
+from porting.noise.floor import noise_warnings
+from porting.original.recorded import recorded_inputs, require_accepted
 from porting.portfile import Portfile
 from porting.progress import Progress, silent
-from porting.recorded import recorded_inputs, require_accepted
 from porting.results import Result
 from porting.runs import Inputs, OutputPairs, Run
 from porting.text import show
@@ -272,7 +272,7 @@ def _original_of(portfile: Portfile, progress: Progress) -> torch.nn.Module | Tr
         return open_trace(portfile.original_trace)
     if portfile.original_python is None:
         return portfile.build("original")
-    from porting.other_python import record_original
+    from porting.original.other_python import record_original
 
     return record_original(portfile, portfile.folder / "traces" / "original", progress=progress)
 

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 import porting
-from porting.hooks import capture
+from porting.hooks.capturing import capture
 from porting.runs import Inputs
 
 ROUNDS = 9

@@ -29,8 +29,8 @@ from transformers.modeling_outputs import BaseModelOutput
 from porting import Trace, capture, open_trace, recorder, verify
 from porting.demo import write_demo
 from porting.errors import TraceError
+from porting.hooks.selection import Selection
 from porting.portfile import Portfile
-from porting.selection import Selection
 from porting.trace import save_trace
 from porting.trace.bits import as_bytes
 from porting.trace.manifest import describe
@@ -92,9 +92,9 @@ def both(model: nn.Module, inputs: Any, place: Path, run: Any = None, **options:
     return open_trace(place / "captured", allow_failed=True), open_trace(place / "recorded", allow_failed=True)
 
 
-@pytest.mark.parametrize("name", ["recorder.py", "original_child.py"])
+@pytest.mark.parametrize("name", ["recorder.py", "original/child.py"])
 def test_it_is_written_for_python_3_7(name: str) -> None:
-    assert ast.parse(SOURCE.with_name(name).read_text(encoding="utf-8"), feature_version=(3, 7))
+    assert ast.parse((SOURCE.parent / name).read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 def test_it_imports_nothing_but_the_standard_library_numpy_and_torch() -> None:

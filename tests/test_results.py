@@ -13,7 +13,7 @@ from torch import nn
 
 from porting.comparison import compare
 from porting.errors import MismatchError
-from porting.hooks import capture
+from porting.hooks.capturing import capture
 from porting.recording import Recording, recording_of
 from porting.report.detail import shown
 from porting.verification import verify

@@ -14,7 +14,7 @@ import torch
 from test_recorder import SOURCE
 
 from porting import Portfile, Trace, capture, open_trace, recorder
-from porting.other_python import record_original
+from porting.original.other_python import record_original
 from porting.trace.bits import as_bytes
 from porting.trace.model import Value
 

@@ -136,7 +136,7 @@ def _wanted(
     **flags: bool,
 ) -> Wanted:
     from porting.capturing import Wanted
-    from porting.selection import Selection
+    from porting.hooks.selection import Selection
 
     return Wanted(Selection(only, skip, classes, depth, limit), record_inputs=not no_inputs, **flags)
 

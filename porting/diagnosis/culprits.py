@@ -8,7 +8,7 @@ from typing import Any
 from porting.alignment import Alignment
 from porting.comparison.metrics import finite
 from porting.diagnosis.differences import module_differences
-from porting.isolation import Isolation, Observation
+from porting.isolation.isolating import Isolation, Observation
 from porting.trace import Trace
 
 

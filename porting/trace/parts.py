@@ -27,8 +27,8 @@ class Leaf:
         tensor: key of its content in `Trace.tensors`, None for anything but a recorded tensor.
         value: a number, string or boolean; None otherwise.
         type_name: the class of a leaf that is neither tensor nor scalar, or why a tensor was not recorded.
-        noise: by how the run was repeated (`porting.measuring`), the largest and the L2 difference that this alone
-            makes here; None if it was not measured.
+        noise: by how the run was repeated (`porting.noise.measuring`), the largest and the L2 difference that this
+            alone makes here; None if it was not measured.
     """
 
     name: str

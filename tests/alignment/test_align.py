@@ -12,7 +12,7 @@ from toys import LAYERS, make_inputs, make_pair
 from porting import verify
 from porting.alignment import Alignment, align
 from porting.errors import PortfileError
-from porting.hooks import capture
+from porting.hooks.capturing import capture
 from porting.runs import Inputs
 
 

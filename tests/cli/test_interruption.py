@@ -11,7 +11,7 @@ import torch
 from processes import command, settings, write_portfile
 
 from porting.errors import CaptureError
-from porting.hooks import capture
+from porting.hooks.capturing import capture
 from porting.trace import open_trace
 
 if TYPE_CHECKING:

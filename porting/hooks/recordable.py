@@ -1,0 +1,57 @@
+"""What can be recorded: the tensors that a trace can hold, and the models that hooks can see into."""
+
+from __future__ import annotations
+
+import torch
+
+from porting.errors import CaptureError
+from porting.hooks.module_tree import walk
+from porting.tensorfiles import torch_dtypes
+from porting.text import show
+
+_STORED = frozenset(torch_dtypes().values())
+
+
+def why_not_recordable(tensor: torch.Tensor) -> str:
+    """Why a tensor has no place in a trace, in a few words; empty if it has one."""
+    if tensor.is_meta:
+        return "no data (on meta)"
+    if tensor.is_quantized:
+        return "quantized tensor"
+    if tensor.is_nested:
+        return "nested tensor"
+    if tensor.layout != torch.strided:
+        return f"{tensor.layout} tensor".replace("torch.", "")
+    if tensor.dtype not in _STORED:
+        return f"{tensor.dtype} tensor".replace("torch.", "")
+    kind = type(tensor)
+    if kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        return f"a {kind.__name__}, which stands for other tensors"
+    return ""
+
+
+def refuse_opaque(model: torch.nn.Module) -> None:
+    """Refuse a model with a part that hooks do not see into.
+
+    Raises:
+        CaptureError: a module is scripted, traced or compiled; the message names it.
+    """
+    for path, module in walk(model):
+        if isinstance(module, torch.jit.ScriptModule):
+            kind, advice = "scripted or traced", "return the Python module it was made from"
+        elif isinstance(module, torch.fx.GraphModule) and _inlined(module):
+            kind, advice = "an exported graph", "return the module that was exported"
+        elif hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
+            kind, advice = "compiled", "return the module before torch.compile"
+        else:
+            continue
+        raise CaptureError(
+            f"{show(path) or 'the model'} ({type(module).__name__}) is {kind}: hooks do not see inside it",
+            hint=advice,
+        )
+
+
+def _inlined(graph_module: torch.fx.GraphModule) -> bool:
+    """Whether a graph uses weights itself and calls no module, as those that torch.export makes do."""
+    nodes = [node for node in graph_module.graph.nodes if node.target != "_guards_fn"]
+    return any(node.op == "get_attr" for node in nodes) and all(node.op != "call_module" for node in nodes)

@@ -1,0 +1,243 @@
+"""Isolation: one run of the port in which every aligned module is fed the original's own inputs.
+
+Each module's output is compared with the original's and then replaced by it, so that every module is judged on its
+own. What arrives at a module is compared, too, before it is replaced: that is how a fault in the code between two
+healthy modules (glue) is seen. A second run in float64 measures how much of each difference is rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from porting.alignment import Alignment
+from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors, pair_leaves
+from porting.hooks.tracking import OpenCall
+from porting.isolation.origin import Origin
+from porting.noise.floor import Floor, floor_of
+from porting.progress import Progress, silent
+from porting.reruns.feeding import Feeder, Key, Place, Plan, PromotedFeeder
+from porting.reruns.precision import Promotion, in_float64, to_float64
+from porting.reruns.rerunning import stopped
+from porting.runs import Inputs, Run
+from porting.tolerance import Tolerance
+from porting.trace import Call, Trace, flatten
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One place judged on its own.
+
+    Attributes:
+        where: ``input`` for what arrives at a module, ``output`` for what it makes of the original's inputs.
+        original: the original call.
+        ported: the ported call.
+        leaf: name of the argument or output in the port.
+        numbers: the port's tensor against the original's.
+        floor: what rounding alone explains here.
+        blamed: path of the deepest ported module in which the difference arises; None for an argument that came
+            from outside the model.
+    """
+
+    where: str
+    original: Call
+    ported: Call
+    leaf: str
+    numbers: TensorComparison
+    floor: Floor
+    blamed: str | None
+
+    @property
+    def above_noise(self) -> bool:
+        """Whether the difference is more than rounding."""
+        return self.floor.exceeded_by(self.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What a reference-fed run showed.
+
+    Attributes:
+        observations: in the order in which they were made.
+        unfed: (label of the ported call, argument) of tensors for which the original has no counterpart, so that the
+            port's own were used.
+        noise_measured: False if the port could not run in float64 and rounding was estimated instead.
+        stopped: what the port raised when it was fed the original's tensors, so that the rest was not judged; empty
+            if it ran to its end.
+    """
+
+    observations: tuple[Observation, ...]
+    unfed: tuple[tuple[str, str], ...]
+    noise_measured: bool
+    stopped: str = ""
+
+    def of_call(self, key: Key) -> Iterator[Observation]:
+        """The observations at the output of one ported call."""
+        return (o for o in self.observations if o.ported.key == key and o.where == "output")
+
+
+def isolate(
+    model: torch.nn.Module,
+    inputs: Inputs,
+    original: Trace,
+    ported: Trace,
+    alignment: Alignment,
+    *,
+    run: Run | None = None,
+    tolerance: Tolerance | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Isolation:
+    """Judge every aligned module of the port by itself.
+
+    Args:
+        model: the live port; left as it was found.
+        inputs: what it runs on.
+        original: the original's trace, live or recorded.
+        ported: the port's trace, from a free run.
+        alignment: between the two traces.
+        run: how to run the port, when that is not ``model(*args, **kwargs)``.
+        tolerance: of the comparisons; 1e-3 if None.
+        seed: of the random generators, as in the free run.
+        progress: called as module calls complete.
+    """
+    tolerance = tolerance or Tolerance()
+    plans = {
+        other.key: Plan(
+            one,
+            other,
+            pair_leaves(original, one.inputs, ported, other.inputs),
+            pair_leaves(original, one.outputs, ported, other.outputs),
+        )
+        for one, other in alignment.calls(original, ported)
+    }
+    native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
+    ended = stopped(model, inputs, run, native, seed)
+    with in_float64(model) as promotion:
+        exact = _ExactFed(model, original, plans, native.kept(), native.positions, promotion)
+        exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
+        measured = not stopped(model, exactly, run, exact, seed)
+    observations = tuple(
+        seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model) for seen in native.seen
+    )
+    return Isolation(observations, tuple(native.unfed), measured, ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An observation before its noise floor is known.
+
+    ``tensor`` is kept only where it differs; ``original_rounding`` is what the original's trace says of it.
+    """
+
+    place: Place
+    plan: Plan
+    numbers: TensorComparison
+    blamed: str | None
+    tensor: torch.Tensor | None
+    original_rounding: tuple[float, float] | None
+
+    def judged(
+        self, rounding: tuple[float, float] | None, tolerance: Tolerance, model: torch.nn.Module
+    ) -> Observation:
+        key, where, leaf = self.place
+        exact = where == "output" and _looks_up(model.get_submodule(key[1]))
+        floor = floor_of(self.numbers, rounding, tolerance, exact=exact, original=self.original_rounding)
+        return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, self.blamed)
+
+
+class _Fed(Feeder):
+    """The run in the port's own precision: compares, and finds out where each difference arises."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        original: Trace,
+        plans: Mapping[Key, Plan],
+        tolerance: Tolerance,
+        positions: Positions,
+        progress: Progress,
+    ) -> None:
+        super().__init__(model, original, plans)
+        self.tolerance = tolerance
+        self.positions = positions
+        self.progress = progress
+        self.seen: list[_Seen] = []
+        self.unfed: list[tuple[str, str]] = []
+        self._origin = Origin()
+
+    def kept(self) -> dict[Place, torch.Tensor]:
+        """The ported tensors that differ, by place."""
+        return {seen.place: seen.tensor for seen in self.seen if seen.tensor is not None}
+
+    def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
+        """Compare with the original's tensor."""
+        reference = pair.layout.apply(self.original.tensor(pair.original))
+        valid = self.positions.mask(tensor)
+        numbers = compare_tensors(reference, pair.layout.view(tensor), self.tolerance, valid)
+        differs = numbers.max_abs != 0
+        enclosing = call.parent if where == "input" else call
+        blamed = self._origin.of(tensor, enclosing) if differs else call.path
+        kept = tensor.detach().clone() if differs else None
+        rounding = (pair.original.noise or {}).get("float64")
+        self.seen.append(_Seen((call.key, where, pair.ported.name), plan, numbers, blamed, kept, rounding))
+
+    def arrived(self, call: OpenCall, fed: set[int], leaves: Sequence[tuple[str, Any]]) -> None:
+        """Note what was fed and, for aligned calls, which tensors could not be."""
+        tensors = [(name, leaf) for name, leaf in leaves if isinstance(leaf, torch.Tensor)]
+        plan = self.plans.get(call.key)
+        self._origin.enter(call, [tensor for _, tensor in tensors], fed, aligned=plan is not None)
+        if plan is not None:
+            self.unfed += [(plan.ported.label, name) for name, tensor in tensors if id(tensor) not in fed]
+
+    def returned(self, call: OpenCall, output: Any) -> None:
+        """Note which call made a tensor."""
+        self._origin.made(call, _tensors(output))
+
+    def leaving(self, call: OpenCall, output: Any) -> Any:
+        """Replace the outputs; those of an aligned call are beyond doubt from here on."""
+        replaced = super().leaving(call, output)
+        if call.key in self.plans:
+            final = output if replaced is None else replaced
+            self._origin.trust(_tensors(final))
+        self.progress("isolating", len(self.seen), 2 * len(self.plans))
+        return replaced
+
+
+class _ExactFed(PromotedFeeder):
+    """The run in float64: measures the rounding of the native run at the places where it differs."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        original: Trace,
+        plans: Mapping[Key, Plan],
+        kept: Mapping[Place, torch.Tensor],
+        positions: Positions,
+        promotion: Promotion,
+    ) -> None:
+        super().__init__(model, original, plans, promotion)
+        self.kept = kept
+        self.positions = positions
+        self.errors: dict[Place, tuple[float, float]] = {}
+
+    def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
+        """Measure how far the native result is from this one: largest and L2 difference."""
+        place = (call.key, where, pair.ported.name)
+        if place in self.kept and self.kept[place].shape == tensor.shape:
+            mask = self.positions.mask(tensor)
+            numbers = compare_tensors(tensor, self.kept[place], Tolerance(), mask)
+            self.errors[place] = (numbers.max_abs, numbers.l2)
+
+
+def _looks_up(module: torch.nn.Module) -> bool:
+    """Whether a module copies rows and does nothing else to them."""
+    forward = getattr(module.forward, "__func__", None)
+    return isinstance(module, torch.nn.Embedding) and forward is torch.nn.Embedding.forward
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    return [leaf for _, leaf in flatten(value)[1] if isinstance(leaf, torch.Tensor)]

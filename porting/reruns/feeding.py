@@ -1,0 +1,142 @@
+"""Feed a run of the port with the original's tensors, in the place of its own arguments and outputs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import torch
+
+from porting.comparison import LeafPair
+from porting.hooks.tracking import CallTracker, OpenCall
+from porting.reruns.precision import Promotion
+from porting.trace import Call, Trace, flatten
+
+Key = tuple[int, str, int]
+"""Step, path and call index of a ported call."""
+Place = tuple[Key, str, str]
+"""A call, ``input`` or ``output``, and the name of the argument or output there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to feed to an aligned ported call, and what to compare and replace at its end."""
+
+    original: Call
+    ported: Call
+    inputs: Sequence[LeafPair]
+    outputs: Sequence[LeafPair]
+
+
+class Feeder(CallTracker):
+    """Feeds the original's tensors in and puts them in the place of the outputs."""
+
+    def __init__(self, model: torch.nn.Module, original: Trace, plans: Mapping[Key, Plan]) -> None:
+        super().__init__(model)
+        self.original = original
+        self.plans = plans
+
+    def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
+        """Look at a ported tensor before it is replaced."""
+
+    def arrived(self, call: OpenCall, fed: set[int], leaves: Sequence[tuple[str, Any]]) -> None:
+        """Look at all the arguments of a call, aligned or not, after ``fed`` of them were replaced."""
+
+    def returned(self, call: OpenCall, output: Any) -> None:
+        """Look at what a call without a counterpart returned."""
+
+    def entering(
+        self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Replace the arguments that the original recorded."""
+        plan = self.plans.get(call.key)
+        _, leaves = flatten(self.arguments(call, args, kwargs))
+        exchange = self._exchange(call, plan, "input", plan.inputs, leaves) if plan else {}
+        fed = {id(tensor) for tensor in exchange.values()}
+        new = (substituted(args, exchange), substituted(kwargs, exchange)) if exchange else (args, kwargs)
+        if exchange:
+            _, leaves = flatten(self.arguments(call, *new))
+        self.arrived(call, fed, leaves)
+        return new if exchange else None
+
+    def leaving(self, call: OpenCall, output: Any) -> Any:
+        """Replace the outputs that the original recorded."""
+        plan = self.plans.get(call.key)
+        if plan is None:
+            self.returned(call, output)
+            return None
+        exchange = self._exchange(call, plan, "output", plan.outputs, flatten(output)[1])
+        return substituted(output, exchange) if exchange else None
+
+    def _exchange(
+        self,
+        call: OpenCall,
+        plan: Plan,
+        where: str,
+        pairs: Sequence[LeafPair],
+        leaves: Sequence[tuple[str, Any]],
+    ) -> dict[int, torch.Tensor]:
+        live = dict(leaves)
+        found: dict[int, torch.Tensor] = {}
+        for pair in pairs:
+            tensor = live.get(pair.ported.name)
+            if isinstance(tensor, torch.Tensor) and tuple(tensor.shape) == pair.layout.shape:
+                self.observe(call, plan, where, pair, tensor)
+                found[id(tensor)] = pair.layout.feed(self.original.tensor(pair.original), tensor)
+        return found
+
+
+class PromotedFeeder(Feeder):
+    """A feeder for a run in float64: its own work is not promoted, so that recorded tensors stay as they are."""
+
+    def __init__(
+        self, model: torch.nn.Module, original: Trace, plans: Mapping[Key, Plan], promotion: Promotion
+    ) -> None:
+        super().__init__(model, original, plans)
+        self.promotion = promotion
+
+    def entering(
+        self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Replace the arguments."""
+        with self.promotion.paused():
+            return super().entering(call, args, kwargs)
+
+    def leaving(self, call: OpenCall, output: Any) -> Any:
+        """Replace the outputs."""
+        with self.promotion.paused():
+            return super().leaving(call, output)
+
+
+def substituted(value: Any, by_id: Mapping[int, torch.Tensor]) -> Any:
+    """``value`` with every tensor whose ``id`` is in ``by_id`` exchanged.
+
+    Tuples, lists, mappings (``ModelOutput`` among them), named tuples and dataclasses are copied; other objects, such
+    as caches, are left alone: they hold state that the run goes on to use.
+    """
+    if isinstance(value, torch.Tensor):
+        return by_id.get(id(value), value)
+    if isinstance(value, Mapping):
+        return _mapping(value, by_id)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(substituted(item, by_id) for item in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)([substituted(item, by_id) for item in value])
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = copy.copy(value)
+        for field in fields(value):
+            object.__setattr__(changed, field.name, substituted(getattr(value, field.name), by_id))
+        return changed
+    return value
+
+
+def _mapping(value: Mapping[Any, Any], by_id: Mapping[int, torch.Tensor]) -> Mapping[Any, Any]:
+    items = {key: substituted(value[key], by_id) for key in value}
+    if type(value) is dict:
+        return items
+    changed = copy.copy(value)
+    for key, item in items.items():
+        changed[key] = item  # type: ignore[index]
+    return changed

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from porting.hooks.module_tree import all_tensors, executed_modules, unobserved_modules, walk
+
+
+def tree() -> nn.Module:
+    shared = nn.Linear(2, 2)
+    model = nn.ModuleDict({"a": nn.Sequential(shared, nn.ReLU()), "b": nn.ModuleList([shared, nn.Linear(2, 2)])})
+    model["c"] = weight_norm(nn.Linear(2, 2))
+    return model
+
+
+def test_the_walk_is_the_one_of_torch() -> None:
+    model = tree()
+    assert list(walk(model)) == list(model.named_modules())
+    everywhere = list(model.named_modules(remove_duplicate=False))
+    assert list(walk(model, remove_duplicate=False)) == everywhere
+
+
+def test_parametrizations_are_no_modules_of_their_own() -> None:
+    assert [path for path, _ in executed_modules(tree())] == ["", "a", "a.0", "a.1", "b", "b.1", "c"]
+
+
+def test_tensors_are_given_once() -> None:
+    model = tree()
+    model.register_buffer("count", torch.zeros(1))
+    found = {id(tensor) for tensor in all_tensors(model)}
+    assert found == {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+
+
+def test_only_the_uppermost_module_that_was_not_called_is_named() -> None:
+    block = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    model = nn.Sequential(nn.Linear(2, 2), block, nn.ModuleList([nn.Linear(2, 2)]))
+    assert unobserved_modules(model, {id(model), id(model[0])}) == ("1", "2.0")
+    assert unobserved_modules(model, {id(model[0])}) == ()
+    assert unobserved_modules(model, {id(model), id(model[0]), id(block[0])}) == ("1", "2.0")
