@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -182,8 +183,7 @@ def test_what_has_no_place_in_a_trace_says_why(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
 def test_small_floats_of_ml_dtypes_are_recorded_by_name(name: str, tmp_path: Path) -> None:
-    dtypes = pytest.importorskip("ml_dtypes")
-    array = X.astype(getattr(dtypes, name))
+    array = X.astype(getattr(ml_dtypes, name))
     with Recorder(tmp_path / "trace") as recorder:
         recorder.parameter("part", "weight", array)
         recorder.tap("part", {"rows": array, "columns": array.T, "one": array[0, 1]})
