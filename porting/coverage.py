@@ -62,7 +62,7 @@ def _unobserved(side: str, trace: Trace) -> Iterator[tuple[str, str]]:
 
 
 def _holds_parameters(trace: Trace, path: str) -> bool:
-    return any(
+    return path not in trace.modules or any(
         module.parameters and (module.path == path or module.path.startswith(f"{path}."))
         for module in trace.modules.values()
     )

@@ -98,6 +98,7 @@ def capture(
             result, error = listener.follow(run, given, wrap=wrap_forward)
             drew = not torch.equal(torch.get_rng_state(), untouched)
             outputs = RAISED if error else listener.value(result)
+            unobserved = listener.unobserved()  # while the modules that the run made are there
         trace = Trace(
             calls=listener.finished(),
             modules=listener.described(modules),
@@ -107,7 +108,7 @@ def capture(
             run={**_run_facts(model, side, seed), "random": drew},
             valid=None if valid_positions is None else contents.keep(valid_positions),
             failure=listener.failure(error) if error else None,
-            unobserved=listener.unobserved(),
+            unobserved=unobserved,
             left_out=listener.left_out(),
         )
         if not trace.calls and not error:
@@ -141,10 +142,10 @@ def _unread(_: torch.Tensor) -> None:
 
 
 def _refuse_other_positions(valid: torch.Tensor | None) -> None:
-    if valid is not None and (valid.dtype != torch.bool or valid.dim() != 2):
+    if valid is not None and (valid.dtype != torch.bool or valid.dim() != 2 or valid.is_meta):
         raise CaptureError(
             f"valid_positions must be a bool tensor over (batch, sequence), and is {valid.dtype} of shape "
-            f"{tuple(valid.shape)}",
+            f"{tuple(valid.shape)} on {valid.device}",
             hint="for an attention mask of ones and zeros: attention_mask.bool()",
         )
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch.utils.hooks import RemovableHandle
 
 from porting.errors import CaptureError
 from porting.hooks.listening import Listener
@@ -30,18 +31,24 @@ class GradientListener(Listener):
         super().__init__(*arguments)
         self._kept: dict[tuple[int, str], Leaf] = {}
         self._of_parameters: dict[int, Leaf] = {}
+        self._handles: list[RemovableHandle] = []
 
-    def follow(self, run: Run | None, given: Inputs, *, wrap: bool = False) -> tuple[Any, Exception | None]:
+    def follow(self, run: Run | None, given: Inputs, *, wrap: bool = False) -> tuple[Any, BaseException | None]:
         """Run the model forward and backward; a backward that raises is a failure of the run.
 
         Raises:
             CaptureError: nothing that the run returned depends on a parameter that requires a gradient.
             OSError: the disk refused a tensor.
         """
-        with torch.enable_grad():
-            result, failure = super().follow(run, given, wrap=wrap)
-            if failure is None:
-                failure = self._backward(result)
+        try:
+            with torch.enable_grad():
+                result, failure = super().follow(run, given, wrap=wrap)
+                if failure is None:
+                    failure = self._backward(result)
+        finally:
+            for handle in self._handles:  # a module may return a parameter, which outlives the run
+                handle.remove()
+        self.require_whole()
         return result, failure
 
     def leaving(self, call: OpenCall, output: Any) -> None:
@@ -49,7 +56,8 @@ class GradientListener(Listener):
         super().leaving(call, output)
         for name, leaf in flatten(output)[1]:
             if isinstance(leaf, torch.Tensor) and leaf.requires_grad:
-                leaf.register_hook(partial(self._arrived, call, name))  # type: ignore[no-untyped-call]
+                arrived = partial(self._arrived, call, name)
+                self._handles.append(leaf.register_hook(arrived))  # type: ignore[no-untyped-call]
 
     def finished(self) -> tuple[Call, ...]:
         """The calls in order of entry, with their gradients."""
@@ -67,7 +75,7 @@ class GradientListener(Listener):
             described[path] = replace(described[path], parameters=parameters)
         return described
 
-    def _backward(self, result: Any) -> Exception | None:
+    def _backward(self, result: Any) -> BaseException | None:
         target = _number(result)
         parameters = [
             tensor
@@ -82,7 +90,9 @@ class GradientListener(Listener):
             )
         try:
             found = torch.autograd.grad(target, parameters, allow_unused=True)
-        except (RuntimeError, NotImplementedError) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return error
         for parameter, gradient in zip(parameters, found, strict=True):
             if gradient is not None:
@@ -90,7 +100,7 @@ class GradientListener(Listener):
         return None
 
     def _arrived(self, call: OpenCall, name: str, gradient: torch.Tensor) -> None:
-        noted = self.noted(call, gradient)
+        noted = self.noted(call, lambda: gradient)
         self._kept[call.index, name] = replace(noted.leaves[0], name=name)
 
     def _value(self, call: Call) -> Value:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
+from porting.errors import CaptureError
 from porting.hooks.recordable import why_not_recordable
 from porting.hooks.selection import Selection
 from porting.hooks.tracking import CallTracker, OpenCall
@@ -40,37 +43,42 @@ class Listener(CallTracker):
         self._calls: list[OpenCall] = []
         self._inputs: dict[int, Value] = {}
         self._outputs: dict[int, Value] = {}
-        self._broken: OSError | None = None
+        self._broken: OSError | CaptureError | None = None
 
-    def follow(self, run: Run | None, given: Inputs, *, wrap: bool = False) -> tuple[Any, Exception | None]:
+    def follow(self, run: Run | None, given: Inputs, *, wrap: bool = False) -> tuple[Any, BaseException | None]:
         """Run the model with the hooks on: what it returned, or what it raised.
 
         Raises:
             OSError: the disk refused a tensor.
+            CaptureError: a call could not be recorded for a reason of porting's own.
         """
+        fresh = given.fresh()
         result: Any = None
-        failure: Exception | None = None
-        with self.hooked(wrap=wrap):
+        failure: BaseException | None = None
+        with self.hooked(wrapped=wrap):
             try:
-                fresh = given.fresh()
                 result = run(self.model, fresh) if run else fresh.forward(self.model)
-            except Unwritable:
-                pass
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # asyncio's CancelledError is no Exception
                 failure = error
+        self.require_whole()  # whatever became of the exception that ended the run
+        return result, failure
+
+    def require_whole(self) -> None:
+        """Raise what kept a call from being recorded, if anything did."""
         if self._broken is not None:
             raise self._broken
-        return result, failure
 
     def entering(self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Note the call, and its arguments as they are now."""
         self._calls.append(call)
         if self._with_inputs:
-            self._inputs[call.index] = self.noted(call, self.arguments(call, args, kwargs))
+            self._inputs[call.index] = self.noted(call, lambda: self.arguments(call, args, kwargs))
 
     def leaving(self, call: OpenCall, output: Any) -> None:
         """Note what the call returned, as it is now."""
-        self._outputs[call.index] = self.noted(call, output)
+        self._outputs[call.index] = self.noted(call, lambda: output)
         self._progress("running", len(self._outputs), len(self.paths))
 
     def value(self, value: Any, *, selected: bool = True) -> Value:
@@ -78,19 +86,27 @@ class Listener(CallTracker):
         structure, leaves = flatten(value)
         return Value(structure, tuple(self._leaf(name, leaf, selected) for name, leaf in leaves))
 
-    def noted(self, call: OpenCall, value: Any) -> Value:
-        """Snapshot what passes a call, if it is selected.
+    def noted(self, call: OpenCall, value: Callable[[], Any]) -> Value:
+        """Snapshot what passes a call, if it is selected; modes of the user do not see what that computes.
 
         Raises:
-            Unwritable: the disk refuses.
+            Unwritable: the disk refuses, or it cannot be recorded; `require_whole` says why.
         """
         if self._broken is not None:
             return RAISED
         try:
-            return self.value(value, selected=self._selection.takes(call.path, type(call.module).__name__))
+            selected = self._selection.takes(call.path, type(call.module).__name__)
+            with unseen():
+                return self.value(value(), selected=selected)
         except OSError as error:
             self._broken = error
-            raise Unwritable from error
+        except Exception as error:
+            self._broken = CaptureError(
+                f"what passes {show(call.path) or 'the model itself'} cannot be recorded: "
+                f"{type(error).__name__}: {show(error, 500)}",
+                hint=f"leave it out: porting capture --skip {show(call.path) or '...'}",
+            )
+        raise Unwritable from self._broken
 
     def finished(self) -> tuple[Call, ...]:
         """The calls in order of entry."""
@@ -117,7 +133,7 @@ class Listener(CallTracker):
         """What was not recorded on purpose, as it stands in a trace; None if everything was recorded."""
         return None if self._selection == Selection() else {**self._selection.to_dict(), **self._left_out}
 
-    def failure(self, error: Exception) -> Failure:
+    def failure(self, error: BaseException) -> Failure:
         """Where the run raised: the innermost call that did."""
         call = self.innermost(error)
         path = call.path if call else ""
@@ -137,12 +153,29 @@ class Listener(CallTracker):
         reason = why_not_recordable(tensor)
         if reason:
             return Leaf(name, type_name=f"not recorded: {reason}")
-        dtype, shape = str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
-        key = self._contents.put(tensor) if selected else None
+        dtype, shape = str(tensor.dtype).removeprefix("torch."), tuple(map(int, tensor.shape))
+        if not selected:
+            return self._omitted(Leaf(name, dtype, shape, type_name="left out: not selected"), tensor)
+        try:
+            key = self._contents.put(tensor)
+        except (RuntimeError, NotImplementedError, MemoryError) as error:
+            return Leaf(name, dtype, shape, type_name=f"not recorded: {show(error, 200)}")
         if key is None:
-            self._left_out["tensors"] += 1
-            self._left_out["bytes"] += tensor.numel() * tensor.element_size()
-            why = "the limit is reached" if selected else "not selected"
-            return Leaf(name, dtype, shape, type_name=f"left out: {why}")
-        strides = None if tensor.is_contiguous() else tuple(tensor.stride())
+            return self._omitted(Leaf(name, dtype, shape, type_name="left out: the limit is reached"), tensor)
+        strides = None if tensor.is_contiguous() else tuple(map(int, tensor.stride()))
         return Leaf(name, dtype, shape, strides, key)
+
+    def _omitted(self, leaf: Leaf, tensor: torch.Tensor) -> Leaf:
+        self._left_out["tensors"] += 1
+        self._left_out["bytes"] += tensor.numel() * tensor.element_size()
+        return leaf
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Compute outside the modes that are on: those of the user would see it, and might change it."""
+    with ExitStack() as stack:
+        stack.enter_context(torch._C.DisableTorchFunction())
+        if torch._C._len_torch_dispatch_stack():
+            stack.enter_context(_disable_current_modes())
+        yield

@@ -9,11 +9,18 @@ from porting.hooks.module_tree import walk
 from porting.tensorfiles import torch_dtypes
 from porting.text import show
 
+MOST_DIMENSIONS = 64
+"""As many as NumPy and torch's own indexing take."""
+SPREAD_BYTES = 1 << 30
+SPREAD_TIMES = 1000
+"""An expanded tensor of more bytes than this, and so many times its memory, is not written out."""
 _STORED = frozenset(torch_dtypes().values())
 
 
 def why_not_recordable(tensor: torch.Tensor) -> str:
     """Why a tensor has no place in a trace, in a few words; empty if it has one."""
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return "a tensor of functorch, inside vmap, grad or jvp"
     if tensor.is_meta:
         return "no data (on meta)"
     if tensor.is_quantized:
@@ -24,10 +31,20 @@ def why_not_recordable(tensor: torch.Tensor) -> str:
         return f"{tensor.layout} tensor".replace("torch.", "")
     if tensor.dtype not in _STORED:
         return f"{tensor.dtype} tensor".replace("torch.", "")
+    if tensor.dim() > MOST_DIMENSIONS:
+        return f"{tensor.dim()} dimensions, more than {MOST_DIMENSIONS}"
+    if _is_spread(tensor):
+        held = tensor.untyped_storage().nbytes()
+        return f"{tensor.numel():,} elements spread out from {held:,} bytes"
     kind = type(tensor)
     if kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
         return f"a {kind.__name__}, which stands for other tensors"
     return ""
+
+
+def _is_spread(tensor: torch.Tensor) -> bool:
+    size = tensor.numel() * tensor.element_size()
+    return size > SPREAD_BYTES and size > SPREAD_TIMES * tensor.untyped_storage().nbytes()
 
 
 def refuse_opaque(model: torch.nn.Module) -> None:
@@ -41,7 +58,7 @@ def refuse_opaque(model: torch.nn.Module) -> None:
             kind, advice = "scripted or traced", "return the Python module it was made from"
         elif isinstance(module, torch.fx.GraphModule) and _inlined(module):
             kind, advice = "an exported graph", "return the module that was exported"
-        elif hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
+        elif "_orig_mod" in module._modules or vars(module).get("_compiled_call_impl") is not None:
             kind, advice = "compiled", "return the module before torch.compile"
         else:
             continue

@@ -29,6 +29,11 @@ class Selection:
     depth: int | None = None
     limit: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("include", "exclude", "classes"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+
     def takes(self, path: str, class_name: str) -> bool:
         """Whether the tensors of this module's calls are recorded."""
         return (

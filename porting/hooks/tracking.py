@@ -6,18 +6,25 @@ thread than the capturing one calls counts as made from the call that is open th
 
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType, TracebackType
 from typing import Any
 
 import torch
 
+from porting.errors import CaptureError
+from porting.hooks import attaching
+from porting.hooks.attaching import Undo, hook, wrap
 from porting.hooks.module_tree import executed_modules, unobserved_modules
+from porting.hooks.surroundings import prepared
+
+Handled = tuple[BaseException | None, TracebackType | None]
+_OWN_FILES = (__file__, attaching.__file__)
 
 
 @dataclass(slots=True, eq=False)
@@ -31,8 +38,9 @@ class OpenCall:
         repeat: how many times the module had been called before in this step.
         module: the live module.
         parent: the call it was made from.
-        handled: the exception that was being handled when it was entered.
+        handled: the exception that was being handled when it was entered, and its traceback.
         thread: 0 for the capturing thread, then in the order in which threads make their first call.
+        frame: that calls the module, while it is open.
     """
 
     index: int
@@ -41,8 +49,9 @@ class OpenCall:
     repeat: int
     module: torch.nn.Module
     parent: OpenCall | None
-    handled: BaseException | None
+    handled: Handled
     thread: int = 0
+    frame: FrameType | None = None
 
     @property
     def key(self) -> tuple[int, str, int]:
@@ -71,7 +80,7 @@ class CallTracker:
         self._signatures: dict[int, inspect.Signature | None] = {}
         self._raised: list[tuple[BaseException, OpenCall]] = []
         self._called: set[int] = set()
-        self._stacks: dict[int, list[OpenCall]] = {}
+        self._stacks: dict[threading.Thread, list[OpenCall]] = {}
         self._lock = threading.RLock()
 
     def entering(
@@ -101,65 +110,60 @@ class CallTracker:
         return found
 
     def unobserved(self) -> tuple[str, ...]:
-        """Paths of modules that were not seen called although the module around them was."""
+        """Paths of modules that were not seen called although the module around them was, or that the run made."""
         return unobserved_modules(self.model, self._called)
 
     @contextmanager
-    def hooked(self, *, wrap: bool = False) -> Iterator[None]:
+    def hooked(self, *, wrapped: bool = False) -> Iterator[None]:
         """Listen to every module; the hooks see what other hooks have changed and are removed at the end.
 
-        Each hooked module takes one frame more, so the recursion limit is doubled: deep models still run.
-
         Args:
-            wrap: listen around each module's ``forward`` itself, which also sees ``child.forward(x)``; what hooks of
-                the user change in a result is not seen then.
+            wrapped: listen around each module's ``forward`` itself, which also sees ``child.forward(x)``; what hooks
+                of the user change in a result is not seen then.
+
+        Raises:
+            CaptureError: another thread is listening to the same model, or a forward cannot be wrapped.
         """
-        undo: list[Callable[[], None]] = []
-        limit = sys.getrecursionlimit()
+        undo: list[Undo] = []
         self._stack()  # the capturing thread is the first
-        try:
-            sys.setrecursionlimit(2 * limit)
-            for _, module in executed_modules(self.model):
-                undo += [self._wrap(module)] if wrap else self._hook(module)
-            with eager():
-                yield
-        finally:
-            for action in undo:
-                action()
-            sys.setrecursionlimit(limit)
-
-    def _hook(self, module: torch.nn.Module) -> list[Callable[[], None]]:
-        before = module.register_forward_pre_hook(self._enter, with_kwargs=True)
-        after = module.register_forward_hook(self._leave, with_kwargs=True, always_call=True)
-        return [before.remove, after.remove]
-
-    def _wrap(self, module: torch.nn.Module) -> Callable[[], None]:
-        forward, own = module.forward, "forward" in vars(module)
-
-        @functools.wraps(forward)
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            args, kwargs = self._enter(module, args, kwargs) or (args, kwargs)
+        with _alone(self.model), prepared():
             try:
-                output = forward(*args, **kwargs)
-            except BaseException:
-                self._leave(module, args, kwargs, None)
-                raise
-            replaced = self._leave(module, args, kwargs, output)
-            return output if replaced is None else replaced
+                for _, module in executed_modules(self.model):
+                    (wrap if wrapped else hook)(module, self, undo)
+                yield
+            finally:
+                for action in reversed(undo):
+                    action()
 
-        module.forward = watched
-        return lambda: setattr(module, "forward", forward) if own else delattr(module, "forward")
+    def enter(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A module is called."""
+        with self._lock:
+            return self.entering(self._opened(module), args, kwargs)
+
+    def leave(self, module: torch.nn.Module, output: Any) -> Any:
+        """A module has returned or raised."""
+        with self._lock:
+            stack = self._stack()
+            if all(call.module is not module for call in stack):
+                return None  # a hook of the user raised before ours could enter the call
+            while (call := stack.pop()).module is not module:
+                pass
+            call.frame = None
+            error = _handled()
+            if error == call.handled:
+                return self.leaving(call, output)
+            if error[0] is not None and all(error[0] is not seen for seen, _ in self._raised):
+                self._raised.append((error[0], call))
+            return None
 
     def _stack(self) -> list[OpenCall]:
-        return self._stacks.setdefault(threading.get_ident(), [])
-
-    def _enter(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with self._lock:
-            call = self._opened(module)
-            return self.entering(call, args, kwargs)
+        return self._stacks.setdefault(threading.current_thread(), [])
 
     def _opened(self, module: torch.nn.Module) -> OpenCall:
         stack = self._stack()
+        frame = _calling_frame()
+        while stack and not _runs(stack[-1].frame, frame):
+            stack.pop().frame = None  # torch does not tell of every exception that ends a call
         capturing = next(iter(self._stacks.values()))
         parent = stack[-1] if stack else capturing[-1] if capturing else None
         if parent is None:
@@ -167,40 +171,59 @@ class CallTracker:
         path = self.paths[id(module)]
         repeat = self._repeats.get((self.step, path), 0)
         self._repeats[self.step, path] = repeat + 1
-        thread = list(self._stacks).index(threading.get_ident())
-        call = OpenCall(self.entered, self.step, path, repeat, module, parent, sys.exception(), thread)
+        thread = list(self._stacks).index(threading.current_thread())
+        call = OpenCall(self.entered, self.step, path, repeat, module, parent, _handled(), thread, frame)
         self.entered += 1
         self._called.add(id(module))
         stack.append(call)
         return call
 
-    def _leave(self, module: torch.nn.Module, _: Any, __: Any, output: Any) -> Any:
-        with self._lock:
-            stack = self._stack()
-            if all(call.module is not module for call in stack):
-                return None  # a hook of the user raised before ours could enter the call
-            while (call := stack.pop()).module is not module:
-                pass
-            error = sys.exception()
-            if error is call.handled:
-                return self.leaving(call, output)
-            if error is not None and all(error is not seen for seen, _ in self._raised):
-                self._raised.append((error, call))
-            return None
+
+_listening: dict[int, tuple[threading.Thread, int]] = {}
+_listening_lock = threading.Lock()
 
 
 @contextmanager
-def eager() -> Iterator[None]:
-    """Have every module called in Python: neither fused by torch's fast path nor compiled, where that is known."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    compiled = "torch._dynamo" in sys.modules
-    stance = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+def _alone(model: torch.nn.Module) -> Iterator[None]:
+    """Keep other threads from listening to a model that is being listened to: they would see each other's calls."""
+    mine = threading.current_thread()
+    with _listening_lock:
+        thread, depth = _listening.get(id(model), (mine, 0))
+        if thread is not mine:
+            raise CaptureError(
+                "the model is being captured in another thread, and each would record the other's calls",
+                hint="capture it after that, or capture a copy of the model",
+            )
+        _listening[id(model)] = mine, depth + 1
     try:
-        torch.backends.mha.set_fastpath_enabled(False)
-        with stance:
-            yield
+        yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+        with _listening_lock:
+            if depth:
+                _listening[id(model)] = mine, depth
+            else:
+                del _listening[id(model)]
+
+
+def _handled() -> Handled:
+    """The exception that is being handled, and how far it has come: one that is raised again has come further."""
+    error = sys.exception()
+    return error, None if error is None else error.__traceback__
+
+
+def _calling_frame() -> FrameType | None:
+    """The frame outside this package that calls a module."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename in _OWN_FILES:
+        frame = frame.f_back
+    return frame
+
+
+def _runs(frame: FrameType | None, inner: FrameType | None) -> bool:
+    """Whether ``inner`` was called, directly or not, from ``frame``."""
+    while inner is not None and inner is not frame:
+        inner = inner.f_back
+    return inner is not None
 
 
 def named_arguments(

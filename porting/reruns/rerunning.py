@@ -17,7 +17,7 @@ def rerun(
     inputs = inputs.fresh()
     with preserved(model), torch.no_grad():
         seed_everything(seed)
-        with tracker.hooked(wrap=wrap):
+        with tracker.hooked(wrapped=wrap):
             return run(model, inputs) if run else inputs.forward(model)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from porting.tensorfiles import Header, TensorHeader
+from porting.tensorfiles import DTYPE_BITS, Header, TensorHeader
 from porting.trace.folders import write_at
 
 SHARD_BYTES = 1 << 30
@@ -55,7 +56,7 @@ class ShardWriter:
         self.places: dict[str, Place] = {}
         self.headers: dict[str, TensorHeader] = {}
         self._progress = progress
-        self._known: dict[tuple[int, str, tuple[int, ...]], list[str]] = {}
+        self._known: dict[tuple[str, tuple[int, ...]], dict[int, list[str]]] = {}
         self._closed: dict[str, Header] = {}
         self._open: _OpenShard | None = None
 
@@ -84,14 +85,19 @@ class ShardWriter:
         Raises:
             OSError: the disk refuses.
         """
-        crc32, size = 0, 0
+        known = self._known.setdefault((dtype, tuple(shape)), {})
+        size = math.prod(shape) * DTYPE_BITS[dtype] // 8
+        too_large = room is not None and size > room
+        if too_large and not known:
+            return None
+        crc32 = 0
         for piece in pieces():
-            crc32, size = zlib.crc32(piece, crc32), size + piece.nbytes
-        alike = self._known.setdefault((crc32, dtype, tuple(shape)), [])
+            crc32 = zlib.crc32(piece, crc32)
+        alike = known.setdefault(crc32, [])
         for key in alike:
             if self._holds(key, pieces()):
                 return key
-        if room is not None and size > room:
+        if too_large:
             return None
         key = f"t{len(self.places)}"
         header = TensorHeader(dtype, tuple(shape), 0, size)
