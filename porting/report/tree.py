@@ -73,4 +73,5 @@ def _left_out(entry: Mapping[str, Any]) -> str:
     rules["depth"] = "" if entry["depth"] is None else show(entry["depth"])
     rules["limit"] = "" if limit is None else size_words(limit)
     given = ", ".join(f"{name} {rule}" for name, rule in rules.items() if rule)
-    return f"{show(f'{count:,}')} tensor{'' if count == 1 else 's'}, {size_words(entry['bytes'])}{given and f' ({given})'}"
+    tensors = f"{show(f'{count:,}')} tensor{'' if count == 1 else 's'}"
+    return f"{tensors}, {size_words(entry['bytes'])}{given and f' ({given})'}"
