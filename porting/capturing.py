@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from porting.errors import PortfileError
 from porting.hooks.selection import Selection
 from porting.progress import Progress, silent
 from porting.recording import Recording, recording_of
+from porting.text import show
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -71,7 +73,19 @@ def capture_portfile(
                 again = _captured(portfile, side, Path(scratch) / side, number, _once_more(wanted), progress)
                 differing[folder / side] = differing.get(folder / side) or differing_calls(first, again)
     traces = recording_of([folder / side for side in sides]).traces
-    return Recording(traces, repeats, tuple(differing.items()))
+    warnings = [text for side, (_, trace) in zip(sides, traces, strict=True) for text in _vain(side, trace, wanted)]
+    return Recording(traces, repeats, tuple(differing.items()), warnings=tuple(warnings))
+
+
+def _vain(side: Side, trace: Trace, wanted: Wanted) -> Iterator[str]:
+    """The patterns and classes that no module has."""
+    for pattern in (*wanted.select.include, *wanted.select.exclude):
+        if not any(fnmatchcase(path, pattern) for path in trace.modules):
+            yield f"the pattern {show(pattern)} matches no module of the {side} model"
+    classes = {module.class_name for module in trace.modules.values()}
+    for name in wanted.select.classes:
+        if name not in classes:
+            yield f"no module of the {side} model is of the class {show(name)}"
 
 
 def _captured(portfile: Portfile, side: Side, folder: Path, number: int, wanted: Wanted, progress: Progress) -> Trace:

@@ -47,7 +47,9 @@ def execute(path: Path) -> ModuleType:
         with contextlib.chdir(path.parent), contextlib.redirect_stdout(sys.stderr):
             # Not by import, which may run bytecode of an earlier edit that was made in the same second.
             exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         sys.modules.pop(name, None)
         raise PortfileError(
             f"{show(path)} cannot be run: {type(error).__name__}: {show(error, 500)}{line_in(path, error)}",

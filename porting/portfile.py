@@ -122,14 +122,18 @@ class Portfile:
         """Run a model: ``run_original(model, inputs)`` or ``run_ported``, else ``model(**inputs)``.
 
         What the forward raises is passed on as it is: the caller knows which module was running. An attempt to end
-        the program becomes a RuntimeError.
+        the program, or anything else that is no Exception, becomes a RuntimeError; an interruption does not.
         """
         run = self.functions.get(f"run_{side}")
         try:
             with self.running():
                 return run(model, inputs.as_given()) if run else inputs.forward(model)
+        except (Exception, KeyboardInterrupt):
+            raise
         except SystemExit as error:
             raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+        except BaseException as error:
+            raise RuntimeError(f"it raised {type(error).__name__}: {show(error, 500)}") from error
 
     def pair_outputs(self, original: Any, ported: Any) -> OutputPairs | None:
         """The final outputs that ``outputs(original_out, ported_out)`` declares, or None without that function."""
@@ -238,7 +242,9 @@ class Portfile:
         try:
             with self.running():
                 return self.functions[name](*args)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PortfileError(
                 f"{name}() raised {type(error).__name__}: {show(error, 500)}{line_in(self.path, error)}",
                 hint=f'run it alone: python -c "import portfile; portfile.{name}()" (or add --debug)',

@@ -21,6 +21,7 @@ class Recording(Result):
         repeats: how many times each model was run.
         differing: folder and the labels of the calls that did not give the same bits every time.
         validated: whether every tensor was read against its checksum.
+        warnings: what was asked for in vain.
     """
 
     renderer: ClassVar[str] = "porting.report.files:render_recording"
@@ -29,6 +30,7 @@ class Recording(Result):
     repeats: int = 1
     differing: tuple[tuple[Path, tuple[str, ...]], ...] = ()
     validated: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -47,6 +49,7 @@ class Recording(Result):
             "ok": self.ok,
             "repeats": self.repeats,
             "validated": self.validated,
+            "warnings": list(self.warnings),
             "traces": [
                 {**_entry(folder, trace), "differing": list(differing.get(folder, ()))}
                 for folder, trace in self.traces

@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 25_000_000
 """As huggingface_hub; the format itself allows 100 MB."""
+
+MAX_DIMENSIONS = 64
+"""As NumPy has them."""
+MAX_TENSOR_BITS = 8 * (2**63 - 1)
+"""What torch and NumPy can address; they count a length of 0 as 1 there."""
 
 DTYPE_BITS = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E5M2FNUZ", "F8_E4M3FNUZ"), 8),
@@ -156,8 +161,10 @@ def _entry(path: Path, name: str, entry: Any, data_start: int) -> TensorHeader:
         raise _broken(path, f"tensor {show(name)} has the unknown dtype {show(dtype)}")
     if not _naturals(shape) or not _naturals(offsets) or len(offsets) != 2:
         raise _broken(path, f"tensor {show(name)} has shape {show(shape)} and offsets {show(offsets)}")
+    if not _can_be_held(shape, DTYPE_BITS[dtype]):
+        raise _broken(path, f"tensor {show(name)}: no tensor can have the shape {show(shape)}")
     if (offsets[1] - offsets[0]) * 8 != math.prod(shape) * DTYPE_BITS[dtype]:
-        raise _broken(path, f"tensor {show(name)}: shape {shape} of {dtype} is not the size of its byte range")
+        raise _broken(path, f"tensor {show(name)}: shape {show(shape)} of {dtype} is not the size of its byte range")
     return TensorHeader(dtype, tuple(shape), data_start + offsets[0], data_start + offsets[1])
 
 
@@ -168,7 +175,18 @@ def _check_ranges(path: Path, tensors: Mapping[str, TensorHeader], data_start: i
             raise _broken(path, f"the bytes of tensor {show(name)} overlap others or leave a hole")
         end = entry.stop
     if end != size:
-        raise _broken(path, f"it has {size:,} bytes where its header accounts for {end:,}")
+        raise _broken(path, f"it has {size:,} bytes where its header accounts for {show(f'{end:,}')}")
+
+
+def _can_be_held(shape: Sequence[int], bits: int) -> bool:
+    """Whether torch and NumPy can hold a tensor of this shape, whose elements take so many bits."""
+    if len(shape) > MAX_DIMENSIONS:
+        return False
+    for length in shape:
+        bits *= max(length, 1)
+        if bits > MAX_TENSOR_BITS:
+            return False
+    return True
 
 
 def _naturals(value: Any) -> bool:

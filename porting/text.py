@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MAX_LENGTH = 200
+_UNITS = ("kB", "MB", "GB", "TB")
 
 
 def show(value: object, limit: int = MAX_LENGTH) -> str:
@@ -12,11 +13,23 @@ def show(value: object, limit: int = MAX_LENGTH) -> str:
         value: anything; its ``str`` is taken.
         limit: longer texts are cut in the middle.
     """
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in _utf8(str(value)))
+    text = str(value)
+    if len(text) > 2 * limit:
+        text = text[:limit] + text[-limit:]  # escapes make nothing shorter, so that no more than this is ever shown
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in _utf8(text))
     if len(text) <= limit:
         return text
     half = (limit - 1) // 2
     return f"{text[:half]}…{text[-half:]}"
+
+
+def size_words(count: int) -> str:
+    """A number of bytes in words: ``6.1 MB``."""
+    if count < 1000:
+        return f"{count} bytes"
+    power = min((len(str(count)) - 1) // 3, len(_UNITS))
+    tenths = count * 10 // 1000**power
+    return f"{show(f'{tenths // 10:,}')}.{tenths % 10} {_UNITS[power - 1]}"
 
 
 def _utf8(text: str) -> str:

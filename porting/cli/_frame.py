@@ -81,8 +81,16 @@ def console() -> Console:
 
 
 def say(text: str) -> None:
-    """Print a message or a hint on stderr."""
-    print(text, file=sys.stderr)  # noqa: T201 - the one place that prints messages
+    """Print a message or a hint on stderr, also where the user's code closed the stream; if all is closed, nowhere."""
+    try:
+        if sys.stderr is None or sys.stderr.closed:
+            os.write(2, f"{text}\n".encode(errors="backslashreplace"))
+        else:
+            print(text, file=sys.stderr)  # noqa: T201 - the one place that prints messages
+    except BrokenPipeError:
+        raise
+    except OSError:
+        return
 
 
 @contextmanager
@@ -90,7 +98,7 @@ def progress_bar() -> Iterator[Progress]:
     """A progress bar on stderr; silent where that is not a terminal."""
     from porting.progress import silent
 
-    if not sys.stderr.isatty():
+    if sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
         yield silent
         return
     from rich.console import Console
@@ -125,6 +133,13 @@ def guarded(command: click.Command, arguments: list[str] | None = None) -> NoRet
     sys.exit(code)
 
 
+def open_missing_streams() -> None:
+    """Have what was closed when the program was started (``>&-``) lead nowhere: no other file may get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def silence_stdout() -> None:
     """Send what exit handlers and the buffers of C code still print to stderr."""
     with suppress(OSError):
@@ -140,7 +155,7 @@ def _outcome(command: click.Command, arguments: list[str]) -> int:
         return done.exit_code
     except BrokenPipeError:
         raise
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
+    except BaseException as error:
         return _report(error, arguments)
     return 0
 
@@ -151,7 +166,7 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         document = {"schema": 1, "error": {"code": kind, "message": message, "hint": hint}}
         emit_json(error.to_dict() if isinstance(error, PortingError) else document)
     if "--debug" in arguments or os.environ.get("PORTING_DEBUG") == "1":
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip())
     say(message if isinstance(error, click.exceptions.NoArgsIsHelpError) else f"Error: {message}")
     if hint:
         say(f"Hint: {hint}")
@@ -175,6 +190,8 @@ def _described(error: BaseException) -> tuple[str, str, str, int]:
     text = f"{type(error).__name__}: {show(error, 1000)}"
     if isinstance(error, SystemExit):
         return "portfile", f"the code of a model ended the program: {text}", "remove its sys.exit()", 4
+    if not isinstance(error, Exception):
+        return "portfile", f"the code of a model ended the program: {text}", "have it raise an Exception", 4
     if isinstance(error, (OSError, MemoryError)):
         return "system", text, "free what is missing and run it again", 4
     return "internal", f"a bug in porting itself: {text}", "run it again with --debug and report what it prints", 5
@@ -184,13 +201,19 @@ def _described(error: BaseException) -> tuple[str, str, str, int]:
 def _stdout_for_results() -> Iterator[None]:
     """Keep stdout for the result: file descriptor 1 leads to stderr meanwhile."""
     global _results
-    sys.stdout.flush()
+    _flush_stdout()
     with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as stream:
         _results = stream
         os.dup2(2, 1)
         try:
             yield
         finally:
-            sys.stdout.flush()
+            _flush_stdout()
             os.dup2(stream.fileno(), 1)
             _results = None
+
+
+def _flush_stdout() -> None:
+    """Write what is buffered, unless the user's code closed the stream."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,18 +88,20 @@ def command(
         if suspect is not None:
             finish(validate(Path(suspect)), as_json=as_json)
         loaded = Portfile.load(portfile)
-        folder = Path(output) if output else loaded.folder / "traces"
+        folder = _normal(output) if output else loaded.folder / "traces"
         sides: list[Side] = ["original", "ported"]
         asked = [each for each in sides if side in ("both", each)]
         with progress_bar() as progress:
             recording = capture_portfile(
                 loaded,
-                folder.absolute(),
+                folder,
                 sides=asked,
                 repeats=repeat,
                 wanted=_wanted(**wanted),
                 progress=progress,
             )
+        for warning in recording.warnings:
+            say(f"Warning: {warning}")
         _keep(loaded, recording)
         finish(recording, as_json=as_json)
 
@@ -111,6 +114,11 @@ def _refuse_together(trace: str | None, suspect: str | None, address: str | None
         raise click.UsageError(f"{' and '.join(given)} are asked for apart")
     if address is not None and trace is None:
         raise click.UsageError("--tensor is a tensor of the trace that --show names")
+
+
+def _normal(output: str) -> Path:
+    """The absolute path without ``..``, which would have folders made that nothing is written to."""
+    return Path(os.path.normpath(Path(output).absolute()))
 
 
 def _summary(folder: str, address: str) -> Result:

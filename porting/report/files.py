@@ -65,7 +65,7 @@ def render_tensor(tensor: TensorSummary) -> RenderableType:
     if tensor.dtype.startswith("complex"):
         lines.append(Text("(min, max, mean and std are of absolute values)", style="dim"))
     if tensor.strides is not None:
-        lines.append(Text(f"strides of the live tensor: {tensor.strides}"))
+        lines.append(Text(f"strides of the live tensor: {show(tensor.strides)}"))
     for kind, (largest, l2) in (tensor.noise or {}).items():
         lines.append(Text(f"noise, {show(kind)}: largest {largest:.3g}, L2 {l2:.3g}"))
     return Group(*lines, Text(tensor.printed))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from porting.text import show
+from porting.text import show, size_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -63,5 +63,15 @@ def _missing(tree: CallTree) -> Iterator[Text]:
         rest = f" and {more:,} more" if more > 0 and not tree.full else ""
         yield Text(f"expected, and never called: {named}{rest}", style="yellow")
     if tree.left_out:
-        facts = ", ".join(f"{key} {show(value)}" for key, value in tree.left_out.items() if value not in (None, []))
-        yield Text(f"left out on purpose: {facts}", style="yellow")
+        yield Text(f"left out on purpose: {_left_out(tree.left_out)}", style="yellow")
+
+
+def _left_out(entry: Mapping[str, Any]) -> str:
+    """How much, and by which rules."""
+    count, limit = entry["tensors"], entry["limit"]
+    rules = {name: show(" ".join(entry[name])) for name in ("include", "exclude", "classes")}
+    rules["depth"] = "" if entry["depth"] is None else show(entry["depth"])
+    rules["limit"] = "" if limit is None else size_words(limit)
+    given = ", ".join(f"{name} {rule}" for name, rule in rules.items() if rule)
+    tensors = f"{show(f'{count:,}')} tensor{'' if count == 1 else 's'}"
+    return f"{tensors}, {size_words(entry['bytes'])}{given and f' ({given})'}"

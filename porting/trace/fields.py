@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, NamedTuple
 
 from porting.text import show
@@ -28,10 +29,23 @@ class Fields:
     optional: Mapping[str, Kind] = field(default_factory=dict)
 
 
-def near(name: str, names: Collection[str]) -> str:
+LONGEST_GUESSED = 200
+"""Characters of a name that others are compared with; the time that takes grows with their square."""
+MOST_GUESSED = 2000
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that was meant, among the first of ``names`` and those of a length that people give."""
+    if len(name) > LONGEST_GUESSED:
+        return None
+    likely = [each for each in islice(names, MOST_GUESSED) if len(each) <= LONGEST_GUESSED]
+    return next(iter(get_close_matches(name, likely, 1)), None)
+
+
+def near(name: str, names: Iterable[str]) -> str:
     """A question after the name that was meant, or nothing."""
-    found = get_close_matches(name, names, 1)
-    return f"; did you mean {show(found[0])}?" if found else ""
+    found = nearest(name, names)
+    return "" if found is None else f"; did you mean {show(found)}?"
 
 
 def brief(value: Any) -> str:
@@ -39,16 +53,16 @@ def brief(value: Any) -> str:
     return show(json.dumps(value)[:1000], 60)
 
 
-def faults(entry: Any, fields: Fields) -> Iterator[str]:
-    """What is missing in an object, or is of another kind."""
+def faults(entry: Any, fields: Fields, *, guess: bool = True) -> Iterator[str]:
+    """What is missing in an object, or is of another kind; ``guess`` names what may be there in its place."""
     if type(entry) is not dict:
         yield f"it is {brief(entry)}, and must be an object"
         return
     spare = [name for name in entry if name not in fields.required and name not in fields.optional]
     for name, kind in fields.required.items():
         if name not in entry:
-            meant = get_close_matches(name, spare, 1)
-            yield f"{name} is missing" + (f" (there is {show(meant[0])})" if meant else "")
+            meant = nearest(name, spare if guess else ())
+            yield f"{name} is missing" + ("" if meant is None else f" (there is {show(meant)})")
         elif not kind.holds(entry[name]):
             yield f"{name} is {brief(entry[name])}, and must be {kind.words}"
     for name, kind in fields.optional.items():
@@ -56,12 +70,12 @@ def faults(entry: Any, fields: Fields) -> Iterator[str]:
             yield f"{name} is {brief(entry[name])}, and must be {kind.words}"
 
 
-def unknown(entry: Mapping[str, Any], fields: Fields) -> Iterator[str]:
+def unknown(entry: Mapping[str, Any], fields: Fields, *, guess: bool = True) -> Iterator[str]:
     """The keys of an object that the format does not have; readers pass over them."""
     names = [*fields.required, *fields.optional]
     for name in entry:
         if name not in names:
-            yield f"{show(name)} is no key of the format{near(name, names)}"
+            yield f"{show(name)} is no key of the format{near(name, names if guess else ())}"
 
 
 def _of(*types: type) -> Callable[[Any], bool]:

@@ -5,12 +5,13 @@ Nothing but the standard library, so that faults can be injected into every syst
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from porting.errors import OutputError
@@ -29,11 +30,13 @@ _own: set[str] = set()
 def replacing(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``target`` that takes its place at the end, or is gone if anything fails.
 
-    A process that is killed leaves the folder under its unfinished name, which the next writer removes.
+    A process that is killed leaves the folder under its unfinished name, which the next writer removes. Of several
+    writers of one place the last to end wins.
 
     Raises:
         OutputError: something that is not a trace is there, or the disk refuses. What was there before stays.
     """
+    target = _named(target)
     suffix = f"{os.getpid()}-{next(_numbers)}"
     partial = target.with_name(f"{target.name}.partial-{suffix}")
     old = target.with_name(f"{target.name}.replaced-{suffix}")
@@ -47,15 +50,12 @@ def replacing(target: Path) -> Iterator[Path]:
         try:
             yield partial
             sync(partial)
-            if target.exists():
-                target.rename(old)
-            partial.rename(target)
+            _swap(partial, target, old)
             made = []
             sync(target.parent)
         finally:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            shutil.rmtree(old, ignore_errors=True)
+            if target.exists():
+                shutil.rmtree(old, ignore_errors=True)
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise OutputError(
@@ -64,6 +64,7 @@ def replacing(target: Path) -> Iterator[Path]:
         ) from None
     finally:
         _remove_empty(made)
+        _own.difference_update((partial.name, old.name))
 
 
 def require_writable(folder: str | os.PathLike[str]) -> None:
@@ -72,7 +73,7 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
     Raises:
         OutputError: something that is not a trace is there, or its place cannot hold a folder.
     """
-    target = Path(folder).absolute()
+    target = _named(Path(folder))
     refuse_other(target)
     place = next(parent for parent in target.parents if parent.exists())
     if not place.is_dir() or not os.access(place, os.W_OK):
@@ -89,17 +90,23 @@ def refuse_other(target: Path) -> None:
     Raises:
         OutputError: that is so.
     """
-    if not target.is_symlink() and not target.exists():
-        return
-    if not target.is_symlink() and target.is_dir():
+    if target.is_symlink() or not _may_be_replaced(target):
+        raise OutputError(
+            f"{show(target)} exists and is not a trace, so it is not replaced",
+            hint="name another folder with --output, or move that one away",
+        )
+
+
+def _may_be_replaced(target: Path) -> bool:
+    """Whether nothing, an empty folder or a trace is there, at the moment of one look."""
+    try:
         names = {entry.name for entry in target.iterdir()}
-        shards = {name for name in names if SHARD_NAME.fullmatch(name)}
-        if not names or (shards and names - shards == {MANIFEST}):
-            return
-    raise OutputError(
-        f"{show(target)} exists and is not a trace, so it is not replaced",
-        hint="name another folder with --output, or move that one away",
-    )
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:
+        return not target.exists()  # then a parent is no folder, which is found out later
+    shards = {name for name in names if SHARD_NAME.fullmatch(name)}
+    return not names or (bool(shards) and names - shards == {MANIFEST})
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -128,6 +135,46 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _named(target: Path) -> Path:
+    """The absolute path of a folder, which must have a name that others beside it can be made from.
+
+    Raises:
+        OutputError: it has none.
+    """
+    target = target.absolute()
+    if target.name in ("", ".."):
+        raise OutputError(f"{show(target)} has no name of its own", hint="name a folder with --output")
+    return target
+
+
+def _swap(partial: Path, target: Path, old: Path) -> None:
+    """Move what is at ``target`` to ``old``, and ``partial`` to its place; if that fails, what was there back."""
+    with _only_writer(target.parent):
+        try:
+            if target.exists():
+                target.rename(old)
+            partial.rename(target)
+        except BaseException:
+            if not target.exists():
+                with suppress(OSError):
+                    old.rename(target)
+            raise
+
+
+@contextmanager
+def _only_writer(parent: Path) -> Iterator[None]:
+    """Keep other threads and processes from moving folders in ``parent``, where its file system can do that."""
+    descriptor = os.open(parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
 def _tidy(target: Path) -> None:
     """Clear away what killed processes left; a trace that one had moved aside and not replaced is put back."""
     for left in target.parent.glob("*") if target.parent.is_dir() else ():
@@ -135,7 +182,8 @@ def _tidy(target: Path) -> None:
         if name is None or name["target"] != target.name or left.name in _own or _runs(int(name["process"])):
             continue
         if name["kind"] == "replaced" and not target.exists():
-            left.rename(target)
+            with suppress(OSError):
+                left.rename(target)
         else:
             shutil.rmtree(left, ignore_errors=True)
 

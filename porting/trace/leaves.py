@@ -9,7 +9,7 @@ from typing import Any
 from porting.errors import TraceError
 from porting.text import show
 from porting.trace import fields
-from porting.trace.fields import brief, near
+from porting.trace.fields import brief
 from porting.trace.folders import SHARD_NAME
 from porting.trace.parts import Leaf, Value
 from porting.trace.problems import Problems, Unreadable
@@ -99,9 +99,9 @@ class ValueReader:
         """The key of a tensor, which must be what its shard's header says; ``entry`` has its fields."""
         shard, key = entry["shard"], str(entry["key"])
         if shard not in self.listed:
-            self.problems.say(f"{show(shard)} is not among the shards{near(shard, self.listed)}")
+            self.problems.say(f"{show(shard)} is not among the shards{self.problems.near(shard, self.listed)}")
         elif shard in self.store.headers:
-            if wrong := self.store.register(entry, dtype, shape):
+            if wrong := self.store.register(entry, dtype, shape, guess=self.problems.guesses):
                 self.problems.say(wrong)
             if self.problems.collect:
                 self.first_named.setdefault(key, self.problems.where())

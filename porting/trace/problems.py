@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from porting.errors import TraceError
 from porting.text import show
-from porting.trace.fields import Fields, faults, unknown
+from porting.trace.fields import Fields, faults, near, unknown
 
 T = TypeVar("T")
 MOST_NAMED = 20
+MOST_COLLECTED = 1000
+MOST_GUESSES = 5
+"""Problems that are given a guess at what was meant, which takes time where there are many names."""
 
 
 class Unreadable(Exception):  # noqa: N818 - not an error: the problem has been noted
     """An entry has problems, all of them noted, and cannot be read."""
+
+
+class Enough(Exception):  # noqa: N818 - not an error: the problems have been noted
+    """So many problems are collected that more of them would help nobody."""
 
 
 class Problems:
@@ -37,16 +45,28 @@ class Problems:
         """The place that is being read, in words: ``call 3 (encoder.layer.0), outputs, leaf 1``."""
         return ", ".join(place if isinstance(place, str) else place() for place in self._places)
 
+    @property
+    def guesses(self) -> bool:
+        """Whether the next problem is given a guess at what was meant."""
+        return len(self.found) < MOST_GUESSES
+
+    def near(self, name: str, names: Iterable[str]) -> str:
+        """A question after the name that was meant, or nothing."""
+        return near(name, names if self.guesses else ())
+
     def say(self, text: str, *, hint: str = "") -> None:
         """Note a problem of the place that is being read.
 
         Raises:
             TraceError: problems are not collected.
+            Enough: they are, and this is the last one that is.
         """
         where = self.where()
         text = f"{where}: {text}" if where else text
         if self.collect:
             self.found.append(text)
+            if len(self.found) == MOST_COLLECTED:
+                raise Enough
             return
         advice = f"what is wrong, all of it: porting capture --validate {show(self.manifest.parent)}"
         raise TraceError(f"{show(self.manifest)} is not a valid manifest: {text}", hint=hint or advice)
@@ -75,9 +95,9 @@ class Problems:
         Returns:
             Whether every field is as it must be.
         """
-        wrong = list(faults(entry, fields))
-        extra = unknown(entry, fields) if self.collect and isinstance(entry, dict) else ()
-        for text in (*wrong, *extra):
+        wrong = list(faults(entry, fields, guess=self.guesses))
+        extra = unknown(entry, fields, guess=self.guesses) if self.collect and isinstance(entry, dict) else ()
+        for text in chain(wrong, extra):
             self.say(text)
         return not wrong
 
@@ -98,8 +118,9 @@ class Problems:
         if count > MOST_NAMED:
             listed.append(f"  … and {count - MOST_NAMED:,} more")
         kind = "problem" if count == 1 else "problems"
+        least = "at least " if count == MOST_COLLECTED else ""
         return TraceError(
-            "\n".join([f"{show(folder)} is not a valid trace, it has {count:,} {kind}:", *listed]),
+            "\n".join([f"{show(folder)} is not a valid trace, it has {least}{count:,} {kind}:", *listed]),
             hint="the format is described in docs/trace-format.md and docs/trace.schema.json",
             problems=self.found,
         )

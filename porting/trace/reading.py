@@ -11,15 +11,13 @@ from porting.errors import TraceError
 from porting.text import show
 from porting.trace.fields import LAYOUT
 from porting.trace.folders import MANIFEST, UNFINISHED
-from porting.trace.manifest import FORMAT, laid_out, manifest_hash
+from porting.trace.manifest import FORMAT, MAX_MANIFEST_BYTES, laid_out, manifest_hash
 from porting.trace.model import Trace
 from porting.trace.problems import Problems
 from porting.trace.records import Reader
 
 if TYPE_CHECKING:
     import os
-
-MAX_MANIFEST_BYTES = 512 << 20
 
 
 def open_trace(folder: str | os.PathLike[str], *, allow_failed: bool = False) -> Trace:
@@ -59,11 +57,13 @@ def load_manifest(folder: Path) -> tuple[dict[str, Any], bytes]:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
             raise TraceError(f"{show(path)} is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
         text = path.read_bytes()
+        if not text.startswith(b"{") or b"\0" in text:
+            raise ValueError("it is not the text of a JSON object")
         document = strictjson.loads(text)
     except (OSError, ValueError) as error:
         raise TraceError(f"{show(path)} cannot be read: {show(error)}") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else "no format number"
+    if document.get("format") != FORMAT:
+        found = document.get("format", "no format number")
         raise TraceError(f"{show(path)} is not a trace of format {FORMAT}: it says {show(found)}")
     return document, text
 

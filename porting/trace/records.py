@@ -8,7 +8,7 @@ from typing import Any
 
 from porting.text import show
 from porting.trace import fields
-from porting.trace.fields import brief, near
+from porting.trace.fields import brief
 from porting.trace.leaves import ValueReader
 from porting.trace.model import Trace
 from porting.trace.parts import Call, Failure, ModuleInfo, ParameterInfo, Value
@@ -86,7 +86,7 @@ class Reader(ValueReader):
         if isinstance(entry, dict):
             with self.problems.at("left_out"):
                 self.problems.require(entry, fields.LEFT_OUT_FIELDS)
-                return entry
+                return {name: entry[name] for name in fields.LEFT_OUT_FIELDS.required}
         return None
 
     def call(self, index: int, entry: Any) -> Call:
@@ -96,7 +96,9 @@ class Reader(ValueReader):
         if parent is not None and parent >= index:
             self.problems.say(f"parent is {parent}, and a parent comes before its children")
         if key[1] not in self._paths:
-            self.problems.say(f"{show(key[1]) or 'the model itself'} is no module{near(key[1], self._paths)}")
+            self.problems.say(
+                f"{show(key[1]) or 'the model itself'} is no module{self.problems.near(key[1], self._paths)}"
+            )
         if self._keys.setdefault(key, index) != index:
             self.problems.say(f"call {self._keys[key]} has the same step, path and repeat")
         return Call(
@@ -155,7 +157,7 @@ class Reader(ValueReader):
             lengths = axis_lengths(dtype, shape)
             if len(entry["axes"]) != len(lengths):
                 self.problems.say(
-                    f"it has {len(entry['axes'])} axes, and for shape {list(shape)} {len(lengths)} belong"
+                    f"it has {len(entry['axes'])} axes, and for shape {show(list(shape))} {len(lengths)} belong"
                 )
                 raise Unreadable
 

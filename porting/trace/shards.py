@@ -121,7 +121,8 @@ class ShardWriter:
         if self._open is None:
             number = len(self._closed)
             name = f"tensors-{number + 1:05d}.safetensors"
-            self._open = _OpenShard(self.folder / name, HEADER_BYTES[min(number, len(HEADER_BYTES) - 1)])
+            room = HEADER_BYTES[min(number, len(HEADER_BYTES) - 1)]
+            self._open = _OpenShard(self.folder / name, max(room, _least_room(key, header)))
         return self._open
 
     def _finish(self, shard: _OpenShard) -> None:
@@ -174,6 +175,7 @@ class _OpenShard:
         """Fill the header in, padded with spaces as the format allows, and wait for the disk."""
         entries = {key: _entry(header, self.room) for key, header in self.entries.items()}
         text = json.dumps(entries, separators=(",", ":")).encode("ascii")
+        assert len(text) <= self.room - 8, "the header would overwrite the tensors"
         head = (self.room - 8).to_bytes(8, "little") + text.ljust(self.room - 8)
         write_at(self.descriptor, memoryview(head), 0)
         os.fsync(self.descriptor)
@@ -183,6 +185,11 @@ class _OpenShard:
 def _entry(header: TensorHeader, room: int) -> dict[str, Any]:
     offsets = [header.start - room, header.stop - room]
     return {"dtype": header.dtype, "shape": list(header.shape), "data_offsets": offsets}
+
+
+def _least_room(key: str, header: TensorHeader) -> int:
+    """Room for a shard's header with this entry alone: the length field and the braces beside it."""
+    return 8 + len("{}") + _length(key, header, 0)
 
 
 def _length(key: str, header: TensorHeader, room: int) -> int:

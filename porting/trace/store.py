@@ -46,8 +46,14 @@ class Store(Mapping[str, "torch.Tensor"]):
             raise TraceError(error.message, hint=error.hint) from None
         return self.headers[name]
 
-    def register(self, place: Mapping[str, Any], dtype: str, shape: tuple[int, ...]) -> str:
+    def register(self, place: Mapping[str, Any], dtype: str, shape: tuple[int, ...], *, guess: bool = True) -> str:
         """Note where a tensor lies.
+
+        Args:
+            place: its shard, key and crc32.
+            dtype: what it is said to be, by torch's name.
+            shape: the same.
+            guess: whether to ask after a key that was meant.
 
         Returns:
             What is wrong with the place, in words: nothing, if its shard's header says the same.
@@ -55,12 +61,13 @@ class Store(Mapping[str, "torch.Tensor"]):
         key, shard, crc32 = place["key"], place["shard"], place["crc32"]
         tensors = self.headers[shard].tensors
         if key not in tensors:
-            return f"{show(shard)} holds no tensor {show(key)}{near(key, tensors)}"
+            return f"{show(shard)} holds no tensor {show(key)}{near(key, tensors if guess else ())}"
         found = (self._dtypes.get(tensors[key].dtype, tensors[key].dtype), tensors[key].shape)
         if found != (dtype, shape):
-            return f"it is said to be {dtype} {list(shape)}, and tensor {show(key)} is {found[0]} {list(found[1])}"
+            said = f"{show(dtype)} {show(list(shape))}"
+            return f"it is said to be {said}, and tensor {show(key)} is {found[0]} {list(found[1])}"
         if self.places.setdefault(key, (shard, crc32)) != (shard, crc32):
-            return f"tensor {show(key)} is said to be two, in {self.places[key]} and in {(shard, crc32)}"
+            return f"tensor {show(key)} is said to be two, in {show(self.places[key])} and in {show((shard, crc32))}"
         return ""
 
     def checksum(self, key: str) -> int:

@@ -10,7 +10,7 @@ from porting.errors import TraceError
 from porting.trace.folders import MANIFEST, SHARD_NAME
 from porting.trace.model import Trace
 from porting.trace.parts import Call
-from porting.trace.problems import Problems
+from porting.trace.problems import Enough, Problems
 from porting.trace.reading import load_manifest, read_document
 from porting.trace.records import Reader, call_place
 
@@ -22,13 +22,18 @@ def validate_trace(folder: Path) -> Trace:
         The trace, also of a forward that raised.
 
     Raises:
-        TraceError: it is not valid; the message names up to twenty problems with their places, ``problems`` all.
+        TraceError: it is not valid; the message names up to twenty problems with their places, ``problems`` all, up
+            to a thousand.
     """
     problems = Problems(folder / MANIFEST, collect=True)
-    trace, reader = read_document(folder, *load_manifest(folder), problems)
-    _check_order(trace.calls, problems)
-    _check_files(folder, reader, problems)
-    _check_contents(reader, problems)
+    document, text = load_manifest(folder)
+    try:
+        trace, reader = read_document(folder, document, text, problems)
+        _check_order(trace.calls, problems)
+        _check_files(folder, reader, problems)
+        _check_contents(reader, problems)
+    except Enough:
+        raise problems.error(folder) from None
     if problems.found:
         raise problems.error(folder)
     return trace

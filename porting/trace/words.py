@@ -21,8 +21,8 @@ def leaf_words(leaf: Leaf) -> str:
 
 
 def shape_words(shape: tuple[int, ...] | None) -> str:
-    """A shape as Python writes it."""
-    return str(tuple(shape or ()))
+    """A shape as Python writes it, cut in the middle if a damaged trace makes it long."""
+    return show(tuple(shape or ()))
 
 
 def tensor_words(value: Value) -> tuple[str, ...]:

@@ -53,7 +53,29 @@ def test_sizes_have_units(text: str, size: int) -> None:
     assert Size().convert(text, None, None) == size
 
 
-@pytest.mark.parametrize("text", ["", "GiB", "-1", "1.2.3MB", "5 apples", "1e9"])
+@pytest.mark.parametrize("text", ["", "GiB", "-1", "1.2.3MB", "5 apples", "1e9", "9" * 400])
 def test_anything_else_is_no_size(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a size"):
         Size().convert(text, None, None)
+
+
+def test_what_matches_no_module_is_said(tmp_path: Path) -> None:
+    write_portfile(tmp_path)
+    choice = ["--only", "0", "--only", "no.such.*", "--skip", "\x1b[31m", "--class", "Linear", "--class", "Nope"]
+    done = porting(tmp_path, "capture", "--side", "ported", *choice, "--json")
+    assert done.returncode == 0, done.stderr
+    warnings = json.loads(done.stdout)["warnings"]
+    assert warnings == [
+        "the pattern no.such.* matches no module of the ported model",
+        r"the pattern \x1b[31m matches no module of the ported model",
+        "no module of the ported model is of the class Nope",
+    ]
+    assert all(f"Warning: {text}\n" in done.stderr for text in warnings)
+    assert json.loads(porting(tmp_path, "capture", "--json").stdout)["warnings"] == []
+
+
+def test_a_parent_in_the_output_leaves_no_folder(tmp_path: Path) -> None:
+    write_portfile(tmp_path)
+    done = porting(tmp_path, "capture", "--side", "ported", "--output", "new/../out")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["out"]

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import click
 import pytest
-from processes import porting, write_portfile
+from processes import command, porting, settings, write_portfile
 
+from porting import open_trace
 from porting.cli._frame import Terminated, guarded
 from porting.errors import (
     CaptureError,
@@ -223,6 +225,7 @@ def test_failed_capture_can_be_shown_but_not_compared_and_is_replaced(tmp_path: 
         (SystemExit(0), "portfile", 4),
         (ZeroDivisionError("x"), "internal", 5),
         (EOFError("x"), "internal", 5),
+        (GeneratorExit("x"), "portfile", 4),
         (KeyboardInterrupt(), "interrupted", 130),
         (Terminated(), "interrupted", 143),
     ],
@@ -255,3 +258,37 @@ def test_hostile_text_in_an_unexpected_error_is_escaped(capsys: pytest.CaptureFi
         guarded(failing, [])
     (line, _) = capsys.readouterr().err.splitlines()
     assert line == r"Error: a bug in porting itself: RuntimeError: \x1b[31m\n\u202e"
+
+
+UNUSUAL = "\nimport asyncio\nclass Own(BaseException): pass\n"
+
+
+@pytest.mark.parametrize("raised", ["asyncio.CancelledError()", "GeneratorExit()", "Own('x')"])
+@pytest.mark.parametrize("where", ["def original():", "def run_original(model, inputs):", "if True:"])
+def test_whatever_the_users_code_raises_is_its_failure(tmp_path: Path, where: str, raised: str) -> None:
+    write_portfile(tmp_path, f"{UNUSUAL}\n{where}\n    raise {raised}\n")
+    done = porting(tmp_path, "capture", "--side", "original", "--json")
+    assert done.returncode == 4
+    assert f"{raised.split('(')[0].removeprefix('asyncio.')}: " in json.loads(done.stdout)["error"]["message"]
+    assert "Traceback" not in done.stderr
+
+
+def test_an_error_is_said_after_the_users_code_closed_stderr(tmp_path: Path) -> None:
+    write_portfile(tmp_path, "\ndef run_original(model, inputs):\n    sys.stderr.close()\n    raise ValueError('x')\n")
+    done = porting(tmp_path, "capture", "--side", "original", "--debug")
+    assert done.returncode == 4
+    assert "ValueError: x\nHint: " in done.stderr
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_streams_that_are_closed_from_the_start_disturb_nothing(tmp_path: Path, closed: str) -> None:
+    write_portfile(tmp_path, NOISY)
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *command("capture", "--json")]
+    done = subprocess.run(shell, **settings(tmp_path), timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    if closed == "2>&-":
+        assert json.loads(done.stdout)["ok"] is True
+    assert [open_trace(tmp_path / "traces" / side)["0"].class_name for side in ("original", "ported")] == [
+        "Linear"
+    ] * 2

@@ -4,16 +4,20 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bounded import within
 from faults import CALLS, FAULTS, INTERRUPTED, WRITERS, opened
 from processes import ENVIRONMENT, ROOT
 from tracing import content, only, returned, small
 
 from porting.errors import OutputError
 from porting.trace import open_trace, save_trace
+from porting.trace.folders import require_writable
 
 TESTS = ROOT / "tests"
 WRITER = """
@@ -85,6 +89,46 @@ def test_two_writers_of_one_place_do_not_mix(tmp_path: Path) -> None:
         save_trace(second, tmp_path / "trace")
         one.finish(first, {key: one.contents.keep(first.tensors[key]) for key in first.tensors})
     assert content(open_trace(tmp_path / "trace")) == content(first)
+    assert only(tmp_path, "trace")
+
+
+def test_threads_that_write_one_place_leave_one_whole_trace(tmp_path: Path) -> None:
+    traces = [small(), returned(it=small().valid_positions())]
+    with within(60), ThreadPoolExecutor(4) as pool:
+        for folder in pool.map(lambda number: save_trace(traces[number % 2], tmp_path / "trace"), range(60)):
+            assert folder == tmp_path / "trace"
+    assert content(open_trace(tmp_path / "trace")) in [content(trace) for trace in traces]
+    assert only(tmp_path, "trace")
+
+
+def test_processes_that_write_one_place_leave_one_whole_trace(tmp_path: Path) -> None:
+    environment = {**ENVIRONMENT, "PYTHONPATH": f"{ROOT}:{TESTS}"}
+    often = WRITER.replace("    save_trace(", "    for _ in range(40): save_trace(")
+    command = [sys.executable, "-c", often, str(tmp_path / "trace")]
+    writers = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [writer.communicate(timeout=120)[1] for writer in writers] == ["", ""]
+    assert content(open_trace(tmp_path / "trace")) == content(small())
+    assert only(tmp_path, "trace")
+
+
+@pytest.mark.parametrize("folder", ["/", "some/.."])
+def test_a_folder_without_a_name_of_its_own_is_refused(folder: str) -> None:
+    for write in (require_writable, partial(save_trace, small())):
+        with pytest.raises(OutputError, match="has no name of its own"):
+            write(folder)
+
+
+def test_the_current_folder_is_replaced_only_if_nothing_else_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trace").mkdir()
+    (tmp_path / "trace" / "mine").touch()
+    monkeypatch.chdir(tmp_path / "trace")
+    with pytest.raises(OutputError, match="exists and is not a trace"):
+        save_trace(small(), ".")
+    (tmp_path / "trace" / "mine").unlink()
+    save_trace(small(), ".")
+    assert content(open_trace(tmp_path / "trace")) == content(small())
     assert only(tmp_path, "trace")
 
 

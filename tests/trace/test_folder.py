@@ -111,6 +111,18 @@ def test_large_traces_are_split_into_shards(tmp_path: Path, monkeypatch: pytest.
     assert content(open_trace(folder)) == content(trace)
 
 
+def test_an_entry_longer_than_a_first_header_does_not_overwrite_the_tensors(tmp_path: Path) -> None:
+    shape, data = [1] * 5000, bytes([1, 2, 3, 4])
+    with module.ShardWriter(tmp_path) as writer:
+        key = writer.add("F32", shape, lambda: [memoryview(data)])
+        ((name, header),) = writer.close().items()
+    assert key is not None
+    raw = (tmp_path / name).read_bytes()
+    start = 8 + int.from_bytes(raw[:8], "little")
+    assert json.loads(raw[8:start]) == {key: {"dtype": "F32", "shape": shape, "data_offsets": [0, 4]}}
+    assert (raw[start:], header.size) == (data, len(raw))
+
+
 def test_a_failed_trace_is_refused_unless_asked_for(tmp_path: Path) -> None:
     with pytest.raises(CaptureError):
         capture(Failing(), (torch.ones(1, 2),), folder=tmp_path / "trace")
