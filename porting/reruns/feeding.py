@@ -114,8 +114,8 @@ class PromotedFeeder(Feeder):
 def substituted(value: Any, by_id: Mapping[int, torch.Tensor]) -> Any:
     """``value`` with every tensor whose ``id`` is in ``by_id`` exchanged.
 
-    Tuples, lists, deques, mappings (``ModelOutput`` among them), named tuples and dataclasses are copied; other objects, such
-    as caches, are left alone: they hold state that the run goes on to use.
+    Tuples, lists, deques, mappings (``ModelOutput`` among them), named tuples and dataclasses are copied; other
+    objects, such as caches, are left alone: they hold state that the run goes on to use.
     """
     if isinstance(value, torch.Tensor):
         return by_id.get(id(value), value)
