@@ -49,6 +49,12 @@ class CaptureError(PortingError):
     code = "capture"
 
 
+class RestoreError(PortingError):
+    """A run changed something in the model that could not be put back."""
+
+    code = "restore"
+
+
 class TraceError(PortingError):
     """A trace folder is missing, unfinished, failed, damaged or not a trace, or does not hold what was asked for.
 

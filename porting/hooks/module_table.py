@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Iterator
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from porting.hooks.module_tree import executed_modules, walk
 from porting.progress import Progress, silent
@@ -18,6 +19,8 @@ def describe_modules(
     model: torch.nn.Module, *, sketcher: Sketcher = sketch, progress: Progress = silent
 ) -> dict[str, ModuleInfo]:
     """Describe every module of ``model`` by path, in the order of ``named_modules``.
+
+    A parameter of a lazy module that has not met its first input has no shape yet: ``()``, and no sketch.
 
     Args:
         model: the live model; nothing in it is changed.
@@ -88,14 +91,14 @@ def _parameters(
             name=name,
             kind=kind,
             dtype=str(tensor.dtype).removeprefix("torch."),
-            shape=tuple(tensor.shape),
-            sketch=sketcher(tensor),
+            shape=() if is_lazy(tensor) else tuple(tensor.shape),
+            sketch=None if is_lazy(tensor) else sketcher(tensor),
             tied_to=None if first == full else first,
         )
 
 
 def _memory(tensor: torch.Tensor) -> Hashable:
     """What two tensors have in common if one is the other under a second name."""
-    if tensor.is_meta or tensor.layout != torch.strided or tensor.numel() == 0:
+    if is_lazy(tensor) or tensor.is_meta or tensor.layout != torch.strided or tensor.numel() == 0:
         return id(tensor)
     return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()

@@ -12,16 +12,19 @@ def walk(model: torch.nn.Module, *, remove_duplicate: bool = True) -> Iterator[t
 
     Args:
         model: where to begin; its path is ``""``.
-        remove_duplicate: give a module once, under the path that is met first; else under each of its paths.
+        remove_duplicate: give a module once, under the path that is met first; else also under its other names, but
+            nothing below those: a part may hold the module that it is part of.
     """
     seen: set[int] = set()
     waiting = [("", model)]
     while waiting:
         path, module = waiting.pop()
-        if remove_duplicate and id(module) in seen:
+        known = id(module) in seen
+        if not (known and remove_duplicate):
+            yield path, module
+        if known:
             continue
         seen.add(id(module))
-        yield path, module
         children = [(name, child) for name, child in module._modules.items() if child is not None]
         waiting += [(f"{path}.{name}" if path else name, child) for name, child in reversed(children)]
 

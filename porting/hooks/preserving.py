@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from itertools import accumulate
 
 import numpy as np
 import torch
+from torch import nn
 
+from porting.errors import RestoreError
+from porting.hooks.holding import held_items, undo
+from porting.hooks.keeping import KeptTensor, copyable
 from porting.hooks.module_tree import walk
+from porting.text import show
+
+COPIED_BYTES = 64 << 20
+"""Most bytes of parameters that are copied before a run: the smallest ones first, as far as they go."""
+
+Undo = tuple[str, Callable[[], object]]
+"""What is put back, in words, and what does it."""
 
 
 @contextmanager
-def preserved(model: torch.nn.Module) -> Iterator[None]:
-    """Restore every module's attributes, and the random state of Python, NumPy and torch.
+def preserved(model: nn.Module) -> Iterator[None]:
+    """Put back what a run changes in a model, the random state of Python, NumPy and torch, and the print options.
 
-    Buffers (running statistics, counters) and tensors held as plain attributes get their contents back, too. Other
-    mutable attributes, such as a list that a forward appends to, are put back as the objects they are.
+    - Modules get back their class, mode, attributes, hooks and parts; lists, dictionaries, sets and deques among the
+      attributes, also nested ones, their items. Other mutable objects are put back as the objects they are.
+    - Tensors get back their memory, flags and gradients. Buffers, tensors among the attributes, the weights of
+      embeddings that renormalise them (``max_norm``) and parameters up to `COPIED_BYTES` in all also get back their
+      content, for which they are copied. Of a larger parameter it is only noted whether it was written into.
+    - Random generators among the attributes get back their state.
+
+    Raises:
+        RestoreError: something could not be put back; all else was. If the run raised, that exception goes on
+            instead, with a note that says the same.
     """
-    modules = [_Attributes(module) for _, module in walk(model)]
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count())
+    undos = [*_process(), *_model(model)]
     try:
-        with torch.random.fork_rng(devices=devices):
-            yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        for attributes in modules:
-            attributes.restore()
+        yield
+    except BaseException as error:
+        if lost := _put_back(undos):
+            error.add_note(_text(lost))
+        raise
+    if lost := _put_back(undos):
+        raise RestoreError(_text(lost), hint="build the model anew before it is used again")
 
 
 def seed_everything(seed: int) -> None:
@@ -40,27 +58,58 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-class _Attributes:
-    """What a module holds, with copies of its tensors that are not parameters."""
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        places: list[dict[str, Any]] = [vars(module), module._buffers, module._parameters, module._modules]
-        self.held = [(place, dict(place)) for place in places]
-        tensors = [item for place in places[:2] for item in place.values() if _is_copied(item)]
-        self.contents = [(tensor, tensor.detach().clone()) for tensor in tensors]
-
-    def restore(self) -> None:
-        """Put everything back, in its order."""
-        for place, items in self.held:
-            place.clear()
-            place.update(items)
-        with torch.no_grad():
-            for tensor, content in self.contents:
-                if not torch.equal(tensor, content):
-                    tensor.copy_(content)
+def _put_back(undos: Iterable[Undo]) -> list[str]:
+    """Put everything back; in words what could not be."""
+    lost = []
+    for name, action in undos:
+        try:
+            action()
+        except Exception as error:
+            lost.append(f"{name}: {show(error, 200)}")
+    return lost
 
 
-def _is_copied(item: Any) -> bool:
-    if not isinstance(item, torch.Tensor) or item.layout != torch.strided:
-        return False
-    return not (item.is_meta or item.is_quantized or item.is_nested)
+def _text(lost: list[str]) -> str:
+    more = f"; and {len(lost) - 6} more" if len(lost) > 6 else ""
+    return f"the run changed what could not be put back: {'; '.join(lost[:6])}{more}"
+
+
+def _process() -> Iterator[Undo]:
+    yield "Python's random state", partial(random.setstate, random.getstate())
+    yield "NumPy's random state", partial(np.random.set_state, np.random.get_state())
+    yield "torch's random state", partial(torch.set_rng_state, torch.get_rng_state())
+    for device in range(torch.cuda.device_count()):
+        state = torch.cuda.get_rng_state(device)
+        yield f"the random state of cuda:{device}", partial(torch.cuda.set_rng_state, state, device)
+    printing = dict(vars(torch._tensor_str.PRINT_OPTS))
+    yield "torch's print options", partial(vars(torch._tensor_str.PRINT_OPTS).update, printing)
+    yield "NumPy's print options", partial(np.set_printoptions, **np.get_printoptions())
+
+
+def _model(model: nn.Module) -> Iterator[Undo]:
+    """Classes and attributes before tensors: a lazy module that the run completed becomes a lazy one first."""
+    modules = list(walk(model))
+    for path, module in modules:
+        name = show(path) or "the model itself"
+        yield f"the class of {name}", partial(object.__setattr__, module, "__class__", type(module))
+    tensors: dict[int, tuple[str, torch.Tensor]] = {}
+    for name, item in held_items(modules):
+        if not isinstance(item, torch.Tensor):
+            yield show(name) or "the model itself", undo(item)
+            continue
+        tensors[id(item)] = show(name), item
+        if item.is_leaf and item.grad is not None:
+            tensors[id(item.grad)] = f"the gradient of {show(name)}", item.grad
+    large = _large([tensor for _, tensor in tensors.values()], modules)
+    for key, (name, tensor) in tensors.items():
+        yield name, KeptTensor(tensor, content=key not in large and copyable(tensor)).put_back
+
+
+def _large(tensors: Iterable[torch.Tensor], modules: Iterable[tuple[str, nn.Module]]) -> set[int]:
+    """Which parameters and gradients are too large to be copied, by ``id``."""
+    written = {id(module.weight) for _, module in modules if getattr(module, "max_norm", None) is not None}
+    weights = [tensor for tensor in tensors if isinstance(tensor, nn.Parameter) and id(tensor) not in written]
+    gradients = [tensor.grad for tensor in weights if tensor.grad is not None]
+    by_size = sorted(filter(copyable, [*weights, *gradients]), key=lambda tensor: tensor.nbytes)
+    totals = accumulate(tensor.nbytes for tensor in by_size)
+    return {id(tensor) for tensor, total in zip(by_size, totals, strict=True) if total > COPIED_BYTES}

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from porting.comparison import Positions, TensorComparison
 from porting.noise.floor import floor_of
-from porting.noise.retracing import RESULT, Difference, Retraced, SelfFed
+from porting.noise.retracing import RESULT, Difference, Repeated, Retraced, SelfFed
 from porting.progress import Progress, silent
 from porting.reruns.batching import rows_of
 from porting.reruns.feeding import Key, Place
@@ -115,7 +116,7 @@ class _UnmeasuredError(Exception):
     """Why a kind of noise cannot be measured, in words."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Session:
     """What is rerun, and what it is compared with."""
 
@@ -138,6 +139,20 @@ class _Session:
         if other := (recorded - tracker.made) | added:
             raise _UnmeasuredError(f"the rerun made other calls, as of {show(min(other)[1]) or 'the model itself'}")
         return result
+
+    @cached_property
+    def differing(self) -> tuple[Place, ...]:
+        """The places where a second run, in the very same way, gives other bits, in the order in which calls return."""
+        tracker = Repeated(self.model, self.trace, self.positions)
+        tracker.finished(self.rerun(tracker, self.inputs))
+        return tuple(place for place, difference in tracker.found.items() if difference.max_abs)
+
+    def refuse_unrepeatable(self) -> None:
+        """Refuse to take for noise what a model keeps from run to run."""
+        called = [self.trace.by_key[place[0]].label for place in self.differing if place[0] != RESULT]
+        if self.differing:
+            where = f", as of {show(called[0]) or 'the model itself'}" if called else ""
+            raise _UnmeasuredError(f"a second run gives other results{where}")
 
     def refuse_random(self) -> None:
         """Refuse a rerun on other tensors where that draws other random numbers."""
@@ -163,6 +178,7 @@ def _isolated_rounding(session: _Session) -> Differences:
 
 def _other_threads(session: _Session) -> Differences:
     """One thread if the capture used more, else two."""
+    session.refuse_unrepeatable()
     used = session.trace.run.get("threads", torch.get_num_threads())
     tracker = Retraced(session.model, session.trace, session.positions)
     with _threads(1 if used > 1 else 2):
@@ -173,6 +189,7 @@ def _other_threads(session: _Session) -> Differences:
 def _row_by_row(session: _Session) -> Differences:
     """Every row of the inputs by itself, each compared with its part of what was recorded."""
     session.refuse_random()
+    session.refuse_unrepeatable()
     try:
         rows = rows_of(session.inputs, session.trace.valid_positions())
     except ValueError as error:

@@ -16,6 +16,7 @@ from porting.reruns.feeding import Key, Place, Plan, PromotedFeeder
 from porting.reruns.precision import Promotion
 from porting.tolerance import Tolerance
 from porting.trace import Trace, Value, flatten
+from porting.trace.bits import plain, same_bits
 
 RESULT: Key = (-1, "", 0)
 """Stands for what the whole run returned where a place names a call."""
@@ -143,6 +144,16 @@ class Retraced(CallTracker):
             part = slice(self.row[0], self.row[0] + 1)
             recorded, mask = recorded[part], None if mask is None else mask[part]
         return Difference.of(compare_tensors(recorded, live, Tolerance(), mask))
+
+
+class Repeated(Retraced):
+    """A rerun in the very same way: what it does not repeat to the last bit counts as infinitely far."""
+
+    def _difference(self, recorded: torch.Tensor, live: Any) -> Difference:
+        same = isinstance(live, torch.Tensor) and (live.shape, live.dtype) == (recorded.shape, recorded.dtype)
+        if same and same_bits(plain(live).cpu().contiguous(), recorded.contiguous()):
+            return Difference()
+        return Difference(math.inf)
 
 
 def _itself(value: Value) -> list[LeafPair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -113,8 +114,8 @@ class PromotedFeeder(Feeder):
 def substituted(value: Any, by_id: Mapping[int, torch.Tensor]) -> Any:
     """``value`` with every tensor whose ``id`` is in ``by_id`` exchanged.
 
-    Tuples, lists, mappings (``ModelOutput`` among them), named tuples and dataclasses are copied; other objects, such
-    as caches, are left alone: they hold state that the run goes on to use.
+    Tuples, lists, deques, mappings (``ModelOutput`` among them), named tuples and dataclasses are copied; other
+    objects, such as caches, are left alone: they hold state that the run goes on to use.
     """
     if isinstance(value, torch.Tensor):
         return by_id.get(id(value), value)
@@ -124,10 +125,13 @@ def substituted(value: Any, by_id: Mapping[int, torch.Tensor]) -> Any:
         return type(value)(*(substituted(item, by_id) for item in value))
     if isinstance(value, (list, tuple)):
         return type(value)([substituted(item, by_id) for item in value])
+    if isinstance(value, deque):
+        return deque((substituted(item, by_id) for item in value), value.maxlen)
     if is_dataclass(value) and not isinstance(value, type):
         changed = copy.copy(value)
         for field in fields(value):
-            object.__setattr__(changed, field.name, substituted(getattr(value, field.name), by_id))
+            if hasattr(value, field.name):
+                object.__setattr__(changed, field.name, substituted(getattr(value, field.name), by_id))
         return changed
     return value
 

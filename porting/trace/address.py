@@ -81,8 +81,19 @@ def _call(trace: Trace, label: str) -> Call | None:
                 return call
     if label in trace.first_calls:
         return trace.first_calls[label]
-    module = trace.modules.get(label)
-    return trace.first_calls.get(module.alias_of) if module and module.alias_of is not None else None
+    return trace.first_calls.get(_first_name(trace, label))
+
+
+def _first_name(trace: Trace, path: str) -> str:
+    """The path that a module is called by, if ``path`` names it or a module around it in another way."""
+    owner, below = path, ""
+    while owner:
+        module = trace.modules.get(owner)
+        if module and module.alias_of is not None:
+            return f"{module.alias_of}{below}".removeprefix(".")
+        owner, _, name = owner.rpartition(".")
+        below = f".{name}{below}"
+    return path
 
 
 def _splits(address: str) -> Iterator[tuple[str, str]]:

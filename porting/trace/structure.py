@@ -1,20 +1,21 @@
-"""Nested values as a structure and named leaves, and back.
+"""Nested values as a structure and named leaves, and back: ``apart`` says what has parts.
 
-Tuples, lists, mappings (``ModelOutput`` among them), named tuples, dataclasses and plain objects that hold tensors
-(caches) are taken apart; everything else is a leaf.  A structure is plain JSON, so that a trace can store it.
+A structure is plain JSON, so that a trace can store it.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
-import torch
+from porting.trace.apart import Untaken, is_plain_object, parts_of
 
 Structure = dict[str, Any]
 """``{"kind": "leaf" | "list" | "tuple" | "dict", "class": str, "keys": [str, ...], "items": [Structure, ...]}``."""
+MOST = 100_000
+"""Parts that a value may have in all, at every level."""
+DEEPEST = 100
+"""Levels that a value may have."""
 
 
 class Record(dict[str, Any]):
@@ -34,17 +35,18 @@ class Record(dict[str, Any]):
 
 
 def flatten(value: Any, name: str = "") -> tuple[Structure, list[tuple[str, Any]]]:
-    """Take ``value`` apart.
+    """Take ``value`` apart, whatever it is: what cannot be taken apart is a leaf.
 
     Args:
         value: anything a module takes or returns.
         name: the prefix of every leaf's name; children are joined to it with a dot.
 
     Returns:
-        The structure, and its leaves in order as ``(name, value)``.
+        The structure, and its leaves in order as ``(name, value)``. An `Untaken` stands for what has too many parts,
+        is nested too deep, does not give its parts, or is a plain object that is already among them.
     """
-    leaves: list[tuple[str, Any]] = []
-    return _flatten(value, name, leaves, frozenset()), leaves
+    taker = _Taker()
+    return taker.take(value, name, frozenset()), taker.leaves
 
 
 def rebuild(structure: Structure, leaves: list[Any]) -> Any:
@@ -58,61 +60,48 @@ def is_named(structure: Structure) -> bool:
     return structure["kind"] == "dict" or keys != [str(index) for index in range(len(keys))]
 
 
-def _flatten(value: Any, name: str, leaves: list[tuple[str, Any]], above: frozenset[int]) -> Structure:
-    parts = None if id(value) in above else _parts(value)
-    if parts is None:
-        leaves.append((name, value))
-        return {"kind": "leaf"}
-    kind, keys, items = parts
-    above |= {id(value)}
-    return {
-        "kind": kind,
-        "class": type(value).__name__,
-        "keys": keys,
-        "items": [
-            _flatten(item, f"{name}.{key}" if name else key, leaves, above)
-            for key, item in zip(keys, items, strict=True)
-        ],
-    }
+class _Taker:
+    """Takes one value apart.
 
+    Attributes:
+        leaves: those found so far.
+    """
 
-def _parts(value: Any) -> tuple[str, list[str], list[Any]] | None:
-    if value is None or isinstance(value, (torch.Tensor, torch.nn.Module, str, bytes, int, float, torch.Size)):
-        return None
-    if isinstance(value, Mapping):
-        return "dict", [str(key) for key in value], [value[key] for key in value]
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return "tuple", list(value._fields), list(value)
-    if isinstance(value, (list, tuple)):
-        kind = "list" if isinstance(value, list) else "tuple"
-        return kind, [str(index) for index in range(len(value))], list(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in fields(value)]
-        return "dict", names, [getattr(value, field) for field in names]
-    return _object_parts(value)
+    def __init__(self) -> None:
+        self.leaves: list[tuple[str, Any]] = []
+        self._room = MOST
+        self._objects: dict[int, str] = {}
 
+    def take(self, value: Any, name: str, above: frozenset[int]) -> Structure:
+        """The structure of a part, which lies in the values whose ``id`` is in ``above``."""
+        parts = None if id(value) in above else self._parts(value, name, len(above))
+        if parts is None or isinstance(parts, Untaken):
+            self.leaves.append((name, parts or value))
+            return {"kind": "leaf"}
+        kind, keys, items = parts
+        above |= {id(value)}
+        pairs = zip(keys, items, strict=True)
+        return {
+            "kind": kind,
+            "class": type(value).__name__,
+            "keys": keys,
+            "items": [self.take(item, f"{name}.{key}" if name else key, above) for key, item in pairs],
+        }
 
-def _object_parts(value: Any) -> tuple[str, list[str], list[Any]] | None:
-    """The fields of a plain object that lead to tensors (a cache and its layers), or None if there are none."""
-    if isinstance(value, type) or callable(value) or not hasattr(value, "__dict__"):
-        return None
-    held = {key: item for key, item in vars(value).items() if _holds_tensor(item, {id(value)})}
-    return ("dict", list(held), list(held.values())) if held else None
-
-
-def _holds_tensor(value: Any, seen: set[int]) -> bool:
-    if isinstance(value, torch.Tensor):
-        return True
-    if id(value) in seen or isinstance(value, (torch.nn.Module, str, bytes, int, float, type)):
-        return False
-    seen.add(id(value))
-    if isinstance(value, Mapping):
-        return any(_holds_tensor(value[key], seen) for key in value)
-    if isinstance(value, (list, tuple)):
-        return any(_holds_tensor(item, seen) for item in value)
-    if callable(value):
-        return False
-    return any(_holds_tensor(item, seen) for item in getattr(value, "__dict__", {}).values())
+    def _parts(self, value: Any, name: str, depth: int) -> tuple[str, list[str], list[Any]] | Untaken | None:
+        if id(value) in self._objects:
+            return Untaken(f"the same as {self._objects[id(value)]}")
+        parts = parts_of(value)
+        if parts is None or isinstance(parts, Untaken):
+            return parts
+        if depth >= DEEPEST:
+            return Untaken(f"not recorded: nested deeper than {DEEPEST} levels")
+        if len(parts[2]) > self._room:
+            return Untaken(f"not recorded: more than {MOST} parts")
+        self._room -= len(parts[2])
+        if is_plain_object(value):
+            self._objects[id(value)] = name
+        return parts
 
 
 def _fields_tuple(names: list[str], items: list[Any]) -> Any:

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from porting.hooks.module_table import describe_modules
 from porting.hooks.module_tree import all_tensors, executed_modules, unobserved_modules, walk
 
 
@@ -38,3 +39,18 @@ def test_only_the_uppermost_module_that_was_not_called_is_named() -> None:
     assert unobserved_modules(model, {id(model), id(model[0])}) == ("1", "2.0")
     assert unobserved_modules(model, {id(model[0])}) == ()
     assert unobserved_modules(model, {id(model), id(model[0]), id(block[0])}) == ("1", "2.0")
+
+
+def test_a_part_that_holds_its_whole_ends_the_walk() -> None:
+    model = nn.Sequential(nn.Sequential(nn.ReLU()))
+    model[0].add_module("whole", model)
+    assert [path for path, _ in walk(model, remove_duplicate=False)] == ["", "0", "0.0", "0.whole"]
+    assert describe_modules(model)["0.whole"].alias_of == ""
+
+
+def test_nothing_is_listed_below_another_name_of_a_module() -> None:
+    model = nn.Sequential(nn.ReLU())
+    for _ in range(24):
+        model = nn.Sequential(model, model)
+    assert len(list(walk(model, remove_duplicate=False))) == 2 * 24 + 2
+    assert list(walk(model)) == list(model.named_modules())

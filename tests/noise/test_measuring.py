@@ -175,6 +175,39 @@ def test_what_cannot_be_measured_is_said(model: nn.Module, inputs: Any, kind: st
     assert kind not in (trace.calls[-1].outputs.leaves[0].noise or {})
 
 
+def test_what_a_model_keeps_from_run_to_run_is_not_taken_for_noise() -> None:
+    class Counter:
+        count = 0
+
+    counter = Counter()
+
+    def counting(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        counter.count += 1
+        return x * counter.count
+
+    def whole(self: Any, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.second(self.first(x))
+        return result
+
+    trace = measured(forward_of(whole, first=nn.Tanh(), second=forward_of(counting)))
+    for kind in ("threads", "batch"):
+        assert reason(trace, kind) == "a second run gives other results, as of second"
+        assert noise(trace, "first", kind) is noise(trace, "second", kind) is None
+
+
+def test_generators_and_lists_that_a_model_holds_are_no_noise() -> None:
+    def keeping(self: Any, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(1)
+        return x * len(self.seen) + torch.rand((), generator=self.generator)
+
+    model: Any = forward_of(keeping)
+    model.seen, model.generator = [], torch.Generator()
+    trace = measured(model)
+    for kind in ("threads", "batch"):
+        assert reason(trace, kind) == "measured"
+        assert noise(trace, "", kind) == (0.0, 0.0)
+
+
 def test_drawing_models_repeat_themselves_with_other_threads() -> None:
     assert noise(measured(forward_of(drawing), seed=3), "", "threads") == (0.0, 0.0)
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, deque, namedtuple
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -81,3 +81,14 @@ def test_a_cache_is_left_alone() -> None:
     keys, _ = cache.update(torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2, 4), 0)
     assert substituted({"cache": cache}, {id(keys): torch.ones(1, 1, 2, 4)})["cache"] is cache
     assert cache.layers[0].keys.sum() == 0
+
+
+def test_deques_and_dataclasses_with_unset_fields_are_copied() -> None:
+    @dataclass
+    class Late:
+        early: torch.Tensor
+        late: torch.Tensor = field(init=False)
+
+    again = substituted((deque([OLD], 3), Late(OLD)), EXCHANGE)
+    assert again[0][0] is again[1].early is NEW
+    assert (again[0].maxlen, hasattr(again[1], "late")) == (3, False)

@@ -81,6 +81,13 @@ def test_an_alias_leads_to_the_call() -> None:
     assert trace["other"] is trace["one"]
 
 
+def test_a_path_through_an_alias_leads_to_the_call() -> None:
+    shared = nn.Sequential(nn.Sequential(nn.Tanh()))
+    model = forward_of(lambda model, x: model.one(x), one=shared, other=shared)
+    trace = capture(model, (torch.ones(1),))
+    assert trace["other.0.0"] is trace["one.0.0"]
+
+
 @pytest.mark.parametrize(
     ("address", "said", "hint"),
     [
