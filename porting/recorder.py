@@ -40,7 +40,7 @@ import numpy as np
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-CHECKSUMS = {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256", "layout": "indent 1"}
+CHECKSUMS = {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256", "layout": "compact"}
 DTYPES = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32", "int32": "I32",
     "uint64": "U64", "int64": "I64", "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
@@ -256,7 +256,7 @@ class Recorder:
         document = self._document(error)
         document["shards"] = self._shards.close()
         document["sha256"] = _manifest_hash(document)
-        text = json.dumps(document, allow_nan=False, ensure_ascii=True, indent=1)
+        text = json.dumps(document, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
         _write_new(os.path.join(self._folder.partial, MANIFEST), text.encode("ascii"))
         self._folder.move()
 

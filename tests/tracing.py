@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -109,12 +110,27 @@ def hook_count(model: nn.Module) -> int:
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
-def edited(folder: Path, edit: Edit) -> Path:
-    """Change a manifest and make its hash right again; its layout is then another."""
+def edited(folder: Path, edit: Edit, *, inline: bool = True) -> Path:
+    """Change a manifest and make its hash right again; its layout is then another.
+
+    Structures and leaves stand where they are used, as people write them, unless they are to stay in tables.
+    """
     path = folder / MANIFEST
     document = json.loads(path.read_text())
     document["checksums"].pop("layout", None)
+    if inline:
+        put_in_place(document)
     edit(document)
     document["sha256"] = manifest_hash(document)
     path.write_text(json.dumps(document))
     return folder
+
+
+def put_in_place(document: dict[str, Any]) -> None:
+    structures, leaves = document.pop("structures", []), document.pop("leaves", [])
+    owners = [document, *document["calls"]]
+    values = [owner[name] for owner in owners for name in ("inputs", "outputs", "gradients") if name in owner]
+    for value in values:
+        if isinstance(value["structure"], int):
+            value["structure"] = copy.deepcopy(structures[value["structure"]])
+        value["leaves"] = [copy.deepcopy(leaves[leaf]) if isinstance(leaf, int) else leaf for leaf in value["leaves"]]

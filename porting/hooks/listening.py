@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ from porting.runs import Inputs, Run
 from porting.text import show
 from porting.trace import Call, Failure, Leaf, ModuleInfo, Value, flatten
 from porting.trace.contents import Contents
+from porting.trace.structure import Structure
 
 RAISED = Value({"kind": "leaf"}, (Leaf("", type_name="nothing: it raised"),))
 _NO_INPUTS = Value({"kind": "leaf"}, (Leaf("", type_name="left out: inputs were not asked for"),))
@@ -43,6 +45,8 @@ class Listener(CallTracker):
         self._calls: list[OpenCall] = []
         self._inputs: dict[int, Value] = {}
         self._outputs: dict[int, Value] = {}
+        self._structures: dict[str, Structure] = {}
+        self._leaves: dict[tuple[Leaf, str], Leaf] = {}
         self._broken: OSError | CaptureError | None = None
 
     def follow(self, run: Run | None, given: Inputs, *, wrap: bool = False) -> tuple[Any, BaseException | None]:
@@ -84,7 +88,12 @@ class Listener(CallTracker):
     def value(self, value: Any, *, selected: bool = True) -> Value:
         """Take a value apart and snapshot its tensors."""
         structure, leaves = flatten(value)
-        return Value(structure, tuple(self._leaf(name, leaf, selected) for name, leaf in leaves))
+        structure = self._structures.setdefault(json.dumps(structure), structure)
+        return Value(structure, tuple(self._shared(self._leaf(name, leaf, selected)) for name, leaf in leaves))
+
+    def _shared(self, leaf: Leaf) -> Leaf:
+        """The same leaf, if it was met before: a cache is an argument of every layer in every step."""
+        return self._leaves.setdefault((leaf, repr(leaf.value)), leaf)
 
     def noted(self, call: OpenCall, value: Callable[[], Any]) -> Value:
         """Snapshot what passes a call, if it is selected; modes of the user do not see what that computes.

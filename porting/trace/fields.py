@@ -107,7 +107,7 @@ def _is_noise(value: Any) -> bool:
 
 CHECKSUMS = {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256"}
 """The algorithms; a writer that keeps to one layout of the manifest's text names that, too."""
-LAYOUT = "indent 1"
+LAYOUT = "compact"
 DTYPES = (
     "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "bfloat16",
     "float32", "float64", "complex64", "float8_e5m2", "float8_e4m3fn", "float8_e8m0fnu", "float8_e5m2fnuz",
@@ -155,7 +155,7 @@ MANIFEST_FIELDS = Fields(
         "shards": _OBJECT,
         "sha256": _SHA256,
     },
-    {"unobserved": _TEXTS, "left_out": _or_null(_OBJECT)},
+    {"unobserved": _TEXTS, "left_out": _or_null(_OBJECT), "structures": _LIST, "leaves": _LIST},
 )
 SHARD_FIELDS = Fields({"bytes": _NATURAL, "header_sha256": _SHA256})
 FAILURE_FIELDS = Fields({"path": _TEXT, "class": _TEXT, "error": _TEXT})
@@ -182,7 +182,12 @@ CALL_FIELDS = Fields(
     },
     {"gradients": _or_null(_OBJECT), "thread": _NATURAL},
 )
-VALUE_FIELDS = Fields({"structure": _OBJECT, "leaves": _LIST})
+VALUE_FIELDS = Fields(
+    {
+        "structure": Kind("an object, or its number in structures", lambda value: type(value) in (dict, int)),
+        "leaves": _LIST,
+    }
+)
 LEAF_STRUCTURE_FIELDS = Fields({"kind": _BRANCH})
 STRUCTURE_FIELDS = Fields({"kind": _BRANCH, "class": _TEXT, "keys": _TEXTS, "items": _LIST})
 PLACE_FIELDS = Fields({"shard": _TEXT, "key": _TEXT, "crc32": _CRC32})

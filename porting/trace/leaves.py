@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from porting.errors import TraceError
 from porting.text import show
@@ -15,6 +15,8 @@ from porting.trace.parts import Leaf, Value
 from porting.trace.problems import Problems, Unreadable
 from porting.trace.store import Store
 from porting.trace.structure import Structure
+
+T = TypeVar("T")
 
 
 class ValueReader:
@@ -32,6 +34,8 @@ class ValueReader:
         self.store = Store(folder)
         self.listed: Mapping[str, Any] = {}
         self.first_named: dict[str, str] = {}
+        self._structures: list[tuple[Structure, int] | None] = []
+        self._leaves: list[Leaf | None] = []
 
     def shards(self, entries: Mapping[str, Any]) -> None:
         """Open the shards, which must be the files that the manifest speaks of."""
@@ -54,6 +58,27 @@ class ValueReader:
             if entry[key] != found:
                 self.problems.say(f"{key} is {brief(entry[key])}, and of the file it is {found}")
 
+    def tables(self, structures: list[Any], leaves: list[Any]) -> None:
+        """Read the structures and leaves that are listed once; values name them by their number."""
+        for number, entry in enumerate(structures):
+            self._structures.append(None)
+            with self.problems.at(f"structure {number}"):
+                self._structures[number] = entry, self.count(entry)
+        for number, entry in enumerate(leaves):
+            self._leaves.append(None)
+            with self.problems.at(f"leaves, leaf {number}"):
+                self._leaves[number] = self._described(entry)
+
+    def _numbered(self, number: int, entries: Sequence[T | None], name: str) -> T:
+        """An entry of a table."""
+        if not 0 <= number < len(entries):
+            self.problems.say(f"it is number {number} of the {name}, and there are {len(entries)}")
+            raise Unreadable
+        entry = entries[number]
+        if entry is None:  # its own problems have been noted
+            raise Unreadable
+        return entry
+
     def value(self, owner: Mapping[str, Any], name: str) -> Value | None:
         """A value that ``owner`` may have."""
         entry = owner.get(name)
@@ -62,11 +87,17 @@ class ValueReader:
         with self.problems.at(name):
             self.problems.require(entry, fields.VALUE_FIELDS)
             leaves = self.problems.each(entry["leaves"], lambda number, _: f"leaf {number}", self.leaf)
-            count = self.count(entry["structure"])
+            structure, count = self._structure(entry["structure"])
             if count != len(entry["leaves"]):
                 self.problems.say(f"the structure has {count} leaves, and {len(entry['leaves'])} are listed")
-            return Value(entry["structure"], tuple(leaves))
+            return Value(structure, tuple(leaves))
         return None
+
+    def _structure(self, entry: Any) -> tuple[Structure, int]:
+        """A structure, or the one with a number, and how many leaves it has."""
+        return (
+            self._numbered(entry, self._structures, "structures") if type(entry) is int else (entry, self.count(entry))
+        )
 
     def count(self, structure: Structure) -> int:
         """How many leaves a structure has."""
@@ -80,6 +111,10 @@ class ValueReader:
         return sum(self.count(item) for item in items)
 
     def leaf(self, _: int, entry: Any) -> Leaf:
+        """A leaf, or the one with a number."""
+        return self._numbered(entry, self._leaves, "leaves") if type(entry) is int else self._described(entry)
+
+    def _described(self, entry: Any) -> Leaf:
         """A recorded tensor, a plain value, or something that was not recorded."""
         kind = fields.leaf_fields(entry) if isinstance(entry, dict) else fields.SCALAR_FIELDS
         if kind is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from porting.errors import OutputError
 from porting.tensorfiles import Header
 from porting.trace.fields import CHECKSUMS, LAYOUT
 from porting.trace.model import Call, Leaf, ModuleInfo, ParameterInfo, Trace, Value
@@ -34,17 +35,28 @@ def manifest_hash(document: Mapping[str, Any]) -> str:
 
 
 def sealed(document: dict[str, Any], shards: Mapping[str, Header]) -> str:
-    """The manifest's text, with its shards and its hash."""
+    """The manifest's text, with its shards and its hash.
+
+    Raises:
+        OutputError: it is too large to be read again.
+    """
     document["shards"] = {
         name: {"bytes": header.size, "header_sha256": header.sha256} for name, header in shards.items()
     }
     document["sha256"] = manifest_hash(document)
-    return laid_out(document)
+    text = laid_out(document)
+    if len(text) > MAX_MANIFEST_BYTES:
+        raise OutputError(
+            f"the trace's manifest would have {len(text):,} bytes, and no reader takes more than "
+            f"{MAX_MANIFEST_BYTES:,}: {len(document['calls']):,} calls are too many",
+            hint="record fewer steps, or leave their inputs out: porting capture --no-inputs",
+        )
+    return text
 
 
 def laid_out(document: Mapping[str, Any]) -> str:
     """The text of a manifest whose layout is `LAYOUT`: no byte of it can change without notice."""
-    return json.dumps(document, allow_nan=False, ensure_ascii=True, indent=1)
+    return json.dumps(document, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
 
 
 def describe(trace: Trace, place_of: PlaceOf, axes_places: AxesPlaces) -> dict[str, Any]:
@@ -52,10 +64,29 @@ def describe(trace: Trace, place_of: PlaceOf, axes_places: AxesPlaces) -> dict[s
     return _Describer(place_of, axes_places).trace(trace)
 
 
+class _Table:
+    """Entries that are listed once and named by their number: a cache is an argument of every layer."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, entry: dict[str, Any]) -> int:
+        """The number of an entry, which is added if it is new."""
+        text = json.dumps(entry)
+        if text not in self._numbers:
+            self._numbers[text] = len(self.entries)
+            self.entries.append(entry)
+        return self._numbers[text]
+
+
 class _Describer:
     def __init__(self, place_of: PlaceOf, axes_places: AxesPlaces) -> None:
         self.place_of = place_of
         self.axes_places = axes_places
+        self.structures = _Table()
+        self.leaves = _Table()
+        self._numbers: dict[int, int] = {}
 
     def trace(self, trace: Trace) -> dict[str, Any]:
         failure, valid = trace.failure, trace.valid_positions()
@@ -72,6 +103,8 @@ class _Describer:
             "failure": failure and {"path": failure.path, "class": failure.class_name, "error": failure.error},
             "unobserved": list(trace.unobserved),
             "left_out": None if trace.left_out is None else dict(trace.left_out),
+            "structures": self.structures.entries,
+            "leaves": self.leaves.entries,
         }
 
     def call(self, call: Call) -> dict[str, Any]:
@@ -90,7 +123,16 @@ class _Describer:
         }
 
     def value(self, value: Value) -> dict[str, Any]:
-        return {"structure": value.structure, "leaves": [self.leaf(leaf) for leaf in value.leaves]}
+        return {
+            "structure": self.structures.number(value.structure),
+            "leaves": [self._numbered(leaf) for leaf in value.leaves],
+        }
+
+    def _numbered(self, leaf: Leaf) -> int:
+        """The number of a leaf in the table; one object is described once, however often it is listed."""
+        if id(leaf) not in self._numbers:
+            self._numbers[id(leaf)] = self.leaves.number(self.leaf(leaf))
+        return self._numbers[id(leaf)]
 
     def leaf(self, leaf: Leaf) -> dict[str, Any]:
         shape = {} if leaf.shape is None else {"dtype": leaf.dtype, "shape": list(leaf.shape)}

@@ -30,6 +30,7 @@ class Reader(ValueReader):
         """The whole manifest; what cannot be read is left out of it, and noted."""
         self.problems.note_faults(document, fields.MANIFEST_FIELDS)
         self.shards(_part(document, "shards", {}))
+        self.tables(_part(document, "structures", []), _part(document, "leaves", []))
         entries = _part(document, "modules", [])
         self._paths = {path for entry in entries if isinstance(path := _part(entry, "path", ""), str)}
         modules = self.problems.each(entries, _module_place, self.module)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from tracing import Edit, content, edited, returned, small
 
-from porting.errors import TraceError
+from porting.errors import OutputError, TraceError
 from porting.tensorfiles import read_header
 from porting.trace import open_trace, save_trace
 from porting.trace.folders import MANIFEST
@@ -154,6 +154,33 @@ def test_a_manifest_that_lies_is_refused(lie: str, tmp_path: Path) -> None:
     folder = edited(save_trace(small(), tmp_path / "trace"), LIES[lie])
     with pytest.raises(TraceError):
         content(open_trace(folder))
+
+
+def test_structures_and_leaves_may_stand_where_they_are_used(tmp_path: Path) -> None:
+    folder = save_trace(small(), tmp_path / "trace")
+    expected = content(open_trace(folder))
+    assert content(open_trace(edited(folder, lambda document: None))) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("leaves", [7]), ("leaves", [-1]), ("structure", 99), ("leaves", [True])]
+)
+def test_a_number_that_no_table_has_is_refused(name: str, number: Any, tmp_path: Path) -> None:
+    def misnumber(document: dict[str, Any]) -> None:
+        document["outputs"][name] = number
+
+    folder = edited(save_trace(small(), tmp_path / "trace"), misnumber, inline=False)
+    with pytest.raises(TraceError, match=r"outputs.*(there are \d+|and must be)"):
+        open_trace(folder)
+
+
+def test_a_manifest_that_no_reader_would_take_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_trace(returned(it=torch.ones(3)), tmp_path / "trace")
+    monkeypatch.setattr("porting.trace.manifest.MAX_MANIFEST_BYTES", 1000)
+    with pytest.raises(OutputError, match="no reader takes more than 1,000") as caught:
+        save_trace(small(), tmp_path / "trace")
+    assert "--no-inputs" in caught.value.hint
+    assert content(open_trace(tmp_path / "trace")) == content(returned(it=torch.ones(3)))
 
 
 def test_an_honest_edit_is_accepted(tmp_path: Path) -> None:
