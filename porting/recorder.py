@@ -754,7 +754,7 @@ class _TorchArray(_Array):
         flat = part.cpu().contiguous().as_strided((part.numel(),), (1,))
         if self.dtype == "bfloat16":
             flat = flat.view(torch.int16)
-        elif not hasattr(np, self.dtype) and self.dtype != "bool":
+        elif self.dtype != "bool" and not hasattr(np, self.dtype):
             flat = flat.view(torch.uint8)
         return np.asarray(flat.numpy())
 
@@ -1557,8 +1557,9 @@ class _Moved(NamedTuple):
 
     def with_part(self, other: "_Moved") -> "_Moved":
         """Of this and another part of the same tensor together."""
-        norms = np.hypot(self[1:3], other[1:3]).tolist()
-        return _Moved(max(self[0], other[0]), *norms, self[3] + other[3], max(self[4], other[4]))
+        l2, reference_l2 = np.hypot(self[1:3], other[1:3]).tolist()
+        largest, scale = max(self.max_abs, other.max_abs), max(self.scale, other.scale)
+        return _Moved(largest, l2, reference_l2, self.elements + other.elements, scale)
 
     def is_rounding(self, dtype: Any) -> bool:
         """Whether it is no more than rounding explains in a dtype, by the rule that porting has for verdicts."""
@@ -1581,12 +1582,10 @@ class _Noise:
 
     def __init__(self, recorder: Recorder, model: Any, inputs: Any, run: Any, valid: Any, wrap: bool) -> None:
         self.recorder, self.model, self._inputs, self._run, self._wrap = recorder, model, inputs, run, wrap
-        self._calls = {_key(entry): entry for entry in recorder._calls.entries}
-        self._values = dict(self._calls)
-        self._values[RESULT] = {"outputs": recorder._result.get("outputs", _without_tensor("nothing"))}
         self._valid = valid
-        shapes = [leaf["shape"] for key in self._calls for leaf in self.tensors(key, "outputs") if _rounds(leaf)]
-        self._widths = {shape[-1] for shape in shapes if len(shape) > 2}
+        self._calls = {_key(entry): entry for entry in recorder._calls.entries}
+        leaves = [leaf for key in self._calls for leaf in self.tensors(key, "outputs") if "float" in leaf["dtype"]]
+        self._widths = {leaf["shape"][-1] for leaf in leaves if len(leaf["shape"]) > 2}
 
     def measure(self) -> None:
         """Note each kind of noise, or why it could not be measured."""
@@ -1606,32 +1605,34 @@ class _Noise:
         self.recorder.run.update(noise=said, noisiest=noisiest)
 
     def tensors(self, key: Key, where: str) -> List[Entry]:
-        """The leaves of a call that have a content."""
-        return [leaf for leaf in self._values.get(key, {where: {"leaves": ()}})[where]["leaves"] if "key" in leaf]
+        """The leaves of a call, or of the run, that have a content."""
+        value = (self.recorder._result if key == RESULT else self._calls.get(key, {})).get(where, {"leaves": ()})
+        return [leaf for leaf in value["leaves"] if "key" in leaf]
 
     def stored(self, leaf: Entry, row: Optional[int] = None) -> Any:
         """What was recorded, as a new tensor; or one row of it."""
         import torch
 
-        bits = {"bfloat16": "int16"}.get(leaf["dtype"], leaf["dtype"])
-        kind = np.dtype("uint8" if bits.startswith("float8") else bits)
+        dtype: str = leaf["dtype"]
+        kind = np.dtype("uint8" if dtype.startswith("float8") else "int16" if dtype == "bfloat16" else dtype)
         shape = leaf["shape"] if row is None else [1, *leaf["shape"][1:]]
         size = functools.reduce(lambda product, length: product * length, shape, kind.itemsize)
         raw = self.recorder._shards.read(leaf, (row or 0) * size, size)
         tensor = torch.from_numpy(raw.view(kind)).reshape(shape)
-        return tensor if kind.name == leaf["dtype"] else tensor.view(getattr(torch, leaf["dtype"]))
+        return tensor if kind.name == dtype else tensor.view(getattr(torch, dtype))
 
     def compared(self, leaf: Entry, reference: Any, other: Any, row: Optional[int] = None) -> _Moved:
         """How far an array is from another, at the valid positions of what was recorded or of one row of it."""
-        if not _is_array(other) or _array(other).refusal or _array(other).shape != tuple(reference.shape):
+        one, two = _array(reference), _array(other) if _is_array(other) else _Unreadable(other)
+        if two.refusal or one.shape != two.shape:
             return _Moved(float("inf"))
-        shape, valid = leaf["shape"], self._valid
-        if valid is None or tuple(shape[:2]) != valid.shape or (len(shape) == 2 and shape[1] in self._widths):
-            return _moved(reference, other, None)
-        if len(shape) == 4 and shape[1] == shape[2]:
-            return _moved(reference, other, None)
+        shape, valid = tuple(leaf["shape"]), self._valid
+        is_open = shape[1:] in {(width,) for width in self._widths} or (len(shape) == 4 and shape[1] == shape[2])
+        if valid is None or shape[:2] != valid.shape or is_open:
+            return _moved(_Widened(one), _Widened(two), None)
         valid = valid if row is None else valid[row : row + 1]
-        return _moved(reference, other, np.repeat(valid.reshape(-1), _array(other).count // max(valid.size, 1)))
+        keep = np.broadcast_to(valid.reshape(*valid.shape, *[1] * (len(shape) - 2)), one.shape).reshape(-1)
+        return _moved(_Widened(one), _Widened(two), keep)
 
     def _noted(self, kind: str, found: Found) -> Entry:
         """Note what a rerun found, at each leaf; the call of the largest difference relative to its output."""
@@ -1673,7 +1674,7 @@ class _Noise:
         before, free = torch.get_num_threads(), _Free(self)
         torch.set_num_threads(1 if before > 1 else 2)
         try:
-            self._rerun(free, self._inputs)
+            free.returned(RESULT, self._rerun(free, self._inputs))
         finally:
             torch.set_num_threads(before)
         return free.found
@@ -1685,7 +1686,8 @@ class _Noise:
         batch = self._batch()
         for number in range(batch):
             free = _Free(self, number, batch)
-            self._rerun(free, _fresh(self._inputs, {}, functools.partial(_row, number, batch)))
+            row = _fresh(self._inputs, {}, functools.partial(_row, number, batch))
+            free.returned(RESULT, self._rerun(free, row))
             for place, part in free.found.items():
                 together[place] = together.get(place, _Moved()).with_part(part)
         return together
@@ -1710,8 +1712,8 @@ class _Noise:
         if self.recorder.run["random"]:
             raise _UnmeasuredError("the run draws random numbers, and this rerun would draw others")
 
-    def _rerun(self, listener: "_Rerun", inputs: Any) -> None:
-        """Run once more, and leave the model as it was; refused if that made other calls than were recorded."""
+    def _rerun(self, listener: _Listener, inputs: Any) -> Any:
+        """What one more run returns, if it makes the calls that were recorded; the model is left as it was."""
         import torch
 
         try:
@@ -1730,61 +1732,46 @@ class _Noise:
         if other:
             path = _shown(min(other)[1], 200) or "the model itself"
             raise _UnmeasuredError(f"the rerun made other calls, as of {path}")
-        listener.finished(result)
+        return result
 
 
-class _Rerun(_Listener):
-    """Listens to a rerun, and finds how far it is from what was recorded."""
-
-    def __init__(self, noise: _Noise) -> None:
-        super().__init__(noise.model, _Calls())
-        self.found: Found = {}
-        self._noise = noise
-
-    def finished(self, result: Any) -> None:
-        """Look at what the run returned."""
-
-
-class _Free(_Rerun):
+class _Free(_Listener):
     """A rerun that is left to itself, on all rows or on one of them."""
 
     def __init__(self, noise: _Noise, row: Optional[int] = None, batch: int = 0) -> None:
-        super().__init__(noise)
-        self._row, self._batch = row, batch
+        super().__init__(noise.model, _Calls())
+        self.found: Found = {}
+        self._noise, self._row, self._batch = noise, row, batch
 
     def leaving(self, call: _Call, output: Any) -> None:
-        self._compare(_key(call.entry), output)
+        self.returned(_key(call.entry), output)
 
-    def finished(self, result: Any) -> None:
-        self._compare(RESULT, result)
-
-    def _compare(self, key: Key, output: Any) -> None:
+    def returned(self, key: Key, output: Any) -> None:
+        """Compare what a call, or the run, has returned."""
         live = dict(_leaves(output))
         for leaf in self._noise.tensors(key, "outputs"):
-            if _rounds(leaf) and (self._row is None or leaf["shape"][:1] == [self._batch]):
-                recorded, other = self._noise.stored(leaf, self._row), live.get(leaf["name"])
-                moved = self._noise.compared(leaf, recorded, other, self._row)
-                self.found[key, "outputs", leaf["name"]] = moved
+            if _rounds(leaf["dtype"]) and (self._row is None or leaf["shape"][:1] == [self._batch]):
+                recorded, place = self._noise.stored(leaf, self._row), (key, "outputs", leaf["name"])
+                self.found[place] = self._noise.compared(leaf, recorded, live.get(leaf["name"]), self._row)
 
 
-class _Fed(_Rerun):
+class _Fed(_Listener):
     """A rerun in which every call gets and returns what was recorded; its own work is not promoted to float64."""
 
     def __init__(self, noise: _Noise, paused: Callable[[], Any]) -> None:
-        super().__init__(noise)
+        super().__init__(noise.model, _Calls())
+        self.found: Found = {}
         self.faithful: Set[Tuple[Key, str, str]] = set()
-        self._paused = paused
+        self._noise, self._paused = noise, paused
         self._unfed: Set[Key] = set()
 
     def entering(self, call: _Call, args: Any, kwargs: Any) -> Any:
         with self._paused():
             given = self._arguments(call.module, args, kwargs)
             exchange = self._exchange(_key(call.entry), "inputs", given)
-            if exchange:
-                return _substituted(args, exchange), _substituted(kwargs, exchange)
-            if any(_is_a(leaf, "Tensor") and _rounds({"dtype": str(leaf.dtype)}) for _, leaf in _leaves(given)):
+            if not exchange and any(_is_a(leaf, "Tensor") and _rounds(leaf.dtype) for _, leaf in _leaves(given)):
                 self._unfed.add(_key(call.entry))  # nothing that it gets was recorded, so its output is no evidence
-            return None
+            return (_substituted(args, exchange), _substituted(kwargs, exchange)) if exchange else None
 
     def leaving(self, call: _Call, output: Any) -> Any:
         with self._paused():
@@ -1795,11 +1782,11 @@ class _Fed(_Rerun):
         """What takes the place of each tensor, by its ``id``; each is compared before that."""
         live, exchange = dict(_leaves(value)), {}
         for leaf in self._noise.tensors(key, where):
-            tensor = live.get(leaf["name"])
+            tensor: Any = live.get(leaf["name"])
             if not _is_a(tensor, "Tensor") or list(tensor.shape) != leaf["shape"]:
                 continue
             recorded = self._noise.stored(leaf)
-            if _rounds({"dtype": str(tensor.dtype)}) and not (where == "outputs" and key in self._unfed):
+            if _rounds(tensor.dtype) and not (where == "outputs" and key in self._unfed):
                 place = (key, where, leaf["name"])
                 self.found[place] = self._noise.compared(leaf, tensor, recorded)
                 if self.found[place].is_rounding(recorded.dtype):
@@ -1808,23 +1795,24 @@ class _Fed(_Rerun):
         return exchange
 
 
-def _moved(reference: Any, other: Any, keep: Optional[np.ndarray]) -> _Moved:
-    one, two = _Widened(_array(reference)), _Widened(_array(other))
+def _moved(one: _Widened, two: _Widened, keep: Optional[np.ndarray]) -> _Moved:
+    """The difference of two vectors of float64, piece by piece, at the places to ``keep``; None: at all."""
     if one.shape != two.shape:
         return _Moved(float("inf"))
-    keep = None if keep is None else np.repeat(keep, one.count // max(len(keep), 1))  # both parts of a complex number
+    keep = np.ones(one.count, bool) if keep is None else np.repeat(keep, one.count // max(len(keep), 1))
     total = _Moved()
     for start in range(0, one.count, BLOCK_ELEMENTS):
         part = slice(start, start + BLOCK_ELEMENTS)
         a, b = one.raw(one.source[part]), two.raw(two.source[part])
-        finite, counts = np.isfinite(a) & np.isfinite(b), np.ones(len(a), bool) if keep is None else keep[part]
-        if (counts & ~(finite | (a == b) | (np.isnan(a) & np.isnan(b)))).any():
+        finite = np.isfinite(a) & np.isfinite(b)
+        if (keep[part] & ~(finite | (a == b) | (np.isnan(a) & np.isnan(b)))).any():
             return _Moved(float("inf"))
-        a, b = a[counts & finite], b[counts & finite]
+        a, b = a[keep[part] & finite], b[keep[part] & finite]
         with np.errstate(over="ignore"):
             d = np.abs(b - a)
-            norms, largest = np.sqrt([d @ d, a @ a]).tolist(), float(np.abs(a).max(initial=0))
-        total = total.with_part(_Moved(float(d.max(initial=0)), *norms, len(a), largest))
+            l2, reference_l2 = np.sqrt([d @ d, a @ a]).tolist()
+        largest, scale = (float(np.abs(each).max(initial=0)) for each in (d, a))
+        total = total.with_part(_Moved(largest, l2, reference_l2, len(a), scale))
     return total
 
 
@@ -1852,7 +1840,7 @@ def _promotion() -> Any:
     """A mode in which torch gives float64 where it is asked for float32, which norms and softmax do on purpose."""
     import torch
 
-    class Promotion(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+    class Promotion(torch.overrides.TorchFunctionMode):
         resting = False
 
         @contextlib.contextmanager
@@ -1884,17 +1872,20 @@ def _substituted(value: Any, by_id: Dict[int, Any]) -> Any:
         return type(value)([_substituted(item, by_id) for item in value])
     if type(value) is dict:
         return {key: _substituted(item, by_id) for key, item in value.items()}
-    changed = copy.copy(value) if isinstance(value, Mapping) or dataclasses.is_dataclass(value) else value
+    changed: Any = value
     if isinstance(value, Mapping):
+        changed = copy.copy(value)
         for key in value:
             changed[key] = _substituted(value[key], by_id)
-    elif changed is not value:
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changed = copy.copy(value)
         for field in dataclasses.fields(value):
             object.__setattr__(changed, field.name, _substituted(getattr(value, field.name), by_id))
     return changed
 
 
 def _leaves(value: Any) -> List[Tuple[str, Any]]:
+    """The leaves of a nested value, by name."""
     leaves: List[Tuple[str, Any]] = []
     _flatten(value, "", leaves, ())
     return leaves
@@ -1904,8 +1895,8 @@ def _key(entry: Entry) -> Key:
     return entry["step"], entry["path"], entry["repeat"]
 
 
-def _rounds(leaf: Entry) -> bool:
-    return "float" in leaf["dtype"] or "complex" in leaf["dtype"]
+def _rounds(dtype: Any) -> bool:
+    return "float" in str(dtype) or "complex" in str(dtype)
 
 
 def _row(number: int, batch: int, tensor: Any) -> Any:
