@@ -1596,11 +1596,7 @@ class _Noise:
             try:
                 noisiest[kind] = self._noted(kind, rerun())
                 said[kind] = "measured"
-            except (
-                _UnmeasuredError,
-                RuntimeError,
-                MemoryError,
-            ) as error:  # float64 may need more memory than there is
+            except (_UnmeasuredError, RuntimeError, MemoryError) as error:  # float64 needs twice the memory
                 said[kind] = _shown(error, 400)
         self.recorder.run.update(noise=said, noisiest=noisiest)
 
@@ -1660,10 +1656,9 @@ class _Noise:
         self._refuse_random()
         if not hasattr(getattr(torch.overrides, "TorchFunctionMode", None), "__enter__"):
             raise _UnmeasuredError(f"torch {_torch_version()} has no TorchFunctionMode")
-        control = _Fed(self, contextlib.nullcontext)
+        control, exact = _Fed(self), _Fed(self)
         self._rerun(control, self._inputs)
-        with _float64(self.model) as promotion:
-            exact = _Fed(self, promotion.paused)
+        with _float64(self.model):
             self._rerun(exact, _fresh(self._inputs, {}, _doubled))
         return {place: moved for place, moved in exact.found.items() if place in control.faithful}
 
@@ -1756,27 +1751,30 @@ class _Free(_Listener):
 
 
 class _Fed(_Listener):
-    """A rerun in which every call gets and returns what was recorded; its own work is not promoted to float64."""
+    """A rerun in which every call gets and returns what was recorded.
 
-    def __init__(self, noise: _Noise, paused: Callable[[], Any]) -> None:
+    Attributes:
+        found: how far each tensor is from what was recorded, which takes its place then.
+        faithful: where that is no more than rounding.
+    """
+
+    def __init__(self, noise: _Noise) -> None:
         super().__init__(noise.model, _Calls())
         self.found: Found = {}
         self.faithful: Set[Tuple[Key, str, str]] = set()
-        self._noise, self._paused = noise, paused
+        self._noise = noise
         self._unfed: Set[Key] = set()
 
     def entering(self, call: _Call, args: Any, kwargs: Any) -> Any:
-        with self._paused():
-            given = self._arguments(call.module, args, kwargs)
-            exchange = self._exchange(_key(call.entry), "inputs", given)
-            if not exchange and any(_is_a(leaf, "Tensor") and _rounds(leaf.dtype) for _, leaf in _leaves(given)):
-                self._unfed.add(_key(call.entry))  # nothing that it gets was recorded, so its output is no evidence
-            return (_substituted(args, exchange), _substituted(kwargs, exchange)) if exchange else None
+        given = self._arguments(call.module, args, kwargs)
+        exchange = self._exchange(_key(call.entry), "inputs", given)
+        if not exchange and any(_is_a(leaf, "Tensor") and _rounds(leaf.dtype) for _, leaf in _leaves(given)):
+            self._unfed.add(_key(call.entry))  # nothing that it gets was recorded, so its output is no evidence
+        return (_substituted(args, exchange), _substituted(kwargs, exchange)) if exchange else None
 
     def leaving(self, call: _Call, output: Any) -> Any:
-        with self._paused():
-            exchange = self._exchange(_key(call.entry), "outputs", output)
-            return _substituted(output, exchange) if exchange else None
+        exchange = self._exchange(_key(call.entry), "outputs", output)
+        return _substituted(output, exchange) if exchange else None
 
     def _exchange(self, key: Key, where: str, value: Any) -> Dict[int, Any]:
         """What takes the place of each tensor, by its ``id``; each is compared before that."""
@@ -1817,7 +1815,7 @@ def _moved(one: _Widened, two: _Widened, keep: Optional[np.ndarray]) -> _Moved:
 
 
 @contextlib.contextmanager
-def _float64(model: Any) -> Iterator[Any]:
+def _float64(model: Any) -> Iterator[None]:
     """Hold the model's parameters and buffers in float64, and compute in it; afterwards all is as it was."""
     import torch
 
@@ -1828,8 +1826,8 @@ def _float64(model: Any) -> Iterator[Any]:
         for tensor, data in saved:
             tensor.data = data.double()
         torch.set_default_dtype(torch.float64 if default is torch.float32 else default)
-        with _promotion() as promotion:
-            yield promotion
+        with _promotion():
+            yield
     finally:
         torch.set_default_dtype(default)
         for tensor, data in saved:
@@ -1840,24 +1838,14 @@ def _promotion() -> Any:
     """A mode in which torch gives float64 where it is asked for float32, which norms and softmax do on purpose."""
     import torch
 
+    def promoted(arg: Any) -> Any:
+        return torch.float64 if arg is torch.float32 else arg
+
     class Promotion(torch.overrides.TorchFunctionMode):
-        resting = False
-
-        @contextlib.contextmanager
-        def paused(self) -> Iterator[None]:
-            before, self.resting = self.resting, True
-            try:
-                yield
-            finally:
-                self.resting = before
-
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if self.resting:
-                return func(*args, **(kwargs or {}))
             if func is torch.Tensor.float:
                 return args[0].double()
-            named = {name: torch.float64 if arg is torch.float32 else arg for name, arg in (kwargs or {}).items()}
-            return func(*(torch.float64 if arg is torch.float32 else arg for arg in args), **named)
+            return func(*map(promoted, args), **{name: promoted(arg) for name, arg in (kwargs or {}).items()})
 
     return Promotion()
 
