@@ -52,8 +52,8 @@ def capture_portfile(
         progress: called as the work goes on.
 
     Raises:
-        PortfileError: a function of the portfile does not keep its contract, or what is wanted cannot be had under
-            ``ORIGINAL_PYTHON``.
+        PortfileError: a function of the portfile does not keep its contract, or gradients are wanted of an original
+            under ``ORIGINAL_PYTHON``.
         CaptureError: a forward raised.
         OutputError: the folder cannot be written.
     """
@@ -61,8 +61,11 @@ def capture_portfile(
     from porting.trace import require_writable
 
     wanted = wanted or Wanted()
-    if portfile.original_python is not None and "original" in sides:
-        _refuse_there(wanted)
+    if wanted.gradients and portfile.original_python is not None and "original" in sides:
+        raise PortfileError(
+            "the gradients of an original that runs under ORIGINAL_PYTHON cannot be recorded",
+            hint="leave out --gradients, or record the port's alone: porting capture --side ported --gradients",
+        )
     for side in sides:
         require_writable(folder / side)
     differing: dict[Path, tuple[str, ...]] = {}
@@ -101,6 +104,7 @@ def _captured(portfile: Portfile, side: Side, folder: Path, number: int, wanted:
             select=wanted.select,
             record_inputs=wanted.record_inputs,
             wrap_forward=wanted.wrap_forward,
+            noise=wanted.noise,
             progress=progress,
         )
     progress(f"building the {side} model", 0, 1)
@@ -123,13 +127,3 @@ def _captured(portfile: Portfile, side: Side, folder: Path, number: int, wanted:
 
 def _once_more(wanted: Wanted) -> Wanted:
     return Wanted(wanted.select, wanted.record_inputs, wanted.wrap_forward)
-
-
-def _refuse_there(wanted: Wanted) -> None:
-    """Refuse what needs porting itself in the original's interpreter."""
-    for name, asked in (("noise", wanted.noise), ("gradients", wanted.gradients)):
-        if asked:
-            raise PortfileError(
-                f"the {name} of an original that runs under ORIGINAL_PYTHON cannot be recorded",
-                hint=f"leave out --{name}, or record the port's alone: porting capture --side ported --{name}",
-            )

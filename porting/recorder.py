@@ -34,7 +34,7 @@ import threading
 import zlib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -82,6 +82,7 @@ def record(
     limit: Optional[int] = None,
     record_inputs: bool = True,
     wrap_forward: bool = False,
+    noise: bool = False,
     progress: Optional[Progress] = None,
 ) -> str:
     """Run a torch model once, without gradients, and write the trace of every module call.
@@ -104,6 +105,7 @@ def record(
         record_inputs: False to record what the modules return alone.
         wrap_forward: listen around each module's ``forward`` instead of its call, which also sees modules whose
             ``forward`` is called directly.
+        noise: run it some more times, and note by how much its results move by themselves.
         progress: called as the work goes on: what is done, how many parts are done and about how many there are.
 
     Returns:
@@ -120,18 +122,20 @@ def record(
     recorder = Recorder(folder, f"{type(model).__module__}.{type(model).__qualname__}", seed=seed, progress=progress)
     recorder._selection = _Selection(include, exclude, classes, depth, limit)
     watch = _Watch(recorder, model, record_inputs)
-    with recorder, _preserved(model), torch.no_grad():
-        _describe(recorder, model)
-        recorder.result(inputs=given, valid_positions=valid)
-        untouched = _seeded(seed)
-        try:
-            with watch.listening(wrap_forward):
-                fresh = _fresh(inputs, {})
-                outputs = run(model, fresh) if run is not None else _called(model, fresh)
-        finally:
-            recorder.run["random"] = not torch.equal(torch.get_rng_state(), untouched)
-            recorder.unobserved = _unobserved(model, watch.called)
-        recorder.result(outputs=outputs)
+    with recorder:
+        with _preserved(model), torch.no_grad():
+            _describe(recorder, model)
+            recorder.result(inputs=given, valid_positions=valid)
+            untouched = _seeded(seed)
+            try:
+                with watch.listening(wrap_forward):
+                    outputs = _called(model, _fresh(inputs, {}), run)
+            finally:
+                recorder.run["random"] = not torch.equal(torch.get_rng_state(), untouched)
+                recorder.unobserved = _unobserved(model, watch.called)
+            recorder.result(outputs=outputs)
+        if noise and watch.called:
+            _Noise(recorder, model, inputs, run, valid, wrap_forward).measure()
     return recorder.folder
 
 
@@ -750,7 +754,7 @@ class _TorchArray(_Array):
         flat = part.cpu().contiguous().as_strided((part.numel(),), (1,))
         if self.dtype == "bfloat16":
             flat = flat.view(torch.int16)
-        elif not hasattr(np, self.dtype) and self.dtype != "bool":
+        elif self.dtype != "bool" and not hasattr(np, self.dtype):
             flat = flat.view(torch.uint8)
         return np.asarray(flat.numpy())
 
@@ -877,7 +881,8 @@ class _Shards:
         self._folder = folder
         self._progress = progress
         self._count = 0
-        self._known: Dict[Any, List[Tuple[Entry, int]]] = {}
+        self._known: Dict[Any, List[Entry]] = {}
+        self._starts: Dict[str, int] = {}
         self._closed: Dict[str, Entry] = {}
         self._open: Optional[_Shard] = None
 
@@ -885,18 +890,24 @@ class _Shards:
         """Where an array lies, once it is written; None if it is new and all would exceed the limit."""
         crc32, size = array.crc32(), array.count * array.itemsize
         alike = self._known.setdefault((crc32, array.dtype, array.shape), [])
-        for place, start in alike:
-            if self._holds(place["shard"], start, array):
+        for place in alike:
+            if self._holds(place, array):
                 return place
         if limit is not None and self.bytes + size > limit:
             return None
         key = f"t{self._count}"
         shard = self._shard_for(key, array, size)
         place = {"shard": shard.name, "key": key, "crc32": crc32}
-        alike.append((place, shard.append(key, array)))
+        self._starts[key] = shard.append(key, array)
+        alike.append(place)
         self._count += 1
         self.bytes += size
         return place
+
+    def read(self, place: Entry, start: int, size: int) -> np.ndarray:
+        """Bytes of an array that was added."""
+        path = os.path.join(self._folder.partial, place["shard"])
+        return np.fromfile(path, np.uint8, size, offset=self._starts[place["key"]] + start)
 
     def close(self) -> Dict[str, Entry]:
         """Complete the last shard; returns what the manifest says of each."""
@@ -926,8 +937,9 @@ class _Shards:
         os.close(shard.descriptor)
         self._open = None
 
-    def _holds(self, name: str, start: int, array: _Array) -> bool:
+    def _holds(self, place: Entry, array: _Array) -> bool:
         """Whether what is stored is the same, byte for byte."""
+        name, start = place["shard"], self._starts[place["key"]]
         if self._open is not None and self._open.name == name:
             return _same(self._open.descriptor, start, array)
         descriptor = os.open(os.path.join(self._folder.partial, name), os.O_RDONLY)
@@ -1120,22 +1132,23 @@ class _Unwritable(BaseException):
     """Ends a run whose trace can no longer be written; no ``except Exception`` of the model stops it."""
 
 
-class _Watch:
+class _Listener:
     """Hooks on every module; each forward is wrapped instead where that is asked for, or torch's hooks see too little.
 
     torch before 2.1 has no hooks that see keyword arguments and calls that raise.
     """
 
-    def __init__(self, recorder: Recorder, model: Any, record_inputs: bool) -> None:
-        self.called: Set[int] = set()
-        self._recorder = recorder
+    def __init__(self, model: Any, calls: _Calls) -> None:
+        self._calls = calls
         self._modules = _executed(model)
         self._paths = {id(module): path for path, module in self._modules}
         self._signatures: Dict[int, Optional[inspect.Signature]] = {}
-        self._with_inputs = record_inputs
-        self._returned = 0
-        recorder.run.update(_facts(model))
-        recorder.run["versions"] = dict(recorder.run["versions"], torch=_torch_version())
+
+    def entering(self, call: _Call, args: Any, kwargs: Any) -> Any:
+        """A call begins; what is returned replaces its arguments, None keeps them."""
+
+    def leaving(self, call: _Call, output: Any) -> Any:
+        """A call has returned; what is returned replaces that, None keeps it."""
 
     @contextlib.contextmanager
     def listening(self, wrap: bool) -> Iterator[None]:
@@ -1143,6 +1156,7 @@ class _Watch:
         undo: List[Callable[[], None]] = []
         limit = sys.getrecursionlimit()
         wrap = wrap or not _hooks_see_all()
+        self._calls.stack()  # the thread that runs the model is the first
         try:
             sys.setrecursionlimit(2 * limit)
             for _, module in self._modules:
@@ -1164,34 +1178,60 @@ class _Watch:
 
         @functools.wraps(forward)
         def watched(*args: Any, **kwargs: Any) -> Any:
-            self._enter(module, args, kwargs)
+            args, kwargs = self._enter(module, args, kwargs) or (args, kwargs)
             try:
                 output = forward(*args, **kwargs)
             except BaseException:
                 self._leave(module, args, kwargs, None)
                 raise
-            self._leave(module, args, kwargs, output)
-            return output
+            replaced = self._leave(module, args, kwargs, output)
+            return output if replaced is None else replaced
 
         module.forward = watched
         return lambda: setattr(module, "forward", forward) if own else delattr(module, "forward")
 
-    def _enter(self, module: Any, args: Any, kwargs: Any) -> None:
-        calls = self._recorder._calls
-        with calls.lock:
-            call = calls.opened(self._paths[id(module)], type(module).__name__, module)
-            self.called.add(id(module))
-            if self._with_inputs:
-                call.entry["inputs"] = self._noted(call, _named(self._signature(module), args, kwargs))
+    def _enter(self, module: Any, args: Any, kwargs: Any) -> Any:
+        with self._calls.lock:
+            return self.entering(
+                self._calls.opened(self._paths[id(module)], type(module).__name__, module), args, kwargs
+            )
 
-    def _leave(self, module: Any, _: Any, __: Any, output: Any) -> None:
-        calls = self._recorder._calls
-        with calls.lock:
-            call = calls.closed(module)
-            if call is not None:
-                call.entry["outputs"] = self._noted(call, output)
-                self._returned += 1
-                self._recorder.progress("running", self._returned, len(self._modules))
+    def _leave(self, module: Any, _: Any, __: Any, output: Any) -> Any:
+        with self._calls.lock:
+            call = self._calls.closed(module)
+            return None if call is None else self.leaving(call, output)
+
+    def _arguments(self, module: Any, args: Any, kwargs: Any) -> Dict[str, Any]:
+        """The arguments of a call by name."""
+        if id(module) not in self._signatures:
+            try:
+                self._signatures[id(module)] = inspect.signature(module.forward)
+            except (TypeError, ValueError):
+                self._signatures[id(module)] = None
+        return _named(self._signatures[id(module)], args, kwargs)
+
+
+class _Watch(_Listener):
+    """Records every call."""
+
+    def __init__(self, recorder: Recorder, model: Any, record_inputs: bool) -> None:
+        super().__init__(model, recorder._calls)
+        self.called: Set[int] = set()
+        self._recorder = recorder
+        self._with_inputs = record_inputs
+        self._returned = 0
+        recorder.run.update(_facts(model))
+        recorder.run["versions"] = dict(recorder.run["versions"], torch=_torch_version())
+
+    def entering(self, call: _Call, args: Any, kwargs: Any) -> None:
+        self.called.add(id(call.module))
+        if self._with_inputs:
+            call.entry["inputs"] = self._noted(call, self._arguments(call.module, args, kwargs))
+
+    def leaving(self, call: _Call, output: Any) -> None:
+        call.entry["outputs"] = self._noted(call, output)
+        self._returned += 1
+        self._recorder.progress("running", self._returned, len(self._modules))
 
     def _noted(self, call: _Call, value: Any) -> Entry:
         recorder = self._recorder
@@ -1202,14 +1242,6 @@ class _Watch:
         except OSError as error:
             recorder._broken = error
             raise _Unwritable from error
-
-    def _signature(self, module: Any) -> Optional[inspect.Signature]:
-        if id(module) not in self._signatures:
-            try:
-                self._signatures[id(module)] = inspect.signature(module.forward)
-            except (TypeError, ValueError):
-                self._signatures[id(module)] = None
-        return self._signatures[id(module)]
 
 
 def _hooks_see_all() -> bool:
@@ -1236,7 +1268,9 @@ def _eager() -> Iterator[None]:
         yield
 
 
-def _called(model: Any, inputs: Any) -> Any:
+def _called(model: Any, inputs: Any, run: Optional[Callable[[Any, Any], Any]]) -> Any:
+    if run is not None:
+        return run(model, inputs)
     if isinstance(inputs, Mapping):
         return model(**inputs)
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
@@ -1424,29 +1458,34 @@ def _is_exported(module: Any) -> bool:
     return any(node.op == "get_attr" for node in nodes) and all(node.op != "call_module" for node in nodes)
 
 
-def _fresh(value: Any, copies: Dict[int, Any]) -> Any:
-    """A copy of what a model is given; an array given twice is one array again. Modules and functions are shared."""
+def _cloned(tensor: Any) -> Any:
+    return tensor.clone()
+
+
+def _fresh(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any] = _cloned) -> Any:
+    """A copy of what a model is given, with every tensor changed; an array given twice is one array again.
+
+    Modules and functions are shared.
+    """
     if id(value) not in copies:
-        copies[id(value)] = _copied(value, copies)
+        copies[id(value)] = _copied(value, copies, change)
     return copies[id(value)]
 
 
-def _copied(value: Any, copies: Dict[int, Any]) -> Any:
+def _copied(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any]) -> Any:
     if _is_a(value, "Tensor"):
-        return value.clone()
+        return change(value)
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (list, tuple):
-        return type(value)([_fresh(item, copies) for item in value])
+        return type(value)([_fresh(item, copies, change) for item in value])
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_fresh(item, copies) for item in value))
+        return type(value)(*(_fresh(item, copies, change) for item in value))
     if type(value) is dict:
-        return {key: _fresh(item, copies) for key, item in value.items()}
+        return {key: _fresh(item, copies, change) for key, item in value.items()}
     if isinstance(value, type) or callable(value) or not (hasattr(value, "__dict__") or isinstance(value, Mapping)):
         return value
-    leaves: List[Tuple[str, Any]] = []
-    _flatten(value, "", leaves, ())
-    held = {id(leaf): _fresh(leaf.detach(), {}) for _, leaf in leaves if _is_a(leaf, "Tensor")}
+    held = {id(leaf): change(leaf.detach()) for _, leaf in _leaves(value) if _is_a(leaf, "Tensor")}
     return copy.deepcopy(value, held)
 
 
@@ -1491,3 +1530,366 @@ class _Attributes:
 
 def _is_restored(item: Any) -> bool:
     return _is_a(item, "Tensor") and not _why_absent(item, bool(getattr(item, "is_nested", False)))
+
+
+# Noise --------------------------------------------------------------------------------------------------------------
+
+Key = Tuple[int, str, int]
+"""Step, path and repeat of a call."""
+Found = Dict[Tuple[Key, str, str], "_Moved"]
+"""How far a rerun moved, by call, ``inputs`` or ``outputs``, and the name of the tensor there."""
+RESULT: Key = (-1, "", 0)
+"""Stands for what the whole run returned where there is a call elsewhere."""
+
+
+class _UnmeasuredError(Exception):
+    """Why a kind of noise cannot be measured, in words."""
+
+
+class _Moved(NamedTuple):
+    """How far a tensor is from another, infinitely if they cannot be compared; and how large the other is."""
+
+    max_abs: float = 0.0
+    l2: float = 0.0
+    reference_l2: float = 0.0
+    elements: int = 0
+    scale: float = 0.0
+
+    def with_part(self, other: "_Moved") -> "_Moved":
+        """Of this and another part of the same tensor together."""
+        l2, reference_l2 = np.hypot(self[1:3], other[1:3]).tolist()
+        largest, scale = max(self.max_abs, other.max_abs), max(self.scale, other.scale)
+        return _Moved(largest, l2, reference_l2, self.elements + other.elements, scale)
+
+    def is_rounding(self, dtype: Any) -> bool:
+        """Whether it is no more than rounding explains in a dtype, by the rule that porting has for verdicts."""
+        import torch
+
+        least = 2 * torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
+        floor = max(least * self.scale, min(8 * least * self.scale, (1 + self.scale) / 1e4))
+        if not floor:
+            return not self.max_abs > 0
+        return self.max_abs <= 10 * floor and self.l2 <= 10 * floor / self.scale * self.reference_l2
+
+
+class _Noise:
+    """Reruns a recorded model, and notes how far its results move by themselves, as ``porting capture --noise`` does.
+
+    Padding does not count in tensors over (batch, sequence, ...). Where the shape alone leaves open which axes these
+    are, everything counts: (batch, heads, sequence, ...), (sequence, batch, ...), (batch * sequence, ...), (batch,
+    sequence, sequence, ...), and (batch, sequence) where some result has channels as many as positions.
+    """
+
+    def __init__(self, recorder: Recorder, model: Any, inputs: Any, run: Any, valid: Any, wrap: bool) -> None:
+        self.recorder, self.model, self._inputs, self._run, self._wrap = recorder, model, inputs, run, wrap
+        self._valid = valid
+        self._calls = {_key(entry): entry for entry in recorder._calls.entries}
+        leaves = [leaf for key in self._calls for leaf in self.tensors(key, "outputs") if "float" in leaf["dtype"]]
+        self._widths = {leaf["shape"][-1] for leaf in leaves if len(leaf["shape"]) > 2}
+
+    def measure(self) -> None:
+        """Note each kind of noise, or why it could not be measured."""
+        kinds = {"float64": self._in_float64, "threads": self._other_threads, "batch": self._row_by_row}
+        said, noisiest = {}, {}
+        for number, (kind, rerun) in enumerate(kinds.items()):
+            self.recorder.progress(f"measuring noise: {kind}", number, len(kinds))
+            try:
+                noisiest[kind] = self._noted(kind, rerun())
+                said[kind] = "measured"
+            except (_UnmeasuredError, RuntimeError, MemoryError) as error:  # float64 needs twice the memory
+                said[kind] = _shown(error, 400)
+        self.recorder.run.update(noise=said, noisiest=noisiest)
+
+    def tensors(self, key: Key, where: str) -> List[Entry]:
+        """The leaves of a call, or of the run, that have a content."""
+        value = (self.recorder._result if key == RESULT else self._calls.get(key, {})).get(where, {"leaves": ()})
+        return [leaf for leaf in value["leaves"] if "key" in leaf]
+
+    def stored(self, leaf: Entry, row: Optional[int] = None) -> Any:
+        """What was recorded, as a new tensor; or one row of it."""
+        import torch
+
+        dtype: str = leaf["dtype"]
+        kind = np.dtype("uint8" if dtype.startswith("float8") else "int16" if dtype == "bfloat16" else dtype)
+        shape = leaf["shape"] if row is None else [1, *leaf["shape"][1:]]
+        size = functools.reduce(lambda product, length: product * length, shape, kind.itemsize)
+        raw = self.recorder._shards.read(leaf, (row or 0) * size, size)
+        tensor = torch.from_numpy(raw.view(kind)).reshape(shape)
+        return tensor if kind.name == dtype else tensor.view(getattr(torch, dtype))
+
+    def compared(self, leaf: Entry, reference: Any, other: Any, row: Optional[int] = None) -> _Moved:
+        """How far an array is from another, at the valid positions of what was recorded or of one row of it."""
+        one, two = _array(reference), _array(other) if _is_array(other) else _Unreadable(other)
+        if two.refusal or one.shape != two.shape:
+            return _Moved(float("inf"))
+        shape, valid = tuple(leaf["shape"]), self._valid
+        is_open = shape[1:] in {(width,) for width in self._widths} or (len(shape) == 4 and shape[1] == shape[2])
+        if valid is None or shape[:2] != valid.shape or is_open:
+            return _moved(_Widened(one), _Widened(two), None)
+        valid = valid if row is None else valid[row : row + 1]
+        keep = np.broadcast_to(valid.reshape(*valid.shape, *[1] * (len(shape) - 2)), one.shape).reshape(-1)
+        return _moved(_Widened(one), _Widened(two), keep)
+
+    def _noted(self, kind: str, found: Found) -> Entry:
+        """Note what a rerun found, at each leaf; the call of the largest difference relative to its output."""
+        known = {place: moved for place, moved in found.items() if moved.elements and np.isfinite(moved[:3]).all()}
+        if not known:
+            raise _UnmeasuredError("the rerun gave nothing that could be compared with what was recorded")
+        largest = (0.0, RESULT)
+        for (key, where, name), moved in known.items():
+            for leaf in self.tensors(key, where):
+                if leaf["name"] == name:
+                    leaf.setdefault("noise", {})[kind] = [moved.max_abs, moved.l2]
+            if where == "outputs" and key != RESULT and moved.reference_l2:
+                largest = max(largest, (moved.l2 / moved.reference_l2, key))
+        relative, (step, path, repeat) = largest
+        label = path + (f"#{repeat}" if repeat else "") + (f"@{step}" if step else "")
+        return {"call": label if relative else None, "relative_l2": relative}
+
+    def _in_float64(self) -> Found:
+        """What each call rounds: its float64 result on its own recorded inputs, against what was recorded.
+
+        A place counts only where the same rerun in the model's own precision comes back to what was recorded.
+        """
+        import torch
+
+        self._refuse_random()
+        if not hasattr(getattr(torch.overrides, "TorchFunctionMode", None), "__enter__"):
+            raise _UnmeasuredError(f"torch {_torch_version()} has no TorchFunctionMode")
+        control, exact = _Fed(self), _Fed(self)
+        self._rerun(control, self._inputs)
+        with _float64(self.model):
+            self._rerun(exact, _fresh(self._inputs, {}, _doubled))
+        return {place: moved for place, moved in exact.found.items() if place in control.faithful}
+
+    def _other_threads(self) -> Found:
+        """One thread if the recording used more, else two."""
+        import torch
+
+        before, free = torch.get_num_threads(), _Free(self)
+        torch.set_num_threads(1 if before > 1 else 2)
+        try:
+            free.returned(RESULT, self._rerun(free, self._inputs))
+        finally:
+            torch.set_num_threads(before)
+        return free.found
+
+    def _row_by_row(self) -> Found:
+        """Every row of the inputs by itself, each against its part of what was recorded."""
+        self._refuse_random()
+        together: Found = {}
+        batch = self._batch()
+        for number in range(batch):
+            free = _Free(self, number, batch)
+            row = _fresh(self._inputs, {}, functools.partial(_row, number, batch))
+            free.returned(RESULT, self._rerun(free, row))
+            for place, part in free.found.items():
+                together[place] = together.get(place, _Moved()).with_part(part)
+        return together
+
+    def _batch(self) -> int:
+        leaves = [leaf for _, leaf in _leaves(_arguments_by_name(self._inputs))]
+        shapes = [tuple(leaf.shape) for leaf in leaves if _is_a(leaf, "Tensor")]
+        lengths = {shape[0] for shape in shapes if len(shape) > 1}
+        lengths |= set() if self._valid is None else {len(self._valid)}
+        if lengths == {1}:
+            raise _UnmeasuredError("the batch has one row")
+        if len(lengths - {1}) != 1:
+            found = ", ".join(map(str, sorted(lengths))) or "none"
+            text = f"the inputs have no batch axis in common: the lengths of their first axes are {found}"
+            raise _UnmeasuredError(text)
+        (batch,) = lengths - {1}
+        if (batch,) in shapes and any(batch in shape[1:] for shape in shapes):
+            raise _UnmeasuredError(f"two axes of the inputs have length {batch}, and either may be the batch")
+        return int(batch)
+
+    def _refuse_random(self) -> None:
+        if self.recorder.run["random"]:
+            raise _UnmeasuredError("the run draws random numbers, and this rerun would draw others")
+
+    def _rerun(self, listener: _Listener, inputs: Any) -> Any:
+        """What one more run returns, if it makes the calls that were recorded; the model is left as it was."""
+        import torch
+
+        try:
+            with _preserved(self.model), torch.no_grad():
+                fresh = _fresh(inputs, {})
+                _seeded(self.recorder.run["seed"])
+                with listener.listening(self._wrap):
+                    result = _called(self.model, fresh, self._run)
+        except Exception as error:
+            at = listener._calls.failure(error)
+            where = f" in {_shown(at['path'], 200) or 'the model itself'}" if at["class"] else ""
+            text = f"the rerun raised {type(error).__name__}{where}: {_shown(error, 300)}"
+            raise _UnmeasuredError(text) from error
+        paths, made = {key[1] for key in self._calls}, {_key(entry) for entry in listener._calls.entries}
+        other = {key for key in made ^ set(self._calls) if key[1] in paths}
+        if other:
+            path = _shown(min(other)[1], 200) or "the model itself"
+            raise _UnmeasuredError(f"the rerun made other calls, as of {path}")
+        return result
+
+
+class _Free(_Listener):
+    """A rerun that is left to itself, on all rows or on one of them."""
+
+    def __init__(self, noise: _Noise, row: Optional[int] = None, batch: int = 0) -> None:
+        super().__init__(noise.model, _Calls())
+        self.found: Found = {}
+        self._noise, self._row, self._batch = noise, row, batch
+
+    def leaving(self, call: _Call, output: Any) -> None:
+        self.returned(_key(call.entry), output)
+
+    def returned(self, key: Key, output: Any) -> None:
+        """Compare what a call, or the run, has returned."""
+        live = dict(_leaves(output))
+        for leaf in self._noise.tensors(key, "outputs"):
+            if _rounds(leaf["dtype"]) and (self._row is None or leaf["shape"][:1] == [self._batch]):
+                recorded, place = self._noise.stored(leaf, self._row), (key, "outputs", leaf["name"])
+                self.found[place] = self._noise.compared(leaf, recorded, live.get(leaf["name"]), self._row)
+
+
+class _Fed(_Listener):
+    """A rerun in which every call gets and returns what was recorded.
+
+    Attributes:
+        found: how far each tensor is from what was recorded, which takes its place then.
+        faithful: where that is no more than rounding.
+    """
+
+    def __init__(self, noise: _Noise) -> None:
+        super().__init__(noise.model, _Calls())
+        self.found: Found = {}
+        self.faithful: Set[Tuple[Key, str, str]] = set()
+        self._noise = noise
+        self._unfed: Set[Key] = set()
+
+    def entering(self, call: _Call, args: Any, kwargs: Any) -> Any:
+        given = self._arguments(call.module, args, kwargs)
+        exchange = self._exchange(_key(call.entry), "inputs", given)
+        if not exchange and any(_is_a(leaf, "Tensor") and _rounds(leaf.dtype) for _, leaf in _leaves(given)):
+            self._unfed.add(_key(call.entry))  # nothing that it gets was recorded, so its output is no evidence
+        return (_substituted(args, exchange), _substituted(kwargs, exchange)) if exchange else None
+
+    def leaving(self, call: _Call, output: Any) -> Any:
+        exchange = self._exchange(_key(call.entry), "outputs", output)
+        return _substituted(output, exchange) if exchange else None
+
+    def _exchange(self, key: Key, where: str, value: Any) -> Dict[int, Any]:
+        """What takes the place of each tensor, by its ``id``; each is compared before that."""
+        live, exchange = dict(_leaves(value)), {}
+        for leaf in self._noise.tensors(key, where):
+            tensor: Any = live.get(leaf["name"])
+            if not _is_a(tensor, "Tensor") or list(tensor.shape) != leaf["shape"]:
+                continue
+            recorded = self._noise.stored(leaf)
+            if _rounds(tensor.dtype) and not (where == "outputs" and key in self._unfed):
+                place = (key, where, leaf["name"])
+                self.found[place] = self._noise.compared(leaf, tensor, recorded)
+                if self.found[place].is_rounding(recorded.dtype):
+                    self.faithful.add(place)
+            exchange[id(tensor)] = recorded.to(tensor)
+        return exchange
+
+
+def _moved(one: _Widened, two: _Widened, keep: Optional[np.ndarray]) -> _Moved:
+    """The difference of two vectors of float64, piece by piece, at the places to ``keep``; None: at all."""
+    if one.shape != two.shape:
+        return _Moved(float("inf"))
+    keep = np.ones(one.count, bool) if keep is None else np.repeat(keep, one.count // max(len(keep), 1))
+    total = _Moved()
+    for start in range(0, one.count, BLOCK_ELEMENTS):
+        part = slice(start, start + BLOCK_ELEMENTS)
+        a, b = one.raw(one.source[part]), two.raw(two.source[part])
+        finite = np.isfinite(a) & np.isfinite(b)
+        if (keep[part] & ~(finite | (a == b) | (np.isnan(a) & np.isnan(b)))).any():
+            return _Moved(float("inf"))
+        a, b = a[keep[part] & finite], b[keep[part] & finite]
+        with np.errstate(over="ignore"):
+            d = np.abs(b - a)
+            l2, reference_l2 = np.sqrt([d @ d, a @ a]).tolist()
+        largest, scale = (float(np.abs(each).max(initial=0)) for each in (d, a))
+        total = total.with_part(_Moved(largest, l2, reference_l2, len(a), scale))
+    return total
+
+
+@contextlib.contextmanager
+def _float64(model: Any) -> Iterator[None]:
+    """Hold the model's parameters and buffers in float64, and compute in it; afterwards all is as it was."""
+    import torch
+
+    tensors = [tensor for _, module in _walk(model) for _, _, tensor in _own_tensors(module)]
+    saved = [(each, each.data) for each in tensors if each.is_floating_point() and each.device.type != "meta"]
+    default = torch.get_default_dtype()
+    try:
+        for tensor, data in saved:
+            tensor.data = data.double()
+        torch.set_default_dtype(torch.float64 if default is torch.float32 else default)
+        with _promotion():
+            yield
+    finally:
+        torch.set_default_dtype(default)
+        for tensor, data in saved:
+            tensor.data = data
+
+
+def _promotion() -> Any:
+    """A mode in which torch gives float64 where it is asked for float32, which norms and softmax do on purpose."""
+    import torch
+
+    def promoted(arg: Any) -> Any:
+        return torch.float64 if arg is torch.float32 else arg
+
+    class Promotion(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func is torch.Tensor.float:
+                return args[0].double()
+            return func(*map(promoted, args), **{name: promoted(arg) for name, arg in (kwargs or {}).items()})
+
+    return Promotion()
+
+
+def _substituted(value: Any, by_id: Dict[int, Any]) -> Any:
+    """A value with the tensors of these ids exchanged; other objects, as caches, hold state, and are left alone."""
+    if _is_a(value, "Tensor"):
+        return by_id.get(id(value), value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_substituted(item, by_id) for item in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)([_substituted(item, by_id) for item in value])
+    if type(value) is dict:
+        return {key: _substituted(item, by_id) for key, item in value.items()}
+    changed: Any = value
+    if isinstance(value, Mapping):
+        changed = copy.copy(value)
+        for key in value:
+            changed[key] = _substituted(value[key], by_id)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changed = copy.copy(value)
+        for field in dataclasses.fields(value):
+            object.__setattr__(changed, field.name, _substituted(getattr(value, field.name), by_id))
+    return changed
+
+
+def _leaves(value: Any) -> List[Tuple[str, Any]]:
+    """The leaves of a nested value, by name."""
+    leaves: List[Tuple[str, Any]] = []
+    _flatten(value, "", leaves, ())
+    return leaves
+
+
+def _key(entry: Entry) -> Key:
+    return entry["step"], entry["path"], entry["repeat"]
+
+
+def _rounds(dtype: Any) -> bool:
+    return "float" in str(dtype) or "complex" in str(dtype)
+
+
+def _row(number: int, batch: int, tensor: Any) -> Any:
+    return tensor[number : number + 1] if tensor.shape[:1] == (batch,) else tensor
+
+
+def _doubled(tensor: Any) -> Any:
+    return tensor.double() if tensor.is_floating_point() else tensor

@@ -38,8 +38,9 @@ from porting.trace.shards import Place
 
 SOURCE = Path(recorder.__file__)
 ALLOWED = {
-    "Tensor", "__version__", "backends", "cuda", "equal", "float64", "get_num_threads", "get_rng_state", "int16",
-    "jit", "manual_seed", "nn", "no_grad", "random", "uint8", "view_as_real",
+    "Tensor", "__version__", "backends", "cuda", "equal", "finfo", "float32", "float64", "from_numpy",
+    "get_default_dtype", "get_num_threads", "get_rng_state", "int16", "jit", "manual_seed", "nn", "no_grad",
+    "overrides", "random", "set_default_dtype", "set_num_threads", "uint8", "view_as_real",
 }  # fmt: skip
 """What it uses of torch; all of it is in torch 1.8. Anything newer it asks for with ``getattr``."""
 STANDARD = {

@@ -35,6 +35,7 @@ def record_original(
     select: Selection | None = None,
     record_inputs: bool = True,
     wrap_forward: bool = False,
+    noise: bool = False,
     progress: Progress = silent,
 ) -> Trace:
     """Run the portfile's ``original`` and ``run_original`` under ``ORIGINAL_PYTHON``, and open the trace.
@@ -49,6 +50,7 @@ def record_original(
         select: which modules' tensors to record, and how many bytes of them; None: all.
         record_inputs: leave False to record outputs alone.
         wrap_forward: listen around each module's ``forward`` instead of its call.
+        noise: run it some more times, and note in the trace by how much its results move by themselves.
         progress: called as the child's work goes on.
 
     Raises:
@@ -60,7 +62,8 @@ def record_original(
     assert python is not None
     target = Path(folder).absolute()
     chosen = (select or Selection()).to_dict()
-    options = {**chosen, "seed": seed, "record_inputs": record_inputs, "wrap_forward": wrap_forward}
+    how = {"record_inputs": record_inputs, "wrap_forward": wrap_forward, "noise": noise}
+    options = {**chosen, **how, "seed": seed}
     progress("sending the inputs", 0, 1)
     with tempfile.TemporaryDirectory(prefix="porting-") as name:
         scratch = Path(name)

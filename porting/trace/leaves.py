@@ -68,6 +68,7 @@ class ValueReader:
             self._leaves.append(None)
             with self.problems.at(f"leaves, leaf {number}"):
                 self._leaves[number] = self._described(entry)
+        self.first_named.clear()  # a tensor is named by who uses it
 
     def _numbered(self, number: int, entries: Sequence[T | None], name: str) -> T:
         """An entry of a table."""
@@ -112,7 +113,12 @@ class ValueReader:
 
     def leaf(self, _: int, entry: Any) -> Leaf:
         """A leaf, or the one with a number."""
-        return self._numbered(entry, self._leaves, "leaves") if type(entry) is int else self._described(entry)
+        if type(entry) is not int:
+            return self._described(entry)
+        leaf = self._numbered(entry, self._leaves, "leaves")
+        if leaf.tensor is not None:
+            self._name(leaf.tensor)
+        return leaf
 
     def _described(self, entry: Any) -> Leaf:
         """A recorded tensor, a plain value, or something that was not recorded."""
@@ -138,9 +144,12 @@ class ValueReader:
         elif shard in self.store.headers:
             if wrong := self.store.register(entry, dtype, shape, guess=self.problems.guesses):
                 self.problems.say(wrong)
-            if self.problems.collect:
-                self.first_named.setdefault(key, self.problems.where())
+            self._name(key)
         return key
+
+    def _name(self, key: str) -> None:
+        if self.problems.collect:
+            self.first_named.setdefault(key, self.problems.where())
 
 
 def _lengths(entry: Mapping[str, Any], name: str) -> tuple[int, ...] | None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import pytest
 from processes import porting, write_portfile
+
+PYTHON = f"ORIGINAL_PYTHON = {sys.executable!r}\n"
+INPUTS = 'def inputs():\n    return {"input": torch.linspace(-1, 1, 8).reshape(2, 4)}\n'
+MEASURE = ("capture", "--side", "original", "--noise", "--repeat", "2", "--json")
 
 
 def test_noise_is_recorded_said_and_shown_again(tmp_path: Path) -> None:
@@ -32,11 +38,28 @@ def test_why_noise_was_not_measured_is_shown(tmp_path: Path) -> None:
     assert json.loads(plain.stdout)["traces"][0]["noise"] is None
 
 
-def test_noise_under_another_interpreter_is_refused_before_it_runs(tmp_path: Path) -> None:
-    write_portfile(tmp_path, 'ORIGINAL_PYTHON = "python"\n')
-    done = porting(tmp_path, "capture", "--noise", "--json")
+def test_noise_is_measured_under_another_interpreter_as_here(tmp_path: Path) -> None:
+    here, there = (porting(folder(tmp_path, *lines), *MEASURE) for lines in ((), (PYTHON,)))
+    entries = [json.loads(done.stdout)["traces"][0]["noise"] for done in (here, there)]
+    assert entries[0]["float64"]["relative_l2"] > 0
+    for kind, entry in entries[0].items():
+        assert entries[1][kind]["status"] == entry["status"] == "measured"
+        assert entries[1][kind]["call"] == entry["call"]
+        assert entries[1][kind]["relative_l2"] == pytest.approx(entry["relative_l2"], rel=1e-6, abs=0)
+
+
+def test_gradients_under_another_interpreter_are_refused_before_it_runs(tmp_path: Path) -> None:
+    write_portfile(tmp_path, PYTHON)
+    done = porting(tmp_path, "capture", "--gradients", "--json")
     assert done.returncode == 4
     error = json.loads(done.stdout)["error"]
     assert error["code"] == "portfile"
-    assert "--side ported --noise" in error["hint"]
+    assert "--side ported --gradients" in error["hint"]
     assert not (tmp_path / "traces").exists()
+
+
+def folder(place: Path, *lines: str) -> Path:
+    made = place / str(len(lines))
+    made.mkdir()
+    write_portfile(made, "\n".join((INPUTS, *lines)))
+    return made

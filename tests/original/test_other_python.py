@@ -204,13 +204,14 @@ def test_any_dense_tensor_arrives_as_it_was_sent(tmp_path: Path) -> None:
 
 def test_its_progress_is_shown_as_that_of_a_capture_here(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    record_original(portfile(tmp_path), tmp_path / "trace", progress=lambda *args: told.append(args))
+    record_original(portfile(tmp_path), tmp_path / "trace", noise=True, progress=lambda *args: told.append(args))
     texts = list(dict.fromkeys(text for text, _, _ in told))
     assert texts == [
         "sending the inputs",
         "building the original model",
         "reading weights",
         "running",
+        *(f"measuring noise: {kind}" for kind in ("float64", "threads", "batch")),
         "writing tensors-00001.safetensors, 0 MiB",
     ]
     assert ("running", 1, 4) in told

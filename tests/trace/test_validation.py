@@ -77,7 +77,7 @@ SAID: list[tuple[Edit, list[str]]] = [
     ),
     (put(*LEAF, "key", "t99"), ["call 1 (0), outputs, leaf 0: tensors-00001.safetensors holds no tensor t99"]),
     (put(*LEAF, {"name": "x"}), ["call 1 (0), outputs, leaf 0: a leaf has shard, key and crc32 (a tensor), or value"]),
-    (put(*LEAF, 7), ["call 1 (0), outputs, leaf 0: it is 7, and must be an object"]),
+    (put(*LEAF, 7.5), ["call 1 (0), outputs, leaf 0: it is 7.5, and must be an object"]),
     (
         put("calls", 1, "outputs", "leaves", []),
         ["call 1 (0), outputs: the structure has 1 leaves, and 0 are listed"],
