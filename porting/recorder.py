@@ -40,6 +40,7 @@ import numpy as np
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 128 << 20
 CHECKSUMS = {"tensor": "crc32", "shard header": "sha256", "manifest": "sha256", "layout": "compact"}
 DTYPES = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32", "int32": "I32",
@@ -261,6 +262,9 @@ class Recorder:
         document["shards"] = self._shards.close()
         document["sha256"] = _manifest_hash(document)
         text = json.dumps(document, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+        if len(text) > MAX_MANIFEST_BYTES:
+            wanted = f"no reader takes more than {MAX_MANIFEST_BYTES:,}: record fewer steps, or leave inputs out"
+            raise RuntimeError(f"{self._folder.target}: its manifest would have {len(text):,} bytes, and {wanted}")
         _write_new(os.path.join(self._folder.partial, MANIFEST), text.encode("ascii"))
         self._folder.move()
 
@@ -268,7 +272,7 @@ class Recorder:
         failure = None if error is None else self._calls.failure(error)
         left_out = dict(self._selection.entry, **self._left_out) if self._selection.is_any else None
         outputs = self._result.get("outputs") or self._value(None)
-        return {
+        document = {
             "format": FORMAT,
             "status": "failed" if failure else "complete",
             "checksums": CHECKSUMS,
@@ -282,6 +286,7 @@ class Recorder:
             "unobserved": self.unobserved,
             "left_out": left_out,
         }
+        return dict(document, **_listed_once(document))
 
     def _value(self, value: Any, taken: bool = True) -> Entry:
         """A value taken apart, with what it holds now; its tensors are left out unless ``taken``."""
@@ -347,6 +352,25 @@ class Recorder:
             error.filename = error.filename or self.folder
             self._broken = error
             raise
+
+
+def _listed_once(document: Entry) -> Entry:
+    """Tables of structures and leaves; the document's values get their numbers in them."""
+    tables: Dict[str, List[Entry]] = {"structures": [], "leaves": []}
+    numbers: Dict[Tuple[str, str], int] = {}
+
+    def number(table: str, entry: Entry) -> int:
+        key = (table, json.dumps(entry))
+        if key not in numbers:
+            numbers[key] = len(tables[table])
+            tables[table].append(entry)
+        return numbers[key]
+
+    owners = [document] + document["calls"]
+    for value in [owner[name] for owner in owners for name in ("inputs", "outputs")]:
+        value["structure"] = number("structures", value["structure"])
+        value["leaves"] = [number("leaves", leaf) for leaf in value["leaves"]]
+    return tables
 
 
 class _Selection:
