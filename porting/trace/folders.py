@@ -54,8 +54,6 @@ def replacing(target: Path) -> Iterator[Path]:
             made = []
             sync(target.parent)
         finally:
-            if target.exists():
-                shutil.rmtree(old, ignore_errors=True)
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise OutputError(
@@ -90,7 +88,11 @@ def refuse_other(target: Path) -> None:
     Raises:
         OutputError: that is so.
     """
-    if target.is_symlink() or not _may_be_replaced(target):
+    if not target.parent.is_dir():
+        return
+    with _only_writer(target.parent):
+        other = target.is_symlink() or not _may_be_replaced(target)
+    if other:
         raise OutputError(
             f"{show(target)} exists and is not a trace, so it is not replaced",
             hint="name another folder with --output, or move that one away",
@@ -98,13 +100,13 @@ def refuse_other(target: Path) -> None:
 
 
 def _may_be_replaced(target: Path) -> bool:
-    """Whether nothing, an empty folder or a trace is there, at the moment of one look."""
+    """Whether nothing, an empty folder or a trace is there."""
     try:
         names = {entry.name for entry in target.iterdir()}
     except FileNotFoundError:
         return True
     except NotADirectoryError:
-        return not target.exists()  # then a parent is no folder, which is found out later
+        return False
     shards = {name for name in names if SHARD_NAME.fullmatch(name)}
     return not names or (bool(shards) and names - shards == {MANIFEST})
 
@@ -155,10 +157,18 @@ def _swap(partial: Path, target: Path, old: Path) -> None:
                 target.rename(old)
             partial.rename(target)
         except BaseException:
-            if not target.exists():
-                with suppress(OSError):
-                    old.rename(target)
+            _put_back(old, target)
             raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_back(old: Path, target: Path) -> None:
+    """Move what was at ``target`` to its place again, or remove it if there is something else by now."""
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            old.rename(target)
 
 
 @contextmanager
@@ -177,15 +187,17 @@ def _only_writer(parent: Path) -> Iterator[None]:
 
 def _tidy(target: Path) -> None:
     """Clear away what killed processes left; a trace that one had moved aside and not replaced is put back."""
-    for left in target.parent.glob("*") if target.parent.is_dir() else ():
-        name = UNFINISHED.fullmatch(left.name)
-        if name is None or name["target"] != target.name or left.name in _own or _runs(int(name["process"])):
-            continue
-        if name["kind"] == "replaced" and not target.exists():
-            with suppress(OSError):
-                left.rename(target)
-        else:
-            shutil.rmtree(left, ignore_errors=True)
+    if not target.parent.is_dir():
+        return
+    with _only_writer(target.parent):
+        for left in target.parent.iterdir():
+            name = UNFINISHED.fullmatch(left.name)
+            if name is None or name["target"] != target.name or left.name in _own or _runs(int(name["process"])):
+                continue
+            if name["kind"] == "replaced":
+                _put_back(left, target)
+            else:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:
