@@ -142,7 +142,7 @@ class _Session:
 
     @cached_property
     def differing(self) -> tuple[Place, ...]:
-        """The places where a second run, in the very same way, gives other bits, in the order in which calls return."""
+        """The places where a second run in the very same way gives other bits, in the order in which calls return."""
         tracker = Repeated(self.model, self.trace, self.positions)
         tracker.finished(self.rerun(tracker, self.inputs))
         return tuple(place for place, difference in tracker.found.items() if difference.max_abs)
