@@ -22,7 +22,7 @@ class KeptTensor:
         self.tensor = tensor
         self._kind = type(tensor)
         self._memory = tensor.data
-        self._inference = self._memory.is_inference()
+        self._inference = not is_lazy(tensor) and tensor.is_inference()
         self._writes = self._counted()
         self._leaf, self._requires_grad = tensor.is_leaf, tensor.requires_grad
         self._grad = tensor.grad if tensor.is_leaf else None
@@ -68,7 +68,10 @@ class KeptTensor:
 
     def _counted(self) -> int:
         """How often torch has written into the tensor; of tensors of inference mode it keeps no count."""
-        return 0 if self._inference else self.tensor._version
+        try:
+            return self.tensor._version
+        except RuntimeError:
+            return 0
 
 
 def copyable(tensor: torch.Tensor) -> bool:
