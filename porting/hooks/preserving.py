@@ -90,10 +90,8 @@ def _model(model: nn.Module) -> Iterator[Undo]:
     """Classes and attributes before tensors: a lazy module that the run completed becomes a lazy one first."""
     modules = list(walk(model))
     for path, module in modules:
-        yield (
-            f"the class of {path or 'the model itself'}",
-            partial(object.__setattr__, module, "__class__", type(module)),
-        )
+        restore = partial(object.__setattr__, module, "__class__", type(module))
+        yield f"the class of {path or 'the model itself'}", restore
     tensors: dict[int, tuple[str, torch.Tensor]] = {}
     for name, item in held_items(modules):
         if not isinstance(item, torch.Tensor):
@@ -109,7 +107,8 @@ def _model(model: nn.Module) -> Iterator[Undo]:
 
 def _large(tensors: Iterable[torch.Tensor], modules: Iterable[tuple[str, nn.Module]]) -> set[int]:
     """Which parameters and gradients are too large to be copied, by ``id``."""
-    written = {id(module.weight) for _, module in modules if getattr(module, "max_norm", None) is not None}
+    renormalising = (nn.Embedding, nn.EmbeddingBag)
+    written = {id(each.weight) for _, each in modules if isinstance(each, renormalising) and each.max_norm is not None}
     weights = [tensor for tensor in tensors if isinstance(tensor, nn.Parameter) and id(tensor) not in written]
     gradients = [tensor.grad for tensor in weights if tensor.grad is not None]
     by_size = sorted(filter(copyable, [*weights, *gradients]), key=lambda tensor: tensor.nbytes)
