@@ -9,26 +9,55 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_map
 
-from porting.trace.structure import flatten
+from porting.trace.apart import within
 
 
 def copied(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     """A copy of ``value`` with every tensor changed, also those that objects hold, such as caches.
 
-    A tensor given twice is one tensor again. Modules and functions are not copied.
+    A tensor given twice is one tensor again, and one that requires a gradient still does. Modules, functions and what
+    cannot be copied, as a lock, are not copied, wherever they are held.
     """
     copies: dict[int, Any] = {}
+    alive: list[Any] = []  # what ``copies`` knows by ``id``
 
     def leaf_copied(leaf: Any) -> Any:
+        if isinstance(leaf, type) or not (isinstance(leaf, torch.Tensor) or _is_object(leaf)):
+            return leaf
         if id(leaf) not in copies:
-            copies[id(leaf)] = change(leaf) if isinstance(leaf, torch.Tensor) else _object_copied(leaf, change)
-        return copies[id(leaf)]
+            held = [item for item in within(leaf) if id(item) not in copies]
+            alive.extend(held)
+            copies.update({id(item): _changed(item, change) for item in held if isinstance(item, torch.Tensor)})
+            copies.update({id(item): item for item in held if _stays(item)})
+        return _object_copied(leaf, copies)
 
     return tree_map(leaf_copied, value)
 
 
-def _object_copied(leaf: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    if isinstance(leaf, type) or callable(leaf) or not hasattr(leaf, "__dict__"):
+def _changed(tensor: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    detached = tensor.detach()
+    changed = change(detached)
+    if changed is detached:
+        return tensor
+    return changed.requires_grad_() if tensor.requires_grad and changed.is_floating_point() else changed
+
+
+def _is_object(leaf: Any) -> bool:
+    return hasattr(leaf, "__dict__") and not callable(leaf)
+
+
+def _stays(item: Any) -> bool:
+    """Whether an object that is held is handed on as itself."""
+    if isinstance(item, torch.Tensor):
+        return False
+    try:
+        return isinstance(item, torch.nn.Module) or not (hasattr(item, "__deepcopy__") or item.__reduce_ex__(4))
+    except Exception:
+        return True
+
+
+def _object_copied(leaf: Any, copies: dict[int, Any]) -> Any:
+    try:
+        return copy.deepcopy(leaf, copies)
+    except Exception:
         return leaf
-    held = {id(item): change(item.detach()) for _, item in flatten(leaf)[1] if isinstance(item, torch.Tensor)}
-    return copy.deepcopy(leaf, held)

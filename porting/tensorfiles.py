@@ -136,7 +136,7 @@ def read_tensor(path: Path, name: str, entry: TensorHeader) -> torch.Tensor:
                 raise _broken(path, f"it ends within tensor {show(name)}")
             done += read
     if length == 0:
-        return torch.empty(entry.shape, dtype=dtype)
+        return torch.empty(entry.shape, dtype=dtype, device="cpu")
     return torch.frombuffer(buffer, dtype=torch.uint8).view(dtype).reshape(entry.shape)
 
 

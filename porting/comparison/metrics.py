@@ -156,7 +156,7 @@ class _Sums:
             if self.excess < math.inf:
                 self.excess, self.worst = math.inf, (start + place, float(a[place]), float(b[place]))
         if not bool(counts.all()):
-            zero = torch.zeros((), dtype=torch.float64)
+            zero = torch.zeros((), dtype=torch.float64, device="cpu")
             a, b = torch.where(counts, a, zero), torch.where(counts, b, zero)
         self._accumulate(a, b, int(counts.sum()), start)
         if one.dtype == torch.int64 or other.dtype == torch.int64:

@@ -13,6 +13,8 @@ import torch
 
 CONTAINERS = (dict, OrderedDict, defaultdict, list, set, deque)
 """What is looked into and put back, in just these classes: others may have rules of their own."""
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+"""What draws random numbers."""
 OF_TORCH = ("_parameters", "_buffers", "_modules")
 """Where torch keeps what is an attribute to the user."""
 
@@ -55,8 +57,7 @@ def undo(item: Any) -> Undo:
 
 
 def _is_noted(item: Any) -> bool:
-    generators = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
-    return type(item) is tuple or type(item) in CONTAINERS or isinstance(item, (torch.Tensor, *generators))
+    return type(item) is tuple or type(item) in CONTAINERS or isinstance(item, (torch.Tensor, *GENERATORS))
 
 
 def _refill(container: Any, fill: Callable[[Any], object], items: Any) -> None:

@@ -22,11 +22,11 @@ class KeptTensor:
         self.tensor = tensor
         self._kind = type(tensor)
         self._memory = tensor.data
-        self._inference = self._memory.is_inference()
+        self._inference = not is_lazy(tensor) and tensor.is_inference()
         self._writes = self._counted()
         self._leaf, self._requires_grad = tensor.is_leaf, tensor.requires_grad
         self._grad = tensor.grad if tensor.is_leaf else None
-        self._content = _dense(tensor).clone() if content else None
+        self._content = _dense(self._memory).clone() if content else None
 
     def put_back(self) -> None:
         """Make the tensor what it was.
@@ -63,12 +63,15 @@ class KeptTensor:
         if self._content is None:
             if not exchanged and self._counted() != self._writes:
                 raise ValueError("the run wrote into it, and it is not among what is copied before every run")
-        elif not _same_bits(_dense(self.tensor), self._content):
-            _dense(self.tensor).copy_(self._content)
+        elif not _same_bits(_dense(self._memory), self._content):
+            _dense(self._memory).copy_(self._content)
 
     def _counted(self) -> int:
         """How often torch has written into the tensor; of tensors of inference mode it keeps no count."""
-        return 0 if self._inference else self.tensor._version
+        try:
+            return self.tensor._version
+        except RuntimeError:
+            return 0
 
 
 def copyable(tensor: torch.Tensor) -> bool:

@@ -65,7 +65,7 @@ def _put_back(undos: Iterable[Undo]) -> list[str]:
         try:
             action()
         except Exception as error:
-            lost.append(f"{name}: {show(error, 200)}")
+            lost.append(f"{show(name)}: {show(error, 200)}")
     return lost
 
 
@@ -90,16 +90,16 @@ def _model(model: nn.Module) -> Iterator[Undo]:
     """Classes and attributes before tensors: a lazy module that the run completed becomes a lazy one first."""
     modules = list(walk(model))
     for path, module in modules:
-        name = show(path) or "the model itself"
-        yield f"the class of {name}", partial(object.__setattr__, module, "__class__", type(module))
+        restore = partial(object.__setattr__, module, "__class__", type(module))
+        yield f"the class of {path or 'the model itself'}", restore
     tensors: dict[int, tuple[str, torch.Tensor]] = {}
     for name, item in held_items(modules):
         if not isinstance(item, torch.Tensor):
-            yield show(name) or "the model itself", undo(item)
+            yield name or "the model itself", undo(item)
             continue
-        tensors[id(item)] = show(name), item
+        tensors[id(item)] = name, item
         if item.is_leaf and item.grad is not None:
-            tensors[id(item.grad)] = f"the gradient of {show(name)}", item.grad
+            tensors[id(item.grad)] = f"the gradient of {name}", item.grad
     large = _large([tensor for _, tensor in tensors.values()], modules)
     for key, (name, tensor) in tensors.items():
         yield name, KeptTensor(tensor, content=key not in large and copyable(tensor)).put_back
@@ -107,7 +107,8 @@ def _model(model: nn.Module) -> Iterator[Undo]:
 
 def _large(tensors: Iterable[torch.Tensor], modules: Iterable[tuple[str, nn.Module]]) -> set[int]:
     """Which parameters and gradients are too large to be copied, by ``id``."""
-    written = {id(module.weight) for _, module in modules if getattr(module, "max_norm", None) is not None}
+    renormalising = (nn.Embedding, nn.EmbeddingBag)
+    written = {id(each.weight) for _, each in modules if isinstance(each, renormalising) and each.max_norm is not None}
     weights = [tensor for tensor in tensors if isinstance(tensor, nn.Parameter) and id(tensor) not in written]
     gradients = [tensor.grad for tensor in weights if tensor.grad is not None]
     by_size = sorted(filter(copyable, [*weights, *gradients]), key=lambda tensor: tensor.nbytes)

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 
 from porting.comparison import Positions, TensorComparison
+from porting.hooks.holding import GENERATORS, held_items
+from porting.hooks.module_tree import walk
 from porting.noise.floor import floor_of
 from porting.noise.retracing import RESULT, Difference, Repeated, Retraced, SelfFed
 from porting.progress import Progress, silent
@@ -142,7 +144,7 @@ class _Session:
 
     @cached_property
     def differing(self) -> tuple[Place, ...]:
-        """The places where a second run, in the very same way, gives other bits; in the order of the calls' ends."""
+        """The places where a second run in the very same way gives other bits, in the order in which calls return."""
         tracker = Repeated(self.model, self.trace, self.positions)
         tracker.finished(self.rerun(tracker, self.inputs))
         return tuple(place for place, difference in tracker.found.items() if difference.max_abs)
@@ -158,6 +160,8 @@ class _Session:
         """Refuse a rerun on other tensors where that draws other random numbers."""
         if self.trace.run.get("random"):
             raise _UnmeasuredError("the run draws random numbers, and this rerun would draw others")
+        if any(isinstance(item, GENERATORS) for _, item in held_items(walk(self.model))):
+            raise _UnmeasuredError("the model has a random generator, and this rerun would draw other numbers")
 
 
 def _isolated_rounding(session: _Session) -> Differences:

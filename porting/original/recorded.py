@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 POSITIONAL = re.compile(r"args\.\d+")
 """The names that positional arguments have in a trace."""
 NOT_FINITE: dict[Scalar, Scalar] = {text: float(text) for text in ("nan", "inf", "-inf")}
-"""Numbers that a trace holds as text, as JSON has none of them."""
+"""Numbers that a trace holds as text, as JSON has none of them.
+
+A trace does not tell them from the same three words as text. They are read as numbers: an unbounded setting is a more
+likely input than one of these words, and code that wanted a word refuses a number.
+"""
 INSTEAD = "def inputs(): return {...}"
 
 
 def recorded_inputs(trace: Trace) -> Inputs:
-    """What a recorded run was given.
+    """What a recorded run was given; the words nan, inf and -inf are taken for the numbers.
 
     Raises:
         TraceError: nothing was recorded, or an input is of a kind that a trace does not hold.

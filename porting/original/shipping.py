@@ -13,6 +13,7 @@ from porting.errors import PortfileError
 from porting.portfile import Portfile
 from porting.text import show
 from porting.trace import flatten
+from porting.trace.apart import Untaken
 from porting.trace.bits import as_bytes, plain
 
 
@@ -44,13 +45,13 @@ class _Parcel:
     def leaf(self, name: str, leaf: Any) -> dict[str, Any]:
         if leaf is None or isinstance(leaf, (bool, int, float, str)):
             return {"value": leaf}
-        kind = type(leaf).__name__
+        kind = leaf.why if isinstance(leaf, Untaken) else type(leaf).__name__
         if isinstance(leaf, torch.Tensor):
             if leaf.layout == torch.strided and not (leaf.is_meta or leaf.is_quantized or leaf.is_nested):
                 return {"array": self._key(leaf)}
             kind = "sparse, quantized, nested or without data"
         raise PortfileError(
-            f"the input {show(name)} is of type {show(kind)}, which cannot be sent to ORIGINAL_PYTHON",
+            f"the input {show(name)} ({show(kind)}) cannot be sent to ORIGINAL_PYTHON",
             hint="send dense tensors, numbers and texts, and make anything else in run_original()",
         )
 

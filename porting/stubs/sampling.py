@@ -58,13 +58,13 @@ def _places(valid: torch.Tensor) -> tuple[torch.Tensor, ...]:
     for place in valid.nonzero().tolist():
         of_row.setdefault(place[0], []).append(place)
     chosen = [places[at] for places in list(of_row.values())[:MOST_ROWS] for at in {len(places) // 2, len(places) - 1}]
-    return torch.tensor(sorted(chosen)).unbind(1)
+    return torch.tensor(sorted(chosen), device="cpu").unbind(1)
 
 
 def _channels(rows: torch.Tensor, usable: torch.Tensor) -> list[int]:
     """The usable channel of the largest spread in each of `CHANNELS` parts of the last axis."""
     spread = _spread(rows).masked_fill(~usable, -1.0)
-    parts = torch.arange(len(spread)).tensor_split(CHANNELS)
+    parts = torch.arange(len(spread), device="cpu").tensor_split(CHANNELS)
     best = (int(part[spread[part].argmax()]) for part in parts if len(part))
     return [channel for channel in best if usable[channel]]
 

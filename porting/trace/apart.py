@@ -7,7 +7,7 @@ plain objects that lead to tensors (caches) have parts. Sets have no order, and 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from porting.text import show
 Parts = tuple[str, list[str], list[Any]]
 """Kind of structure, keys and items."""
 SEQUENCES = (list, tuple, deque, ValuesView)
-WHOLE = (torch.Tensor, torch.nn.Module, str, bytes, int, float, torch.Size, type)
+SCALARS = (str, bytes, int, float)
+WHOLE = (torch.Tensor, torch.nn.Module, torch.Size, type, *SCALARS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,23 @@ def parts_of(value: Any) -> Parts | Untaken | None:
 def is_plain_object(value: Any) -> bool:
     """Whether a value that has parts is neither a container nor a dataclass."""
     return not isinstance(value, (Mapping, *SEQUENCES)) and not is_dataclass(value)
+
+
+def within(value: Any, *known: Any) -> Iterator[Any]:
+    """What a value leads to at any depth, itself first, each object once; numbers and texts are passed over.
+
+    Args:
+        value: anything; tensors, modules, classes and functions are not looked into.
+        known: is passed over, too.
+    """
+    seen = {id(item): item for item in known}
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if id(item) not in seen and not isinstance(item, SCALARS):
+            seen[id(item)] = item
+            yield item
+            waiting += () if isinstance(item, WHOLE) else _below(item)
 
 
 def _parts(value: Any) -> Parts | None:
@@ -78,17 +96,7 @@ def _names(keys: Iterable[Any]) -> list[str]:
 
 
 def _leads_to_tensor(value: Any, owner: Any) -> bool:
-    """Whether there is a tensor in a value, at any depth, without looking through ``owner``."""
-    seen = {id(owner): owner}
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, torch.Tensor):
-            return True
-        if id(item) not in seen and not isinstance(item, WHOLE):
-            seen[id(item)] = item
-            waiting += _below(item)
-    return False
+    return any(isinstance(item, torch.Tensor) for item in within(value, owner))
 
 
 def _below(value: Any) -> Iterable[Any]:

@@ -125,7 +125,7 @@ def _signatures(values: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Both axes' signatures, block by block over the first two axes and the flattened rest."""
     cube = values.flatten(2) if values.dim() > 2 else values.unsqueeze(2)
     rows, columns, depth = cube.shape
-    first, second = torch.zeros(rows, dtype=torch.float64), torch.zeros(columns, dtype=torch.float64)
+    first, second = (torch.zeros(length, dtype=torch.float64, device="cpu") for length in (rows, columns))
     for i, j, k in _blocks(rows, columns, depth):
         block = cube[i, j, k].to("cpu", torch.float64)
         first[i] += block.flatten(1) @ _weights(j, k, depth).flatten()

@@ -17,6 +17,7 @@ from porting.errors import (
     OutputError,
     PortfileError,
     PortingError,
+    RestoreError,
     TraceError,
 )
 
@@ -215,6 +216,7 @@ def test_failed_capture_can_be_shown_but_not_compared_and_is_replaced(tmp_path: 
     [
         (PortfileError("x", hint="y"), "portfile", 4),
         (CaptureError("x", hint="y"), "capture", 4),
+        (RestoreError("x", hint="y"), "restore", 4),
         (TraceError("x", hint="y"), "trace", 4),
         (CheckpointError("x", hint="y"), "checkpoint", 4),
         (OutputError("x", hint="y"), "output", 4),

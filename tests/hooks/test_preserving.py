@@ -126,6 +126,13 @@ def test_a_buffer_made_in_inference_mode_gets_its_content_back() -> None:
     assert model.content.is_inference()
 
 
+def test_a_weight_of_inference_mode_in_other_memory_is_left_as_it_was_found() -> None:
+    with torch.inference_mode():
+        model: Any = nn.Linear(2, 1)
+    model.weight.data = torch.ones(1, 2)
+    assert ran(model, lambda: model.weight.data.zero_()).weight.tolist() == [[1.0, 1.0]]
+
+
 def test_a_buffer_that_grows_gets_its_memory_back() -> None:
     model = buffered(torch.ones(2))
     memory, view = model.content.data_ptr(), model.content.view(2)

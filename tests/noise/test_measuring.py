@@ -195,17 +195,26 @@ def test_what_a_model_keeps_from_run_to_run_is_not_taken_for_noise() -> None:
         assert noise(trace, "first", kind) is noise(trace, "second", kind) is None
 
 
-def test_generators_and_lists_that_a_model_holds_are_no_noise() -> None:
+def test_a_list_that_a_model_adds_to_is_no_noise() -> None:
     def keeping(self: Any, x: torch.Tensor) -> torch.Tensor:
         self.seen.append(1)
-        return x * len(self.seen) + torch.rand((), generator=self.generator)
+        return x * len(self.seen)
 
     model: Any = forward_of(keeping)
-    model.seen, model.generator = [], torch.Generator()
+    model.seen = []
     trace = measured(model)
-    for kind in ("threads", "batch"):
+    for kind in ("float64", "threads", "batch"):
         assert reason(trace, kind) == "measured"
         assert noise(trace, "", kind) == (0.0, 0.0)
+
+
+def test_what_a_generator_of_the_model_draws_is_no_noise() -> None:
+    model: Any = forward_of(lambda self, x: x + torch.rand((), generator=self.generator))
+    model.generator = torch.Generator()
+    trace = measured(model)
+    assert noise(trace, "", "threads") == (0.0, 0.0)
+    for kind in ("float64", "batch"):
+        assert reason(trace, kind) == "the model has a random generator, and this rerun would draw other numbers"
 
 
 def test_drawing_models_repeat_themselves_with_other_threads() -> None:

@@ -47,6 +47,11 @@ def test_positional_and_keyword_arguments_come_back_as_they_were_given(tmp_path:
     assert again.kwargs == given.kwargs
 
 
+def test_numbers_that_are_not_finite_come_back_as_numbers_and_so_do_their_names() -> None:
+    trace = capture(linear(lambda self, x, *rest: x), (X, float("-inf"), "inf", "infinite"))
+    assert recorded_inputs(trace).args[1:] == (float("-inf"), float("inf"), "infinite")
+
+
 def test_a_trace_is_verified_on_its_own_inputs() -> None:
     model = linear(scaled)
     verification = verify(capture(model, (X, 3.0)), model)
