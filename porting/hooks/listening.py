@@ -19,6 +19,7 @@ from porting.progress import Progress
 from porting.runs import Inputs, Run
 from porting.text import show
 from porting.trace import Call, Failure, Leaf, ModuleInfo, Value, flatten
+from porting.trace.apart import Untaken
 from porting.trace.contents import Contents
 from porting.trace.structure import Structure
 
@@ -62,7 +63,7 @@ class Listener(CallTracker):
         with self.hooked(wrapped=wrap):
             try:
                 result = run(self.model, fresh) if run else fresh.forward(self.model)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # asyncio's CancelledError is no Exception
                 failure = error
@@ -156,6 +157,8 @@ class Listener(CallTracker):
             return Leaf(name, value=str(value))
         if value is None or isinstance(value, (bool, int, float, str)):
             return Leaf(name, value=value)
+        if isinstance(value, Untaken):
+            return Leaf(name, type_name=value.why)
         return Leaf(name, type_name=type(value).__name__)
 
     def _tensor_leaf(self, name: str, tensor: torch.Tensor, selected: bool) -> Leaf:
