@@ -111,11 +111,8 @@ def capture(
             unobserved=unobserved,
             left_out=listener.left_out(),
         )
-        if not trace.calls and not error:
-            raise CaptureError(
-                "the run called no module of the model, so there is nothing to record",
-                hint="check that run_original or run_ported calls the model it is given",
-            )
+        if not error:
+            _require_calls(trace)
         if noise and not error:
             trace = _with_noise(trace, model, given, run, wrap=wrap_forward, progress=progress)
         if folder is not None:
@@ -123,6 +120,14 @@ def capture(
     if trace.failure and error:
         raise _raised(trace.failure, side, folder) from error
     return trace if folder is None else open_trace(folder)
+
+
+def _require_calls(trace: Trace) -> None:
+    if not trace.calls:
+        raise CaptureError(
+            "the run called no module of the model, so there is nothing to record",
+            hint="check that run_original or run_ported calls the model it is given",
+        )
 
 
 def _with_noise(

@@ -6,11 +6,9 @@ import torch
 
 from porting.errors import CaptureError
 from porting.hooks.module_tree import walk
-from porting.tensorfiles import torch_dtypes
+from porting.tensorfiles import MAX_DIMENSIONS, torch_dtypes
 from porting.text import show
 
-MOST_DIMENSIONS = 64
-"""As many as NumPy and torch's own indexing take."""
 SPREAD_BYTES = 1 << 30
 SPREAD_TIMES = 1000
 """An expanded tensor of more bytes than this, and so many times its memory, is not written out."""
@@ -31,8 +29,8 @@ def why_not_recordable(tensor: torch.Tensor) -> str:
         return f"{tensor.layout} tensor".replace("torch.", "")
     if tensor.dtype not in _STORED:
         return f"{tensor.dtype} tensor".replace("torch.", "")
-    if tensor.dim() > MOST_DIMENSIONS:
-        return f"{tensor.dim()} dimensions, more than {MOST_DIMENSIONS}"
+    if tensor.dim() > MAX_DIMENSIONS:
+        return f"{tensor.dim()} dimensions, more than {MAX_DIMENSIONS}"
     if _is_spread(tensor):
         held = tensor.untyped_storage().nbytes()
         return f"{tensor.numel():,} elements spread out from {held:,} bytes"

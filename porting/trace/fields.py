@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any, NamedTuple
 
+from porting.tensorfiles import MAX_DIMENSIONS
 from porting.text import show
 
 
@@ -127,7 +128,10 @@ _SHA256 = Kind(
 _SCALAR = Kind("a number, a string, true, false or null", _of(bool, int, float, str, type(None)))
 _OBJECT = Kind("an object", _of(dict))
 _LIST = Kind("a list", _of(list))
-_LENGTHS = Kind("a list of whole numbers of at least 0", _listed(_is_natural))
+_LENGTHS = Kind(
+    "a list of at most 64 whole numbers of at least 0",
+    lambda value: _listed(_is_natural)(value) and len(value) <= MAX_DIMENSIONS and all(n < 1 << 63 for n in value),
+)
 _STEPS = Kind("a list of whole numbers", _listed(_of(int)))
 _DTYPE = Kind(f"one of {', '.join(DTYPES)}", lambda value: value in DTYPES)
 _SETTINGS = Kind(
