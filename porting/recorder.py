@@ -32,9 +32,10 @@ import shutil
 import sys
 import threading
 import zlib
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, ValuesView
 from fnmatch import fnmatchcase
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -49,6 +50,12 @@ DTYPES = {
     "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e4m3fnuz": "F8_E4M3FNUZ",
 }  # fmt: skip
 """The dtypes that a trace can hold, and the names that the safetensors format has for them."""
+SEQUENCES = (list, tuple, deque, ValuesView)
+"""What is taken apart item by item."""
+MOST_PARTS = 100_000
+"""Parts that a value may have in all, at every level."""
+MOST_LEVELS = 100
+"""Levels that a value may have."""
 PIECE_BYTES = 4 << 20
 """Most bytes of a tensor that are copied at a time."""
 BLOCK_ELEMENTS = 1 << 19
@@ -290,15 +297,14 @@ class Recorder:
 
     def _value(self, value: Any, taken: bool = True) -> Entry:
         """A value taken apart, with what it holds now; its tensors are left out unless ``taken``."""
-        leaves: List[Tuple[str, Any]] = []
-        structure = _flatten(value, "", leaves, ())
+        structure, leaves = _flatten(value)
         return {"structure": structure, "leaves": [self._leaf(name, leaf, taken) for name, leaf in leaves]}
 
     def _leaf(self, name: str, value: Any, taken: bool) -> Entry:
         if value is None or isinstance(value, (bool, int, float, str)):
             return {"name": name, "value": _scalar(value)}
         if not _is_array(value):
-            return {"name": name, "type": type(value).__name__}
+            return {"name": name, "type": value.why if isinstance(value, _Untaken) else type(value).__name__}
         array = _array(value)
         if array.refusal:
             return {"name": name, "type": "not recorded: " + array.refusal}
@@ -515,59 +521,119 @@ def _chain(error: BaseException) -> List[BaseException]:
 # Values -------------------------------------------------------------------------------------------------------------
 
 
-def _flatten(value: Any, name: str, leaves: List[Tuple[str, Any]], above: Tuple[int, ...]) -> Entry:
-    """The structure of a nested value; its leaves are added to ``leaves``."""
-    parts = None if id(value) in above else _parts(value)
-    if parts is None:
-        leaves.append((name, value))
-        return {"kind": "leaf"}
-    kind, keys, items = parts
-    inner = (*above, id(value))
-    return {
-        "kind": kind,
-        "class": type(value).__name__,
-        "keys": keys,
-        "items": [_flatten(item, f"{name}.{key}" if name else key, leaves, inner) for key, item in zip(keys, items)],
-    }
+class _Untaken:
+    """Stands for a value that was not taken apart, and says why."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+def _flatten(value: Any) -> Tuple[Entry, List[Tuple[str, Any]]]:
+    """The structure of a nested value, and its leaves by name; what cannot be taken apart is a leaf."""
+    taker = _Taker()
+    return taker.take(value, "", frozenset()), taker.leaves
+
+
+class _Taker:
+    """Takes one value apart; ``leaves`` are those found so far."""
+
+    def __init__(self) -> None:
+        self.leaves: List[Tuple[str, Any]] = []
+        self._room = MOST_PARTS
+        self._objects: Dict[int, str] = {}
+
+    def take(self, value: Any, name: str, above: FrozenSet[int]) -> Entry:
+        """The structure of a part, which lies in the values whose ``id`` is in ``above``."""
+        parts = None if id(value) in above else self._parts(value, name, len(above))
+        if parts is None or isinstance(parts, _Untaken):
+            self.leaves.append((name, parts or value))
+            return {"kind": "leaf"}
+        kind, keys, items = parts
+        above |= {id(value)}
+        return {
+            "kind": kind,
+            "class": type(value).__name__,
+            "keys": keys,
+            "items": [self.take(item, f"{name}.{key}" if name else key, above) for key, item in zip(keys, items)],
+        }
+
+    def _parts(self, value: Any, name: str, depth: int) -> Any:
+        if id(value) in self._objects:
+            return _Untaken(f"the same as {self._objects[id(value)]}")
+        try:
+            parts = _parts(value)
+        except Exception as error:  # what the code of a value raises is its own business
+            text = f"{type(value).__name__} raised {type(error).__name__}: {_shown(error, 200)}"
+            return _Untaken(f"not recorded: {text}")
+        if parts is None:
+            return None
+        if depth >= MOST_LEVELS:
+            return _Untaken(f"not recorded: nested deeper than {MOST_LEVELS} levels")
+        if len(parts[2]) > self._room:
+            return _Untaken(f"not recorded: more than {MOST_PARTS} parts")
+        self._room -= len(parts[2])
+        if not isinstance(value, (Mapping,) + SEQUENCES) and not dataclasses.is_dataclass(value):
+            self._objects[id(value)] = name
+        return parts
 
 
 def _parts(value: Any) -> Optional[Tuple[str, List[str], List[Any]]]:
-    if _is_whole(value) or _is_a(value, "Size"):
+    """One level of a value: kind, keys and items; None if it is whole. Sets have no order, and are whole."""
+    if _is_whole(value):
         return None
     if isinstance(value, Mapping):
-        return "dict", [str(key) for key in value], [value[key] for key in value]
+        return "dict", _key_names(value), [value[key] for key in value]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return "tuple", list(value._fields), list(value)
-    if isinstance(value, (list, tuple)):
-        kind = "list" if isinstance(value, list) else "tuple"
-        return kind, [str(index) for index in range(len(value))], list(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
+    if isinstance(value, SEQUENCES):
+        items = list(value)
+        return "tuple" if isinstance(value, tuple) else "list", [str(index) for index in range(len(items))], items
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value) if hasattr(value, field.name)]
         return "dict", names, [getattr(value, name) for name in names]
-    if isinstance(value, type) or callable(value) or not hasattr(value, "__dict__"):
+    if callable(value) or not hasattr(value, "__dict__"):
         return None
-    held = {key: item for key, item in vars(value).items() if _holds_array(item, {id(value)})}
+    held = {key: item for key, item in vars(value).items() if any(map(_is_array, _within(item, value)))}
     return ("dict", list(held), list(held.values())) if held else None
 
 
-def _holds_array(value: Any, seen: Set[int]) -> bool:
-    if _is_array(value):
-        return True
-    if id(value) in seen or _is_whole(value) or isinstance(value, type):
-        return False
-    seen.add(id(value))
+def _key_names(keys: Any) -> List[str]:
+    """Keys as text; one that reads like another also says its type."""
+    taken = {key for key in keys if type(key) is str}
+    names = []
+    for key in keys:
+        name = str(key)
+        while type(key) is not str and name in taken:
+            name += f" ({type(key).__name__})"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _within(value: Any, *known: Any) -> Iterator[Any]:
+    """What a value leads to at any depth, itself first, each object once; what is ``known`` is passed over."""
+    seen = {id(item): item for item in known}
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if id(item) not in seen and not isinstance(item, (str, bytes, int, float)):
+            seen[id(item)] = item
+            yield item
+            waiting += () if _is_whole(item) else _below(item)
+
+
+def _below(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return any(_holds_array(value[key], seen) for key in value)
-    if isinstance(value, (list, tuple)):
-        return any(_holds_array(item, seen) for item in value)
-    if callable(value):
-        return False
-    return any(_holds_array(item, seen) for item in getattr(value, "__dict__", {}).values())
+        return [value[key] for key in value]
+    if isinstance(value, SEQUENCES):
+        return value
+    return () if callable(value) else getattr(value, "__dict__", {}).values()
 
 
 def _is_whole(value: Any) -> bool:
     """Whether a value is not taken apart, whatever it is made of."""
-    return value is None or isinstance(value, (str, bytes, int, float)) or _is_array(value) or _is_module(value)
+    scalars = (str, bytes, int, float, type)
+    return value is None or isinstance(value, scalars) or _is_array(value) or _is_module(value) or _is_a(value, "Size")
 
 
 def _is_array(value: Any) -> bool:
@@ -1898,9 +1964,7 @@ def _substituted(value: Any, by_id: Dict[int, Any]) -> Any:
 
 def _leaves(value: Any) -> List[Tuple[str, Any]]:
     """The leaves of a nested value, by name."""
-    leaves: List[Tuple[str, Any]] = []
-    _flatten(value, "", leaves, ())
-    return leaves
+    return _flatten(value)[1]
 
 
 def _key(entry: Entry) -> Key:

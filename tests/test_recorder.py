@@ -10,9 +10,12 @@ import random
 import subprocess
 import sys
 import threading
+from collections import UserDict, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -45,7 +48,7 @@ ALLOWED = {
 """What it uses of torch; all of it is in torch 1.8. Anything newer it asks for with ``getattr``."""
 STANDARD = {
     "contextlib", "copy", "dataclasses", "functools", "hashlib", "inspect", "itertools", "json", "os", "platform",
-    "random", "re", "shutil", "sys", "threading", "zlib", "collections.abc", "fnmatch", "typing",
+    "random", "re", "shutil", "sys", "threading", "zlib", "collections", "collections.abc", "fnmatch", "typing",
 }  # fmt: skip
 X = torch.tensor([[1.0, -2.0, 3.0]])
 
@@ -213,6 +216,45 @@ CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "a run that raises": (lambda: nn.Linear(3, 3), {"run": lambda model, inputs: [model(*inputs), 1 / 0]}),
     "a run that returns nothing": (lambda: nn.Linear(3, 3), {"run": lambda model, inputs: model(*inputs) and None}),
 }  # fmt: skip
+
+
+@dataclass
+class Late:
+    early: torch.Tensor
+    late: torch.Tensor = field(init=False)
+
+
+class Closed(UserDict[str, Any]):
+    def __getitem__(self, key: str) -> Any:
+        raise PermissionError("no access")
+
+
+def nested(times: int, wrap: Callable[[Any], Any]) -> Any:
+    value: Any = X
+    for _ in range(times):
+        value = wrap(value)
+    return value
+
+
+VALUES: dict[str, tuple[Callable[[], Any], str]] = {
+    "objects met again": (lambda: nested(3, lambda value: SimpleNamespace(a=value, b=value)), "the same as a.a"),
+    "lists met again": (lambda: nested(3, lambda value: [value, value]), ""),
+    "too many parts": (lambda: nested(20, lambda value: [value, value]), "not recorded: more than 100000 parts"),
+    "too many levels": (lambda: nested(200, lambda value: [value]), "not recorded: nested deeper than 100 levels"),
+    "a mapping that raises": (lambda: [Closed({"a": X})], "not recorded: Closed raised PermissionError: no access"),
+    "a field that is not set": (lambda: Late(X), ""),
+    "a deque, a view and a set": (lambda: [deque([X, [X]]), {"a": X, "b": 2}.values(), {X}], "set"),
+    "keys that clash": (lambda: {1: X, "1": X * 2, "1 (int)": X * 3}, ""),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_values_are_taken_apart_alike(case: str, tmp_path: Path) -> None:
+    make, said = VALUES[case]
+    value = [make()]
+    captured, recorded = both(forward_of(lambda self, x: value[0]), (X,), tmp_path)
+    same(captured, recorded)
+    assert not said or said in {leaf.type_name for leaf in recorded.outputs.leaves}
 
 
 @pytest.mark.parametrize("case", CASES)
