@@ -31,6 +31,7 @@ import re
 import shutil
 import sys
 import threading
+import types
 import zlib
 from collections import deque
 from collections.abc import Mapping, ValuesView
@@ -134,10 +135,11 @@ def record(
         with _preserved(model), torch.no_grad():
             _describe(recorder, model)
             recorder.result(inputs=given, valid_positions=valid)
+            fresh = _fresh(inputs, {})
             untouched = _seeded(seed)
             try:
                 with watch.listening(wrap_forward):
-                    outputs = _called(model, _fresh(inputs, {}), run)
+                    outputs = _called(model, fresh, run)
             finally:
                 recorder.run["random"] = not torch.equal(torch.get_rng_state(), untouched)
                 recorder.unobserved = _unobserved(model, watch.called)
@@ -192,7 +194,7 @@ class Recorder:
 
     def __exit__(self, _: Any, error: Optional[BaseException], __: Any) -> None:
         try:
-            if error is None or isinstance(error, (Exception, _Unwritable)):
+            if not isinstance(error, (KeyboardInterrupt, SystemExit)):  # asyncio's CancelledError is no Exception
                 self._finish(error)
         finally:
             self._shards.release()
@@ -416,14 +418,19 @@ class _Selection:
 
 
 class _Call:
-    """A call that has been entered: its entry in the manifest, the module, and what was being handled then."""
+    """A call that has been entered: its entry in the manifest, the module, and what was being handled then.
 
-    def __init__(self, index: int, entry: Entry, parent: Optional["_Call"], module: Any) -> None:
+    Attributes:
+        frame: that calls the module, while it is open; None for a call that was noted by hand.
+    """
+
+    def __init__(self, index: int, entry: Entry, parent: Optional["_Call"], module: Any, frame: Any) -> None:
         self.index = index
         self.entry = entry
         self.parent = parent
         self.module = module
-        self.handled = sys.exc_info()[1]
+        self.frame = frame
+        self.handled = _handled()
 
     def is_below(self, other: "_Call") -> bool:
         call = self.parent
@@ -439,23 +446,26 @@ class _Calls:
         self.entries: List[Entry] = []
         self.step = -1
         self.lock = threading.RLock()
-        self._stacks: Dict[int, List[_Call]] = {}
+        self._stacks: Dict[threading.Thread, List[_Call]] = {}
         self._repeats: Dict[Tuple[int, str], int] = {}
         self._raised: List[Tuple[BaseException, _Call]] = []
 
     def stack(self) -> List[_Call]:
         """The open calls of this thread, the innermost last."""
-        return self._stacks.setdefault(threading.get_ident(), [])
+        return self._stacks.setdefault(threading.current_thread(), [])
 
     def opened(self, path: str, class_name: str, module: Any = None) -> _Call:
         """A call begins; in a thread of its own it counts as made from what is open in the first one."""
         stack = self.stack()
+        frame = None if module is None else _calling_frame()
+        while stack and stack[-1].frame is not None and not _is_called_from(stack[-1].frame, frame):
+            stack.pop().frame = None  # torch does not tell of every exception that ends a call
         first = next(iter(self._stacks.values()))
         parent = stack[-1] if stack else first[-1] if first else None
         self.step += 1 if parent is None else 0
         repeat = self._repeats.get((self.step, path), 0)
         self._repeats[self.step, path] = repeat + 1
-        thread = list(self._stacks).index(threading.get_ident())
+        thread = list(self._stacks).index(threading.current_thread())
         entry: Entry = {
             "step": self.step,
             "path": path,
@@ -466,7 +476,7 @@ class _Calls:
             "inputs": _without_tensor("left out: inputs were not asked for"),
             "outputs": _without_tensor("nothing: it raised"),
         }
-        call = _Call(len(self.entries), entry, parent, module)
+        call = _Call(len(self.entries), entry, parent, module, frame)
         self.entries.append(entry)
         stack.append(call)
         return call
@@ -479,10 +489,11 @@ class _Calls:
         call = stack.pop()
         while call.module is not module:
             call = stack.pop()
-        error = sys.exc_info()[1]
-        if error is call.handled:
+        call.frame = None
+        error = _handled()
+        if error == call.handled:
             return call
-        self._note(call, error)
+        self._note(call, error[0])
         return None
 
     def fell(self, call: _Call, error: BaseException) -> None:
@@ -506,6 +517,28 @@ class _Calls:
     def _note(self, call: _Call, error: Optional[BaseException]) -> None:
         if error is not None and all(error is not seen for seen, _ in self._raised):
             self._raised.append((error, call))
+
+
+def _handled() -> Tuple[Optional[BaseException], Any]:
+    """The exception that is being handled, and how far it has come: one that is raised again has come further."""
+    error = sys.exc_info()[1]
+    return error, None if error is None else error.__traceback__
+
+
+def _calling_frame() -> Any:
+    """The frame outside this file that calls a module."""
+    frame: Any = sys._getframe()
+    own = frame.f_code.co_filename
+    while frame is not None and frame.f_code.co_filename == own:
+        frame = frame.f_back
+    return frame
+
+
+def _is_called_from(frame: Any, inner: Any) -> bool:
+    """Whether ``inner`` was called, directly or not, from ``frame``."""
+    while inner is not None and inner is not frame:
+        inner = inner.f_back
+    return inner is not None
 
 
 def _chain(error: BaseException) -> List[BaseException]:
@@ -572,7 +605,7 @@ class _Taker:
         if len(parts[2]) > self._room:
             return _Untaken(f"not recorded: more than {MOST_PARTS} parts")
         self._room -= len(parts[2])
-        if not isinstance(value, (Mapping,) + SEQUENCES) and not dataclasses.is_dataclass(value):
+        if not isinstance(value, (Mapping, *SEQUENCES)) and not dataclasses.is_dataclass(value):
             self._objects[id(value)] = name
         return parts
 
@@ -1259,34 +1292,29 @@ class _Listener:
             sys.setrecursionlimit(limit)
 
     def _hook(self, module: Any) -> List[Callable[[], None]]:
-        before = module.register_forward_pre_hook(self._enter, with_kwargs=True)
-        after = module.register_forward_hook(self._leave, with_kwargs=True, always_call=True)
-        return [before.remove, after.remove]
+        before = _Hook(module, self.enter)
+        after = _Hook(module, lambda module, *passed: self.leave(module, passed[-1]))
+        return [
+            module.register_forward_pre_hook(before, with_kwargs=True).remove,
+            module.register_forward_hook(after, with_kwargs=True, always_call=True).remove,
+        ]
 
     def _wrap(self, module: Any) -> Callable[[], None]:
-        forward, own = module.forward, "forward" in vars(module)
+        if isinstance(inspect.getattr_static(type(module), "forward", None), property):
+            raise RuntimeError(f"the forward of {type(module).__name__} is a property and cannot be wrapped")
+        own, forward = "forward" in vars(module), module.forward
+        vars(module)["forward"] = _Watched(module, self)
+        return lambda: vars(module).update(forward=forward) if own else _dropped(vars(module), "forward")
 
-        @functools.wraps(forward)
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            args, kwargs = self._enter(module, args, kwargs) or (args, kwargs)
-            try:
-                output = forward(*args, **kwargs)
-            except BaseException:
-                self._leave(module, args, kwargs, None)
-                raise
-            replaced = self._leave(module, args, kwargs, output)
-            return output if replaced is None else replaced
-
-        module.forward = watched
-        return lambda: setattr(module, "forward", forward) if own else delattr(module, "forward")
-
-    def _enter(self, module: Any, args: Any, kwargs: Any) -> Any:
+    def enter(self, module: Any, args: Any, kwargs: Any) -> Any:
+        """A module is called."""
         with self._calls.lock:
             return self.entering(
                 self._calls.opened(self._paths[id(module)], type(module).__name__, module), args, kwargs
             )
 
-    def _leave(self, module: Any, _: Any, __: Any, output: Any) -> Any:
+    def leave(self, module: Any, output: Any) -> Any:
+        """A module has returned or raised."""
         with self._calls.lock:
             call = self._calls.closed(module)
             return None if call is None else self.leaving(call, output)
@@ -1299,6 +1327,57 @@ class _Listener:
             except (TypeError, ValueError):
                 self._signatures[id(module)] = None
         return _named(self._signatures[id(module)], args, kwargs)
+
+
+class _Hook:
+    """A hook of one module; a copy of the module that the run makes has one that does nothing."""
+
+    def __init__(self, module: Any, action: Callable[..., Any]) -> None:
+        self._module = module
+        self._action = action
+
+    def __call__(self, module: Any, *passed: Any) -> Any:
+        return self._action(module, *passed) if module is self._module else None
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _Hook, (None, _silent)
+
+
+class _Watched:
+    """A forward that tells when it is entered and left; of a copy of its module it is the plain forward."""
+
+    def __init__(self, module: Any, listener: _Listener) -> None:
+        self._module = module
+        self._listener = listener
+        self._forward = module.forward
+        functools.update_wrapper(self, self._forward)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        caller = sys._getframe(1).f_locals.get("self")
+        if caller is not self._module and _is_module(caller) and vars(caller).get("forward") is self:
+            return _own_forward(caller)(*args, **kwargs)  # of a shallow copy
+        args, kwargs = self._listener.enter(self._module, args, kwargs) or (args, kwargs)
+        try:
+            output = self._forward(*args, **kwargs)
+        except BaseException:
+            self._listener.leave(self._module, None)
+            raise
+        replaced = self._listener.leave(self._module, output)
+        return output if replaced is None else replaced
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> Any:
+        return _own_forward(memo.get(id(self._module), self._module))
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return getattr, (self._module, "forward")
+
+
+def _own_forward(module: Any) -> Any:
+    return types.MethodType(type(module).forward, module)
+
+
+def _dropped(items: Dict[str, Any], name: str) -> None:
+    items.pop(name, None)
 
 
 class _Watch(_Listener):
@@ -1555,7 +1634,7 @@ def _cloned(tensor: Any) -> Any:
 def _fresh(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any] = _cloned) -> Any:
     """A copy of what a model is given, with every tensor changed; an array given twice is one array again.
 
-    Modules and functions are shared.
+    What requires a gradient still does. Modules, functions and what cannot be copied are shared, wherever they are.
     """
     if id(value) not in copies:
         copies[id(value)] = _copied(value, copies, change)
@@ -1564,19 +1643,51 @@ def _fresh(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any] = _c
 
 def _copied(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any]) -> Any:
     if _is_a(value, "Tensor"):
-        return change(value)
+        return _changed(value, change)
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (list, tuple):
         return type(value)([_fresh(item, copies, change) for item in value])
+    if type(value) is deque:
+        return deque([_fresh(item, copies, change) for item in value], value.maxlen)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(_fresh(item, copies, change) for item in value))
     if type(value) is dict:
         return {key: _fresh(item, copies, change) for key, item in value.items()}
     if isinstance(value, type) or callable(value) or not (hasattr(value, "__dict__") or isinstance(value, Mapping)):
         return value
-    held = {id(leaf): change(leaf.detach()) for _, leaf in _leaves(value) if _is_a(leaf, "Tensor")}
-    return copy.deepcopy(value, held)
+    return _object_copied(value, copies, change)
+
+
+def _object_copied(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any]) -> Any:
+    try:
+        held = [item for item in _within(value) if id(item) not in copies]
+        changed = {id(item): _changed(item, change) for item in held if _is_a(item, "Tensor")}
+        stay = {id(item): item for item in held if _stays(item)}
+        copies.update(changed)
+        copies.update(stay)
+        copies[id(copies)] = [*copies.get(id(copies), []), *held]  # as deepcopy does, so that no ``id`` is used again
+        return copy.deepcopy(value, copies)
+    except Exception:  # what the code of a value raises is its own business
+        return value
+
+
+def _changed(tensor: Any, change: Callable[[Any], Any]) -> Any:
+    detached = tensor.detach()
+    changed = change(detached)
+    if changed is detached:
+        return tensor
+    return changed.requires_grad_() if tensor.requires_grad and changed.is_floating_point() else changed
+
+
+def _stays(item: Any) -> bool:
+    """Whether an object that is held is handed on as itself."""
+    if _is_a(item, "Tensor"):
+        return False
+    try:
+        return _is_module(item) or not (hasattr(item, "__deepcopy__") or item.__reduce_ex__(4))
+    except Exception:
+        return True
 
 
 @contextlib.contextmanager

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import copy
 import errno
 import hashlib
 import os
+import pickle
 import random
 import subprocess
 import sys
@@ -34,7 +37,7 @@ from porting.demo import write_demo
 from porting.errors import TraceError
 from porting.hooks.selection import Selection
 from porting.portfile import Portfile
-from porting.trace import save_trace
+from porting.trace import save_trace, structure
 from porting.trace.bits import as_bytes
 from porting.trace.manifest import describe
 from porting.trace.shards import Place
@@ -48,7 +51,7 @@ ALLOWED = {
 """What it uses of torch; all of it is in torch 1.8. Anything newer it asks for with ``getattr``."""
 STANDARD = {
     "contextlib", "copy", "dataclasses", "functools", "hashlib", "inspect", "itertools", "json", "os", "platform",
-    "random", "re", "shutil", "sys", "threading", "zlib", "collections", "collections.abc", "fnmatch", "typing",
+    "random", "re", "shutil", "sys", "threading", "types", "zlib", "collections", "collections.abc", "fnmatch", "typing",
 }  # fmt: skip
 X = torch.tensor([[1.0, -2.0, 3.0]])
 
@@ -185,6 +188,55 @@ def random_numbers(self: Any, x: torch.Tensor) -> list[Any]:
     return [torch.rand(2), random.random(), float(np.random.rand())]
 
 
+def copies_a_part(self: Any, x: torch.Tensor) -> Any:
+    deep, flat, pickled = copy.deepcopy(self.first), copy.copy(self.first), self.first
+    flat._parameters = {name: nn.Parameter(torch.ones_like(p)) for name, p in flat._parameters.items()}
+    for parameter in deep.parameters():
+        nn.init.zeros_(parameter)
+    if not isinstance(vars(self.first).get("forward"), recorder._Watched):
+        pickled = pickle.loads(pickle.dumps(deep))
+    return deep(x), flat(x), pickled(x), self.first(x)
+
+
+class Stop(BaseException):
+    """What torch does not tell hooks of."""
+
+
+def stops(self: Any, x: torch.Tensor) -> Any:
+    raise Stop
+
+
+def goes_on(self: Any, x: torch.Tensor) -> Any:
+    with suppress(Stop):
+        self.stops(x)
+    return self.other(x)
+
+
+def again(self: Any, error: BaseException) -> Any:
+    raise error
+
+
+def raises_again(self: Any, x: torch.Tensor) -> Any:
+    try:
+        raise ValueError("it")
+    except ValueError as error:
+        with suppress(ValueError):
+            self.part(error)
+    return x
+
+
+def cancelled(self: Any, x: torch.Tensor) -> Any:
+    raise asyncio.CancelledError("stopped")
+
+
+def two_threads(self: Any, x: torch.Tensor) -> Any:
+    for _ in range(2):
+        thread = threading.Thread(target=self.first, args=(x,))
+        thread.start()
+        thread.join()
+    return x
+
+
 def deep() -> nn.Module:
     model: nn.Module = nn.Linear(3, 3)
     for _ in range(300):
@@ -201,6 +253,10 @@ CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "several steps": (lambda: nn.Sequential(nn.Linear(3, 3)), {"run": three_steps}),
     "threads": (lambda: parts(in_a_thread), {}),
     "an exception that the model catches": (lambda: parts(falls_back), {}),
+    "copies made by the run": (lambda: parts(copies_a_part), {}),
+    "a call that ended unseen": (lambda: forward_of(goes_on, stops=forward_of(stops), other=nn.Identity()), {}),
+    "an exception raised again": (lambda: forward_of(raises_again, part=forward_of(again)), {}),
+    "one thread after another": (lambda: parts(two_threads), {}),
     "random numbers": (lambda: forward_of(random_numbers), {"seed": 3}),
     "a deep tree": (deep, {}),
     "a fused layer": (lambda: nn.TransformerEncoderLayer(3, 1, 4, batch_first=True).eval(), {}),
@@ -239,7 +295,7 @@ def nested(times: int, wrap: Callable[[Any], Any]) -> Any:
 VALUES: dict[str, tuple[Callable[[], Any], str]] = {
     "objects met again": (lambda: nested(3, lambda value: SimpleNamespace(a=value, b=value)), "the same as a.a"),
     "lists met again": (lambda: nested(3, lambda value: [value, value]), ""),
-    "too many parts": (lambda: nested(20, lambda value: [value, value]), "not recorded: more than 100000 parts"),
+    "too many parts": (lambda: nested(20, lambda value: [value, value]), "not recorded: more than 1000 parts"),
     "too many levels": (lambda: nested(200, lambda value: [value]), "not recorded: nested deeper than 100 levels"),
     "a mapping that raises": (lambda: [Closed({"a": X})], "not recorded: Closed raised PermissionError: no access"),
     "a field that is not set": (lambda: Late(X), ""),
@@ -249,7 +305,9 @@ VALUES: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("case", VALUES)
-def test_values_are_taken_apart_alike(case: str, tmp_path: Path) -> None:
+def test_values_are_taken_apart_alike(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "MOST_PARTS", 1000)
+    monkeypatch.setattr(structure, "MOST", 1000)
     make, said = VALUES[case]
     value = [make()]
     captured, recorded = both(forward_of(lambda self, x: value[0]), (X,), tmp_path)
@@ -341,6 +399,46 @@ def test_inputs_written_to_do_not_change_for_the_caller(tmp_path: Path) -> None:
     assert [leaf.name for leaf in recorded.leaves][:2] == ["x", "more.0"]
     assert (x.tolist(), len(inputs["more"]), array.tolist()) == (X.tolist(), 1, [0, 0])
     assert cache.layers[0].keys[0, 0].tolist() == X.tolist()
+
+
+def test_a_cancelled_run_is_a_failure_of_the_model(tmp_path: Path) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        recorder.record(forward_of(cancelled), (X,), tmp_path / "trace")
+    assert open_trace(tmp_path / "trace", allow_failed=True).failure is not None
+
+
+def test_copies_made_with_wrapped_forwards_compute_with_their_own_weights(tmp_path: Path) -> None:
+    model = parts(copies_a_part)
+    recorder.record(model, (X,), tmp_path / "trace", wrap_forward=True)
+    trace = open_trace(tmp_path / "trace")
+    shown = [leaf.name for leaf in trace.outputs.leaves]
+    assert shown == ["0", "1", "2", "3"]
+    zero, flat, *own = [trace.tensor(leaf).tolist() for leaf in trace.outputs.leaves]
+    assert (zero, flat) == ([[0.0, 0.0, 0.0]], [[3.0, 3.0, 3.0]])
+    assert own == [model.first(X).tolist()] * 2
+    assert [call.path for call in trace.calls] == ["", "first", "first"]
+
+
+def test_inputs_are_copied_as_far_as_they_can_be(tmp_path: Path) -> None:
+    class Stateful:
+        def __init__(self) -> None:
+            self.lock, self.module, self.state = threading.Lock(), nn.Linear(1, 1), X.clone()
+
+    seen: list[Any] = []
+
+    def forward(self: Any, x: torch.Tensor, given: Any, queue: Any) -> torch.Tensor:
+        seen.extend([x, given, queue])
+        given.state.zero_()
+        queue[0].zero_()
+        return x
+
+    given, queue, x = Stateful(), deque([X.clone()], 3), X.clone().requires_grad_()
+    recorder.record(forward_of(forward), {"x": x, "given": given, "queue": queue}, tmp_path / "trace")
+    assert seen[0].requires_grad
+    assert seen[0] is not x
+    assert seen[1].lock is given.lock
+    assert seen[1].module is given.module
+    assert (given.state.tolist(), queue[0].tolist(), seen[2].maxlen) == (X.tolist(), X.tolist(), 3)
 
 
 def test_progress_is_told(tmp_path: Path) -> None:
