@@ -57,6 +57,11 @@ MOST_PARTS = 100_000
 """Parts that a value may have in all, at every level."""
 MOST_LEVELS = 100
 """Levels that a value may have."""
+MOST_DIMENSIONS = 64
+"""As many as NumPy and torch's own indexing take."""
+SPREAD_BYTES = 1 << 30
+SPREAD_TIMES = 1000
+"""An expanded tensor of more bytes than this, and so many times its memory, is not written out."""
 PIECE_BYTES = 4 << 20
 """Most bytes of a tensor that are copied at a time."""
 BLOCK_ELEMENTS = 1 << 19
@@ -182,7 +187,8 @@ class Recorder:
         self._left_out = {"tensors": 0, "bytes": 0}
         self._result: Entry = {}
         self._valid: Optional[Entry] = None
-        self._broken: Optional[OSError] = None
+        self._broken: Optional[Exception] = None
+        self._limited = 0
         self._folder = _Folder(self.folder)
         self._shards = _Shards(self._folder, self.progress)
         self.module("", class_name=model.rpartition(".")[2])
@@ -299,6 +305,7 @@ class Recorder:
 
     def _value(self, value: Any, taken: bool = True) -> Entry:
         """A value taken apart, with what it holds now; its tensors are left out unless ``taken``."""
+        self._require_open()
         structure, leaves = _flatten(value)
         return {"structure": structure, "leaves": [self._leaf(name, leaf, taken) for name, leaf in leaves]}
 
@@ -314,7 +321,10 @@ class Recorder:
 
     def _content(self, array: "_Array", taken: bool) -> Entry:
         kind = {"dtype": array.dtype, "shape": list(array.shape)}
-        place = self._put(array, self._selection.limit) if taken else None
+        try:
+            place = self._put(array, self._selection.limit) if taken else None
+        except (RuntimeError, MemoryError) as error:
+            return dict({"type": "not recorded: " + _shown(error, 200)}, **kind)
         if place is None:
             self._left_out["tensors"] += 1
             self._left_out["bytes"] += array.count * array.itemsize
@@ -344,22 +354,28 @@ class Recorder:
 
     def _kept(self, array: "_Array") -> Entry:
         """Where an array that no limit leaves out lies."""
+        self._require_open()
         place = self._put(array, None)
         assert place is not None
         return place
 
-    def _put(self, array: "_Array", limit: Optional[int]) -> Optional[Entry]:
-        """Where an array lies, once it is written; None if the limit is reached."""
+    def _require_open(self) -> None:
         if not self._folder.partial:
             raise RuntimeError("nothing is recorded outside of the block: with Recorder(folder) as recorder: ...")
         if self._broken is not None:
             raise self._broken
+
+    def _put(self, array: "_Array", limit: Optional[int]) -> Optional[Entry]:
+        """Where an array lies, once it is written; None if the limit is reached, which counts what has one."""
+        before = self._shards.bytes
         try:
-            return self._shards.add(array, limit)
+            place = self._shards.add(array, None if limit is None else limit - self._limited)
         except OSError as error:
             error.filename = error.filename or self.folder
             self._broken = error
             raise
+        self._limited += 0 if limit is None else self._shards.bytes - before
+        return place
 
 
 def _listed_once(document: Entry) -> Entry:
@@ -737,11 +753,14 @@ def _shown(value: Any, limit: int) -> str:
 def _array(value: Any) -> "_Array":
     """Anything that NumPy can read, to be read piece by piece."""
     if _is_a(value, "Tensor"):
-        return _TorchArray(value)
+        try:
+            return _TorchArray(value)
+        except (RuntimeError, MemoryError) as error:
+            return _Unreadable(_shown(error, 200))
     try:
         return _NumpyArray(np.asarray(value))
     except Exception:  # what a framework's __array__ raises is its own business
-        return _Unreadable(value)
+        return _Unreadable(f"a {type(value).__name__} that NumPy cannot read")
 
 
 class _Array:
@@ -816,9 +835,9 @@ def _split(source: Any, most: int, contiguous: bool) -> Iterator[Any]:
 class _Unreadable(_Array):
     """Something that claims to be an array and cannot be read."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, refusal: str) -> None:
         self.dtype = "unknown"
-        self.refusal = f"a {type(value).__name__} that NumPy cannot read"
+        self.refusal = refusal
         self.opaque = True
 
 
@@ -859,8 +878,9 @@ class _TorchArray(_Array):
         self.dtype = str(tensor.dtype).replace("torch.", "")
         self.shape = () if nested else tuple(int(length) for length in tensor.shape)
         absence = _why_absent(tensor, nested)
-        self.opaque = bool(absence) or _stands_for_others(tensor)
-        self.refusal = absence or ("" if self.dtype in DTYPES else f"{self.dtype} tensor")
+        excess = "" if absence else _why_excessive(tensor)
+        self.opaque = bool(absence or excess) or _stands_for_others(tensor)
+        self.refusal = absence or ("" if self.dtype in DTYPES else f"{self.dtype} tensor") or excess
         if not self.refusal and self.opaque:
             self.refusal = f"a {type(tensor).__name__}, which stands for other tensors"
         if not absence:
@@ -904,6 +924,11 @@ def _plain(tensor: Any) -> Any:
 
 def _why_absent(tensor: Any, nested: bool) -> str:
     """Why a tensor has no bytes in rows, in a few words; empty if it has."""
+    import torch
+
+    functorch = getattr(torch._C, "_functorch", None)
+    if functorch is not None and functorch.is_functorch_wrapped_tensor(tensor):
+        return "a tensor of functorch, inside vmap, grad or jvp"
     if tensor.device.type == "meta":
         return "no data (on meta)"
     if tensor.is_quantized:
@@ -912,6 +937,18 @@ def _why_absent(tensor: Any, nested: bool) -> str:
         return "nested tensor"
     layout = str(tensor.layout).replace("torch.", "")
     return "" if layout == "strided" else f"{layout} tensor"
+
+
+def _why_excessive(tensor: Any) -> str:
+    """Why a tensor is not written out, in a few words; empty if it is."""
+    if tensor.dim() > MOST_DIMENSIONS:
+        return f"{tensor.dim()} dimensions, more than {MOST_DIMENSIONS}"
+    size = tensor.numel() * tensor.element_size()
+    if size <= SPREAD_BYTES:
+        return ""
+    new = hasattr(tensor, "untyped_storage")
+    held = tensor.untyped_storage().nbytes() if new else tensor.storage().size() * tensor.element_size()
+    return f"{tensor.numel():,} elements spread out from {held:,} bytes" if size > SPREAD_TIMES * held else ""
 
 
 def _stands_for_others(tensor: Any) -> bool:
@@ -1004,19 +1041,24 @@ class _Shards:
         self._folder = folder
         self._progress = progress
         self._count = 0
-        self._known: Dict[Any, List[Entry]] = {}
+        self._known: Dict[Any, Dict[int, List[Entry]]] = {}
         self._starts: Dict[str, int] = {}
         self._closed: Dict[str, Entry] = {}
         self._open: Optional[_Shard] = None
 
-    def add(self, array: _Array, limit: Optional[int]) -> Optional[Entry]:
-        """Where an array lies, once it is written; None if it is new and all would exceed the limit."""
-        crc32, size = array.crc32(), array.count * array.itemsize
-        alike = self._known.setdefault((crc32, array.dtype, array.shape), [])
+    def add(self, array: _Array, room: Optional[int]) -> Optional[Entry]:
+        """Where an array lies, once it is written; None if it is new and has more bytes than there is ``room``."""
+        size = array.count * array.itemsize
+        known = self._known.setdefault((array.dtype, array.shape), {})
+        too_large = room is not None and size > room
+        if too_large and not known:
+            return None  # without reading it
+        crc32 = array.crc32()
+        alike = known.setdefault(crc32, [])
         for place in alike:
             if self._holds(place, array):
                 return place
-        if limit is not None and self.bytes + size > limit:
+        if too_large:
             return None
         key = f"t{self._count}"
         shard = self._shard_for(key, array, size)
@@ -1395,22 +1437,26 @@ class _Watch(_Listener):
     def entering(self, call: _Call, args: Any, kwargs: Any) -> None:
         self.called.add(id(call.module))
         if self._with_inputs:
-            call.entry["inputs"] = self._noted(call, self._arguments(call.module, args, kwargs))
+            call.entry["inputs"] = self._noted(call, lambda: self._arguments(call.module, args, kwargs))
 
     def leaving(self, call: _Call, output: Any) -> None:
-        call.entry["outputs"] = self._noted(call, output)
+        call.entry["outputs"] = self._noted(call, lambda: output)
         self._returned += 1
         self._recorder.progress("running", self._returned, len(self._modules))
 
-    def _noted(self, call: _Call, value: Any) -> Entry:
+    def _noted(self, call: _Call, value: Callable[[], Any]) -> Entry:
         recorder = self._recorder
         if recorder._broken is not None:
             return _without_tensor("nothing: it raised")
         try:
-            return recorder._value(value, recorder._selection.takes(call.entry["path"], call.entry["class"]))
+            return recorder._value(value(), recorder._selection.takes(call.entry["path"], call.entry["class"]))
         except OSError as error:
             recorder._broken = error
-            raise _Unwritable from error
+        except Exception as error:
+            path = _shown(call.entry["path"], 200) or "the model itself"
+            text = f"what passes {path} cannot be recorded: {type(error).__name__}: {_shown(error, 500)}"
+            recorder._broken = RuntimeError(f"{text}; leave it out: exclude=[{path!r}]")
+        raise _Unwritable from recorder._broken
 
 
 def _hooks_see_all() -> bool:
@@ -1820,7 +1866,7 @@ class _Noise:
 
     def compared(self, leaf: Entry, reference: Any, other: Any, row: Optional[int] = None) -> _Moved:
         """How far an array is from another, at the valid positions of what was recorded or of one row of it."""
-        one, two = _array(reference), _array(other) if _is_array(other) else _Unreadable(other)
+        one, two = _array(reference), _array(other) if _is_array(other) else _Unreadable("no array")
         if two.refusal or one.shape != two.shape:
             return _Moved(float("inf"))
         shape, valid = tuple(leaf["shape"]), self._valid

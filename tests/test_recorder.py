@@ -44,14 +44,15 @@ from porting.trace.shards import Place
 
 SOURCE = Path(recorder.__file__)
 ALLOWED = {
-    "Tensor", "__version__", "backends", "cuda", "equal", "finfo", "float32", "float64", "from_numpy",
+    "Tensor", "_C", "__version__", "backends", "cuda", "equal", "finfo", "float32", "float64", "from_numpy",
     "get_default_dtype", "get_num_threads", "get_rng_state", "int16", "jit", "manual_seed", "nn", "no_grad",
     "overrides", "random", "set_default_dtype", "set_num_threads", "uint8", "view_as_real",
 }  # fmt: skip
 """What it uses of torch; all of it is in torch 1.8. Anything newer it asks for with ``getattr``."""
 STANDARD = {
     "contextlib", "copy", "dataclasses", "functools", "hashlib", "inspect", "itertools", "json", "os", "platform",
-    "random", "re", "shutil", "sys", "threading", "types", "zlib", "collections", "collections.abc", "fnmatch", "typing",
+    "random", "re", "shutil", "sys", "threading", "types", "zlib", "collections", "collections.abc", "fnmatch",
+    "typing",
 }  # fmt: skip
 X = torch.tensor([[1.0, -2.0, 3.0]])
 
@@ -237,6 +238,10 @@ def two_threads(self: Any, x: torch.Tensor) -> Any:
     return x
 
 
+def spread_out(self: Any, x: torch.Tensor) -> Any:
+    return torch.ones(1).expand(10**6, 10**6), torch.ones([1] * 65), torch.func.vmap(self.first)(x)
+
+
 def deep() -> nn.Module:
     model: nn.Module = nn.Linear(3, 3)
     for _ in range(300):
@@ -257,6 +262,8 @@ CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "a call that ended unseen": (lambda: forward_of(goes_on, stops=forward_of(stops), other=nn.Identity()), {}),
     "an exception raised again": (lambda: forward_of(raises_again, part=forward_of(again)), {}),
     "one thread after another": (lambda: parts(two_threads), {}),
+    "what cannot be written out": (lambda: parts(spread_out), {}),
+    "a large tensor beyond the limit": (lambda: forward_of(lambda self, x: x.expand(1 << 28, 3)), {"limit": 100}),
     "random numbers": (lambda: forward_of(random_numbers), {"seed": 3}),
     "a deep tree": (deep, {}),
     "a fused layer": (lambda: nn.TransformerEncoderLayer(3, 1, 4, batch_first=True).eval(), {}),
@@ -399,6 +406,32 @@ def test_inputs_written_to_do_not_change_for_the_caller(tmp_path: Path) -> None:
     assert [leaf.name for leaf in recorded.leaves][:2] == ["x", "more.0"]
     assert (x.tolist(), len(inputs["more"]), array.tolist()) == (X.tolist(), 1, [0, 0])
     assert cache.layers[0].keys[0, 0].tolist() == X.tolist()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+def test_a_tensor_that_cannot_be_copied_says_why(
+    error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise error("no room")
+
+    monkeypatch.setattr(recorder._TorchArray, "raw", refuse)
+    recorder.record(nn.Tanh(), (X,), tmp_path / "trace")
+    (leaf,) = open_trace(tmp_path / "trace").outputs.leaves
+    assert (leaf.type_name, leaf.dtype, leaf.shape) == ("not recorded: no room", "float32", (1, 3))
+
+
+def test_what_cannot_be_recorded_ends_the_run_and_names_the_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise KeyError("odd")
+
+    model = nn.Sequential(nn.Tanh())
+    monkeypatch.setattr(recorder._Listener, "_arguments", refuse)
+    with pytest.raises(RuntimeError, match=r"what passes the model itself cannot be recorded: KeyError: 'odd'"):
+        recorder.record(model, (X,), tmp_path / "trace")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cancelled_run_is_a_failure_of_the_model(tmp_path: Path) -> None:
