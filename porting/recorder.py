@@ -40,6 +40,11 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, NamedTuple, O
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 128 << 20
@@ -1227,30 +1232,44 @@ class _Folder:
     def move(self) -> None:
         """Put it in its place, once all is written; an earlier trace is moved aside."""
         _sync(self.partial)
-        if os.path.exists(self.target):
-            os.rename(self.target, self.old)
-        os.rename(self.partial, self.target)
+        with _only_writer(os.path.dirname(self.target)):
+            try:
+                if os.path.exists(self.target):
+                    os.rename(self.target, self.old)
+                os.rename(self.partial, self.target)
+            except BaseException:
+                self._put_back(self.old)
+                raise
+        shutil.rmtree(self.old, ignore_errors=True)
         self._made = []
         _sync(os.path.dirname(self.target))
 
     def clear(self) -> None:
         """Leave nothing but the trace, or what was there before."""
-        try:
-            if os.path.exists(self.old) and not os.path.exists(self.target):
-                os.rename(self.old, self.target)
-        finally:
-            shutil.rmtree(self.old, ignore_errors=True)
-            shutil.rmtree(self.partial, ignore_errors=True)
-        self.partial = ""
+        shutil.rmtree(self.partial, ignore_errors=True)
         for parent in self._made:
             with contextlib.suppress(OSError):
                 os.rmdir(parent)
+        _own.difference_update((self.partial, self.old))
+        self.partial = ""
+
+    def _put_back(self, old: str) -> None:
+        """Move what was in its place there again, or remove it if there is something else by now."""
+        if os.path.exists(self.target):
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                os.rename(old, self.target)
 
     def _refuse_other(self) -> None:
-        if not os.path.lexists(self.target):
+        place = os.path.dirname(self.target)
+        if not os.path.isdir(place):
             return
-        is_folder = os.path.isdir(self.target) and not os.path.islink(self.target)
-        names = set(os.listdir(self.target)) if is_folder else {"?"}
+        with _only_writer(place):
+            if not os.path.lexists(self.target):
+                return
+            is_folder = os.path.isdir(self.target) and not os.path.islink(self.target)
+            names = set(os.listdir(self.target)) if is_folder else {"?"}
         shards = {name for name in names if re.fullmatch(r"tensors-\d{5}\.safetensors", name)}
         if names and not (shards and names - shards == {MANIFEST}):
             raise FileExistsError(f"{self.target} exists and is not a trace, so it is not replaced")
@@ -1258,15 +1277,18 @@ class _Folder:
     def _tidy(self) -> None:
         """Clear away what killed processes left; a trace that one had moved aside and not replaced is put back."""
         place, name = os.path.split(self.target)
+        if not os.path.isdir(place):
+            return
         pattern = re.compile(re.escape(name) + r"\.(partial|replaced)-(\d+)(-\d+)?")
-        for left in os.listdir(place) if os.path.isdir(place) else ():
-            found, path = pattern.fullmatch(left), os.path.join(place, left)
-            if found is None or path in _own or _runs(int(found.group(2))):
-                continue
-            if found.group(1) == "replaced" and not os.path.exists(self.target):
-                os.rename(path, self.target)
-            else:
-                shutil.rmtree(path, ignore_errors=True)
+        with _only_writer(place):
+            for left in os.listdir(place):
+                found, path = pattern.fullmatch(left), os.path.join(place, left)
+                if found is None or path in _own or _runs(int(found.group(2))):
+                    continue
+                if found.group(1) == "replaced":
+                    self._put_back(path)
+                else:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _make_parents(self) -> None:
         parent = os.path.dirname(self.target)
@@ -1275,6 +1297,20 @@ class _Folder:
             self._made.append(missing)
             missing = os.path.dirname(missing)
         os.makedirs(parent, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _only_writer(parent: str) -> Iterator[None]:
+    """Keep other threads and processes from moving folders in ``parent``, where its system can do that."""
+    descriptor = os.open(parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError, AttributeError):  # there is no fcntl on every system
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _runs(process: int) -> bool:

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections import UserDict, deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,7 @@ ALLOWED = {
 STANDARD = {
     "contextlib", "copy", "dataclasses", "functools", "hashlib", "inspect", "itertools", "json", "os", "platform",
     "random", "re", "shutil", "sys", "threading", "types", "zlib", "collections", "collections.abc", "fnmatch",
-    "typing",
+    "typing", "fcntl",
 }  # fmt: skip
 X = torch.tensor([[1.0, -2.0, 3.0]])
 
@@ -238,6 +239,10 @@ def two_threads(self: Any, x: torch.Tensor) -> Any:
     return x
 
 
+def spread(self: Any, x: torch.Tensor) -> Any:
+    return x[0, 0].expand(1 << 14, 1 << 14)
+
+
 def spread_out(self: Any, x: torch.Tensor) -> Any:
     return torch.ones(1).expand(10**6, 10**6), torch.ones([1] * 65), torch.func.vmap(self.first)(x)
 
@@ -263,7 +268,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "an exception raised again": (lambda: forward_of(raises_again, part=forward_of(again)), {}),
     "one thread after another": (lambda: parts(two_threads), {}),
     "what cannot be written out": (lambda: parts(spread_out), {}),
-    "a large tensor beyond the limit": (lambda: forward_of(lambda self, x: x.expand(1 << 28, 3)), {"limit": 100}),
+    "a large tensor beyond the limit": (lambda: forward_of(spread), {"limit": 100}),
     "random numbers": (lambda: forward_of(random_numbers), {"seed": 3}),
     "a deep tree": (deep, {}),
     "a fused layer": (lambda: nn.TransformerEncoderLayer(3, 1, 4, batch_first=True).eval(), {}),
@@ -441,7 +446,7 @@ def test_a_cancelled_run_is_a_failure_of_the_model(tmp_path: Path) -> None:
 
 
 def test_copies_made_with_wrapped_forwards_compute_with_their_own_weights(tmp_path: Path) -> None:
-    model = parts(copies_a_part)
+    model: Any = parts(copies_a_part)
     recorder.record(model, (X,), tmp_path / "trace", wrap_forward=True)
     trace = open_trace(tmp_path / "trace")
     shown = [leaf.name for leaf in trace.outputs.leaves]
@@ -597,6 +602,18 @@ def test_only_a_trace_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="not a trace"):
         recorder.record(model, x, tmp_path / "other")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "trace"]
+
+
+def test_two_recordings_of_one_place_leave_a_whole_trace(tmp_path: Path) -> None:
+    def recorded(number: int) -> None:
+        with recorder.Recorder(tmp_path / "trace") as writing:
+            writing.tap("", outputs=np.full(3, number))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(recorded, range(40)))
+    assert [path.name for path in tmp_path.iterdir()] == ["trace"]
+    assert len(open_trace(tmp_path / "trace").calls) == 1
+    assert not recorder._own
 
 
 CHILD = """
