@@ -33,7 +33,7 @@ import sys
 import threading
 import types
 import zlib
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Mapping, ValuesView
 from fnmatch import fnmatchcase
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -58,6 +58,10 @@ DTYPES = {
 """The dtypes that a trace can hold, and the names that the safetensors format has for them."""
 SEQUENCES = (list, tuple, deque, ValuesView)
 """What is taken apart item by item."""
+CONTAINERS = (dict, OrderedDict, defaultdict, list, set, deque)
+"""What is put back after a run, in just these classes: others may have rules of their own."""
+COPIED_BYTES = 64 << 20
+"""Most bytes of parameters that are copied before a run: the smallest ones first, as far as they go."""
 MOST_PARTS = 100_000
 """Parts that a value may have in all, at every level."""
 MOST_LEVELS = 100
@@ -1772,47 +1776,231 @@ def _stays(item: Any) -> bool:
         return True
 
 
+Undo = Tuple[str, Callable[[], Any]]
+"""What is put back, in words, and what does it."""
+
+
 @contextlib.contextmanager
 def _preserved(model: Any) -> Iterator[None]:
-    """Restore every module's attributes, and the random state of Python, NumPy and torch."""
+    """Put back what a run changes in a model, and the random state of Python, NumPy and torch.
+
+    Modules get back their class, attributes, hooks and parts, containers among the attributes their items. Tensors
+    get back their memory, flags and gradients; their content, too, but of parameters beyond `COPIED_BYTES` in all.
+    """
+    undos = _random_states() + list(_held(model))
+    try:
+        yield
+    except BaseException as error:
+        lost = _put_back(undos)
+        if lost and hasattr(error, "add_note"):
+            error.add_note(lost)
+        raise
+    lost = _put_back(undos)
+    if lost:
+        raise RuntimeError(f"{lost}; build the model anew before it is used again")
+
+
+def _put_back(undos: List[Undo]) -> str:
+    """Put everything back; in words what could not be."""
+    lost = []
+    for name, action in undos:
+        try:
+            action()
+        except Exception as error:
+            lost.append(f"{_shown(name, 200)}: {_shown(error, 200)}")
+    more = f"; and {len(lost) - 6} more" if len(lost) > 6 else ""
+    return f"the run changed what could not be put back: {'; '.join(lost[:6])}{more}" if lost else ""
+
+
+def _random_states() -> List[Undo]:
     import torch
 
-    modules = [_Attributes(module) for _, module in _walk(model)]
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
-            yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        for attributes in modules:
-            attributes.restore()
+    states: List[Undo] = [
+        ("Python's random state", functools.partial(random.setstate, random.getstate())),
+        ("NumPy's random state", functools.partial(np.random.set_state, np.random.get_state())),
+        ("torch's random state", functools.partial(torch.set_rng_state, torch.get_rng_state())),
+    ]
+    for device in range(torch.cuda.device_count()):
+        state = torch.cuda.get_rng_state(device)
+        states.append(
+            (f"the random state of cuda:{device}", functools.partial(torch.cuda.set_rng_state, state, device))
+        )
+    return states
 
 
-class _Attributes:
-    """What a module holds, with copies of its tensors that are not parameters."""
-
-    def __init__(self, module: Any) -> None:
-        places: List[Dict[str, Any]] = [vars(module), module._buffers, module._parameters, module._modules]
-        self.held = [(place, dict(place)) for place in places]
-        tensors = [item for place in places[:2] for item in place.values() if _is_restored(item)]
-        self.contents = [(tensor, tensor.detach().clone()) for tensor in tensors]
-
-    def restore(self) -> None:
-        """Put everything back, in its order."""
-        import torch
-
-        for place, items in self.held:
-            place.clear()
-            place.update(items)
-        with torch.no_grad():
-            for tensor, content in self.contents:
-                if not torch.equal(tensor, content):
-                    tensor.copy_(content)
+def _held(model: Any) -> Iterator[Undo]:
+    """Classes and containers before tensors: a lazy module that the run completed becomes a lazy one first."""
+    modules = list(_walk(model))
+    for path, module in modules:
+        restore = functools.partial(object.__setattr__, module, "__class__", type(module))
+        yield f"the class of {path or 'the model itself'}", restore
+    tensors: Dict[int, Tuple[str, Any]] = {}
+    for name, item in _held_items(modules):
+        if not _is_a(item, "Tensor"):
+            yield name or "the model itself", _undo(item)
+            continue
+        tensors[id(item)] = name, item
+        if item.is_leaf and item.grad is not None:
+            tensors[id(item.grad)] = f"the gradient of {name}", item.grad
+    large = _large([tensor for _, tensor in tensors.values()], modules)
+    for key, (name, tensor) in tensors.items():
+        yield name, _KeptTensor(tensor, key not in large and _is_copyable(tensor)).put_back
 
 
-def _is_restored(item: Any) -> bool:
-    return _is_a(item, "Tensor") and not _why_absent(item, bool(getattr(item, "is_nested", False)))
+def _held_items(modules: List[Tuple[str, Any]]) -> Iterator[Tuple[str, Any]]:
+    """The containers, tensors and random generators that modules hold, each once, with a name."""
+    waiting: List[Tuple[str, Any]] = [(path, vars(module)) for path, module in modules]
+    seen: Set[int] = set()
+    while waiting:
+        name, item = waiting.pop()
+        has_items = type(item) in (tuple, *CONTAINERS)
+        if id(item) in seen or not (has_items or _is_a(item, "Tensor") or _is_generator(item)):
+            continue
+        seen.add(id(item))
+        if type(item) is not tuple:
+            yield name, item
+        if has_items:
+            pairs = item.items() if isinstance(item, dict) else enumerate(item)
+            waiting += [(f"{name}.{key}" if name else str(key), part) for key, part in pairs]
+
+
+def _is_generator(item: Any) -> bool:
+    generators = [getattr(np.random, name, random.Random) for name in ("Generator", "RandomState")]
+    return isinstance(item, (random.Random, *generators)) or _is_a(item, "Generator")
+
+
+def _undo(item: Any) -> Callable[[], Any]:
+    """What puts a container or a random generator back to how it is now."""
+    if isinstance(item, (dict, set)):
+        return functools.partial(_refill, item, item.update, item.copy())
+    if isinstance(item, (list, deque)):
+        return functools.partial(_refill, item, item.extend, list(item))
+    if hasattr(item, "bit_generator"):
+        return functools.partial(setattr, item.bit_generator, "state", item.bit_generator.state)
+    if isinstance(item, random.Random):
+        return functools.partial(item.setstate, item.getstate())
+    return functools.partial(item.set_state, item.get_state())
+
+
+def _refill(container: Any, fill: Callable[[Any], Any], items: Any) -> None:
+    container.clear()
+    fill(items)
+
+
+def _large(tensors: List[Any], modules: List[Tuple[str, Any]]) -> Set[int]:
+    """Which parameters and gradients are too large to be copied, by ``id``; what ``max_norm`` rescales never is."""
+    import torch
+
+    embeddings = [module for _, module in modules if isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag))]
+    written = {id(each.weight) for each in embeddings if each.max_norm is not None}
+    weights = [each for each in tensors if isinstance(each, torch.nn.Parameter) and id(each) not in written]
+    gradients = [each.grad for each in weights if each.grad is not None]
+    found, total = set(), 0
+    for tensor in sorted(filter(_is_copyable, weights + gradients), key=_bytes_of):
+        total += _bytes_of(tensor)
+        found |= {id(tensor)} if total > COPIED_BYTES else set()
+    return found
+
+
+class _KeptTensor:
+    """A tensor as it was: its memory, kind and flags, its gradient and, if it is copied, its content.
+
+    Without a copy, torch's count of in-place writes tells whether there were any.
+    """
+
+    def __init__(self, tensor: Any, is_copied: bool) -> None:
+        self.tensor = tensor
+        self._kind = type(tensor)
+        self._memory = tensor.data
+        self._inference = not _is_lazy(tensor) and hasattr(tensor, "is_inference") and tensor.is_inference()
+        self._writes = self._counted()
+        self._leaf, self._requires_grad = tensor.is_leaf, tensor.requires_grad
+        self._grad = tensor.grad if tensor.is_leaf else None
+        self._content = _dense(self._memory).clone() if is_copied else None
+
+    def put_back(self) -> None:
+        """Make the tensor what it was, or raise if that cannot be."""
+        with _modes(self._inference):
+            exchanged = self._put_memory_back()
+        self._put_flags_back()
+        with _modes(self._inference):
+            self._put_content_back(exchanged)
+
+    def _put_memory_back(self) -> bool:
+        """Whether that was needed."""
+        tensor, other_kind = self.tensor, type(self.tensor) is not self._kind
+        moved = other_kind or (_is_copyable(tensor) and _place(tensor) != _place(self._memory))
+        if moved:
+            tensor.data = self._memory
+        if other_kind:
+            tensor.__class__ = self._kind
+        return moved
+
+    def _put_flags_back(self) -> None:
+        tensor = self.tensor
+        if self._leaf and not tensor.is_leaf:
+            tensor.detach_()
+        if self._leaf and tensor.requires_grad != self._requires_grad:
+            tensor.requires_grad_(self._requires_grad)
+        if self._leaf and tensor.grad is not self._grad:
+            tensor.grad = self._grad
+
+    def _put_content_back(self, exchanged: bool) -> None:
+        if self._content is None:
+            if not exchanged and self._counted() != self._writes:
+                raise ValueError("the run wrote into it, and it is not among what is copied before every run")
+        elif not _same_bits(_dense(self._memory), self._content):
+            _dense(self._memory).copy_(self._content)
+
+    def _counted(self) -> int:
+        """How often torch has written into the tensor; of tensors of inference mode it keeps no count."""
+        try:
+            return int(self.tensor._version)
+        except RuntimeError:
+            return 0
+
+
+@contextlib.contextmanager
+def _modes(inference: bool) -> Iterator[None]:
+    """Compute without gradients, in inference mode or not, where torch has it."""
+    import torch
+
+    mode = getattr(torch, "inference_mode", None)
+    with torch.no_grad(), mode(inference) if mode else contextlib.nullcontext():
+        yield
+
+
+def _is_lazy(tensor: Any) -> bool:
+    import torch
+
+    return bool(getattr(torch.nn.parameter, "is_lazy", _silent)(tensor))
+
+
+def _is_copyable(tensor: Any) -> bool:
+    return not _is_lazy(tensor) and not _TorchArray(tensor).refusal
+
+
+def _bytes_of(tensor: Any) -> int:
+    return int(tensor.numel() * tensor.element_size())
+
+
+def _dense(tensor: Any) -> Any:
+    """The tensor without what ``expand`` repeats: torch refuses to write to one place twice."""
+    tensor = tensor.detach()
+    for axis, stride in enumerate(tensor.stride()):
+        if stride == 0 and tensor.shape[axis] > 1:
+            tensor = tensor.narrow(axis, 0, 1)
+    return tensor
+
+
+def _same_bits(one: Any, other: Any) -> bool:
+    """Whether two tensors of one shape and dtype have the same bits, NaN among them."""
+    pairs = zip(*(_TorchArray(tensor.contiguous()).pieces() for tensor in (one, other)))
+    return all(np.array_equal(piece, twin) for piece, twin in pairs)
+
+
+def _place(tensor: Any) -> Tuple[Any, ...]:
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device
 
 
 # Noise --------------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ SOURCE = Path(recorder.__file__)
 ALLOWED = {
     "Tensor", "_C", "__version__", "backends", "cuda", "equal", "finfo", "float32", "float64", "from_numpy",
     "get_default_dtype", "get_num_threads", "get_rng_state", "int16", "jit", "manual_seed", "nn", "no_grad",
-    "overrides", "random", "set_default_dtype", "set_num_threads", "uint8", "view_as_real",
+    "overrides", "set_default_dtype", "set_num_threads", "set_rng_state", "uint8", "view_as_real",
 }  # fmt: skip
 """What it uses of torch; all of it is in torch 1.8. Anything newer it asks for with ``getattr``."""
 STANDARD = {
@@ -437,6 +437,55 @@ def test_what_cannot_be_recorded_ends_the_run_and_names_the_module(
     with pytest.raises(RuntimeError, match=r"what passes the model itself cannot be recorded: KeyError: 'odd'"):
         recorder.record(model, (X,), tmp_path / "trace")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_run_writes_into_the_model_is_put_back(tmp_path: Path) -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        self.first.weight.data = torch.zeros(3, 3)
+        self.first.bias.add_(1)
+        self.first.bias.requires_grad_(False)
+        self.spread[:1, :1].fill_(3.0)
+        self.held["list"].append(1)
+        return x
+
+    with torch.inference_mode():
+        inferred = torch.ones(2)
+    model: Any = forward_of(forward, first=nn.Linear(3, 3), embed=nn.Embedding(3, 3, max_norm=0.1))
+    model.register_buffer("spread", torch.full((1, 1), torch.nan).expand(2, 2))
+    model.register_buffer("inferred", inferred)
+    model.held = {"list": [0]}
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    memory = model.first.weight.data_ptr()
+
+    def run(model: Any, inputs: Any) -> None:
+        model.embed(torch.tensor([0, 1, 2]))
+        model(*inputs)
+        with torch.inference_mode():
+            model.inferred.add_(1)
+
+    recorder.record(model, (X,), tmp_path / "trace", run=run)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor.nan_to_num(7), before[name].nan_to_num(7)), name
+    assert model.first.weight.data_ptr() == memory
+    assert model.first.bias.requires_grad
+    assert model.spread.stride() == (0, 0)
+    assert model.held == {"list": [0]}
+
+
+def test_what_cannot_be_put_back_is_named_and_all_else_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        self.first.weight.mul_(2)
+        self.count = 2
+        return x
+
+    monkeypatch.setattr(recorder, "COPIED_BYTES", 0)
+    model: Any = forward_of(forward, first=nn.Linear(3, 3))
+    model.count = 1
+    with pytest.raises(RuntimeError, match=r"could not be put back: first.*weight: the run wrote into it"):
+        recorder.record(model, (X,), tmp_path / "trace")
+    assert model.count == 1
 
 
 def test_a_cancelled_run_is_a_failure_of_the_model(tmp_path: Path) -> None:
