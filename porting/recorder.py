@@ -1696,7 +1696,7 @@ def _refuse_opaque(model: Any) -> None:
             kind, advice = "scripted or traced", "record the Python module it was made from"
         elif _is_exported(module):
             kind, advice = "an exported graph", "record the module that was exported"
-        elif hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+        elif "_orig_mod" in module._modules or vars(module).get("_compiled_call_impl") is not None:
             kind, advice = "compiled", "record the module before torch.compile"
         else:
             continue
@@ -2329,6 +2329,8 @@ def _substituted(value: Any, by_id: Dict[int, Any]) -> Any:
         return type(value)(*(_substituted(item, by_id) for item in value))
     if isinstance(value, (list, tuple)):
         return type(value)([_substituted(item, by_id) for item in value])
+    if type(value) is deque:
+        return deque([_substituted(item, by_id) for item in value], value.maxlen)
     if type(value) is dict:
         return {key: _substituted(item, by_id) for key, item in value.items()}
     changed: Any = value
