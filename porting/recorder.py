@@ -2341,7 +2341,8 @@ def _substituted(value: Any, by_id: Dict[int, Any]) -> Any:
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         changed = copy.copy(value)
         for field in dataclasses.fields(value):
-            object.__setattr__(changed, field.name, _substituted(getattr(value, field.name), by_id))
+            if hasattr(value, field.name):
+                object.__setattr__(changed, field.name, _substituted(getattr(value, field.name), by_id))
     return changed
 
 
