@@ -2333,16 +2333,21 @@ def _substituted(value: Any, by_id: Dict[int, Any]) -> Any:
         return deque([_substituted(item, by_id) for item in value], value.maxlen)
     if type(value) is dict:
         return {key: _substituted(item, by_id) for key, item in value.items()}
-    changed: Any = value
     if isinstance(value, Mapping):
-        changed = copy.copy(value)
+        changed: Any = copy.copy(value)
         for key in value:
             changed[key] = _substituted(value[key], by_id)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = copy.copy(value)
-        for field in dataclasses.fields(value):
-            if hasattr(value, field.name):
-                object.__setattr__(changed, field.name, _substituted(getattr(value, field.name), by_id))
+        return changed
+    return _fields_substituted(value, by_id) if dataclasses.is_dataclass(value) else value
+
+
+def _fields_substituted(value: Any, by_id: Dict[int, Any]) -> Any:
+    if isinstance(value, type):
+        return value
+    changed = copy.copy(value)
+    for field in dataclasses.fields(value):
+        if hasattr(value, field.name):
+            object.__setattr__(changed, field.name, _substituted(getattr(value, field.name), by_id))
     return changed
 
 
