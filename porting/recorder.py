@@ -31,12 +31,19 @@ import re
 import shutil
 import sys
 import threading
+import types
 import zlib
-from collections.abc import Mapping
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Mapping, ValuesView
 from fnmatch import fnmatchcase
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -49,6 +56,21 @@ DTYPES = {
     "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e4m3fnuz": "F8_E4M3FNUZ",
 }  # fmt: skip
 """The dtypes that a trace can hold, and the names that the safetensors format has for them."""
+SEQUENCES = (list, tuple, deque, ValuesView)
+"""What is taken apart item by item."""
+CONTAINERS = (dict, OrderedDict, defaultdict, list, set, deque)
+"""What is put back after a run, in just these classes: others may have rules of their own."""
+COPIED_BYTES = 64 << 20
+"""Most bytes of parameters that are copied before a run: the smallest ones first, as far as they go."""
+MOST_PARTS = 100_000
+"""Parts that a value may have in all, at every level."""
+MOST_LEVELS = 100
+"""Levels that a value may have."""
+MOST_DIMENSIONS = 64
+"""As many as NumPy and torch's own indexing take."""
+SPREAD_BYTES = 1 << 30
+SPREAD_TIMES = 1000
+"""An expanded tensor of more bytes than this, and so many times its memory, is not written out."""
 PIECE_BYTES = 4 << 20
 """Most bytes of a tensor that are copied at a time."""
 BLOCK_ELEMENTS = 1 << 19
@@ -127,10 +149,11 @@ def record(
         with _preserved(model), torch.no_grad():
             _describe(recorder, model)
             recorder.result(inputs=given, valid_positions=valid)
+            fresh = _fresh(inputs, {})
             untouched = _seeded(seed)
             try:
                 with watch.listening(wrap_forward):
-                    outputs = _called(model, _fresh(inputs, {}), run)
+                    outputs = _called(model, fresh, run)
             finally:
                 recorder.run["random"] = not torch.equal(torch.get_rng_state(), untouched)
                 recorder.unobserved = _unobserved(model, watch.called)
@@ -173,7 +196,8 @@ class Recorder:
         self._left_out = {"tensors": 0, "bytes": 0}
         self._result: Entry = {}
         self._valid: Optional[Entry] = None
-        self._broken: Optional[OSError] = None
+        self._broken: Optional[Exception] = None
+        self._limited = 0
         self._folder = _Folder(self.folder)
         self._shards = _Shards(self._folder, self.progress)
         self.module("", class_name=model.rpartition(".")[2])
@@ -185,7 +209,7 @@ class Recorder:
 
     def __exit__(self, _: Any, error: Optional[BaseException], __: Any) -> None:
         try:
-            if error is None or isinstance(error, (Exception, _Unwritable)):
+            if not isinstance(error, (KeyboardInterrupt, SystemExit)):  # asyncio's CancelledError is no Exception
                 self._finish(error)
         finally:
             self._shards.release()
@@ -290,15 +314,15 @@ class Recorder:
 
     def _value(self, value: Any, taken: bool = True) -> Entry:
         """A value taken apart, with what it holds now; its tensors are left out unless ``taken``."""
-        leaves: List[Tuple[str, Any]] = []
-        structure = _flatten(value, "", leaves, ())
+        self._require_open()
+        structure, leaves = _flatten(value)
         return {"structure": structure, "leaves": [self._leaf(name, leaf, taken) for name, leaf in leaves]}
 
     def _leaf(self, name: str, value: Any, taken: bool) -> Entry:
         if value is None or isinstance(value, (bool, int, float, str)):
             return {"name": name, "value": _scalar(value)}
         if not _is_array(value):
-            return {"name": name, "type": type(value).__name__}
+            return {"name": name, "type": value.why if isinstance(value, _Untaken) else type(value).__name__}
         array = _array(value)
         if array.refusal:
             return {"name": name, "type": "not recorded: " + array.refusal}
@@ -306,7 +330,10 @@ class Recorder:
 
     def _content(self, array: "_Array", taken: bool) -> Entry:
         kind = {"dtype": array.dtype, "shape": list(array.shape)}
-        place = self._put(array, self._selection.limit) if taken else None
+        try:
+            place = self._put(array, self._selection.limit) if taken else None
+        except (RuntimeError, MemoryError) as error:
+            return dict({"type": "not recorded: " + _shown(error, 200)}, **kind)
         if place is None:
             self._left_out["tensors"] += 1
             self._left_out["bytes"] += array.count * array.itemsize
@@ -336,22 +363,28 @@ class Recorder:
 
     def _kept(self, array: "_Array") -> Entry:
         """Where an array that no limit leaves out lies."""
+        self._require_open()
         place = self._put(array, None)
         assert place is not None
         return place
 
-    def _put(self, array: "_Array", limit: Optional[int]) -> Optional[Entry]:
-        """Where an array lies, once it is written; None if the limit is reached."""
+    def _require_open(self) -> None:
         if not self._folder.partial:
             raise RuntimeError("nothing is recorded outside of the block: with Recorder(folder) as recorder: ...")
         if self._broken is not None:
             raise self._broken
+
+    def _put(self, array: "_Array", limit: Optional[int]) -> Optional[Entry]:
+        """Where an array lies, once it is written; None if the limit is reached, which counts what has one."""
+        before = self._shards.bytes
         try:
-            return self._shards.add(array, limit)
+            place = self._shards.add(array, None if limit is None else limit - self._limited)
         except OSError as error:
             error.filename = error.filename or self.folder
             self._broken = error
             raise
+        self._limited += 0 if limit is None else self._shards.bytes - before
+        return place
 
 
 def _listed_once(document: Entry) -> Entry:
@@ -410,14 +443,19 @@ class _Selection:
 
 
 class _Call:
-    """A call that has been entered: its entry in the manifest, the module, and what was being handled then."""
+    """A call that has been entered: its entry in the manifest, the module, and what was being handled then.
 
-    def __init__(self, index: int, entry: Entry, parent: Optional["_Call"], module: Any) -> None:
+    Attributes:
+        frame: that calls the module, while it is open; None for a call that was noted by hand.
+    """
+
+    def __init__(self, index: int, entry: Entry, parent: Optional["_Call"], module: Any, frame: Any) -> None:
         self.index = index
         self.entry = entry
         self.parent = parent
         self.module = module
-        self.handled = sys.exc_info()[1]
+        self.frame = frame
+        self.handled = _handled()
 
     def is_below(self, other: "_Call") -> bool:
         call = self.parent
@@ -433,23 +471,26 @@ class _Calls:
         self.entries: List[Entry] = []
         self.step = -1
         self.lock = threading.RLock()
-        self._stacks: Dict[int, List[_Call]] = {}
+        self._stacks: Dict[threading.Thread, List[_Call]] = {}
         self._repeats: Dict[Tuple[int, str], int] = {}
         self._raised: List[Tuple[BaseException, _Call]] = []
 
     def stack(self) -> List[_Call]:
         """The open calls of this thread, the innermost last."""
-        return self._stacks.setdefault(threading.get_ident(), [])
+        return self._stacks.setdefault(threading.current_thread(), [])
 
     def opened(self, path: str, class_name: str, module: Any = None) -> _Call:
         """A call begins; in a thread of its own it counts as made from what is open in the first one."""
         stack = self.stack()
+        frame = None if module is None else _calling_frame()
+        while stack and stack[-1].frame is not None and not _is_called_from(stack[-1].frame, frame):
+            stack.pop().frame = None  # torch does not tell of every exception that ends a call
         first = next(iter(self._stacks.values()))
         parent = stack[-1] if stack else first[-1] if first else None
         self.step += 1 if parent is None else 0
         repeat = self._repeats.get((self.step, path), 0)
         self._repeats[self.step, path] = repeat + 1
-        thread = list(self._stacks).index(threading.get_ident())
+        thread = list(self._stacks).index(threading.current_thread())
         entry: Entry = {
             "step": self.step,
             "path": path,
@@ -460,7 +501,7 @@ class _Calls:
             "inputs": _without_tensor("left out: inputs were not asked for"),
             "outputs": _without_tensor("nothing: it raised"),
         }
-        call = _Call(len(self.entries), entry, parent, module)
+        call = _Call(len(self.entries), entry, parent, module, frame)
         self.entries.append(entry)
         stack.append(call)
         return call
@@ -473,10 +514,11 @@ class _Calls:
         call = stack.pop()
         while call.module is not module:
             call = stack.pop()
-        error = sys.exc_info()[1]
-        if error is call.handled:
+        call.frame = None
+        error = _handled()
+        if error == call.handled:
             return call
-        self._note(call, error)
+        self._note(call, error[0])
         return None
 
     def fell(self, call: _Call, error: BaseException) -> None:
@@ -502,6 +544,28 @@ class _Calls:
             self._raised.append((error, call))
 
 
+def _handled() -> Tuple[Optional[BaseException], Any]:
+    """The exception that is being handled, and how far it has come: one that is raised again has come further."""
+    error = sys.exc_info()[1]
+    return error, None if error is None else error.__traceback__
+
+
+def _calling_frame() -> Any:
+    """The frame outside this file that calls a module."""
+    frame: Any = sys._getframe()
+    own = frame.f_code.co_filename
+    while frame is not None and frame.f_code.co_filename == own:
+        frame = frame.f_back
+    return frame
+
+
+def _is_called_from(frame: Any, inner: Any) -> bool:
+    """Whether ``inner`` was called, directly or not, from ``frame``."""
+    while inner is not None and inner is not frame:
+        inner = inner.f_back
+    return inner is not None
+
+
 def _chain(error: BaseException) -> List[BaseException]:
     """An exception and those that it was raised from, the latest first."""
     chain: List[BaseException] = []
@@ -515,59 +579,119 @@ def _chain(error: BaseException) -> List[BaseException]:
 # Values -------------------------------------------------------------------------------------------------------------
 
 
-def _flatten(value: Any, name: str, leaves: List[Tuple[str, Any]], above: Tuple[int, ...]) -> Entry:
-    """The structure of a nested value; its leaves are added to ``leaves``."""
-    parts = None if id(value) in above else _parts(value)
-    if parts is None:
-        leaves.append((name, value))
-        return {"kind": "leaf"}
-    kind, keys, items = parts
-    inner = (*above, id(value))
-    return {
-        "kind": kind,
-        "class": type(value).__name__,
-        "keys": keys,
-        "items": [_flatten(item, f"{name}.{key}" if name else key, leaves, inner) for key, item in zip(keys, items)],
-    }
+class _Untaken:
+    """Stands for a value that was not taken apart, and says why."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+def _flatten(value: Any) -> Tuple[Entry, List[Tuple[str, Any]]]:
+    """The structure of a nested value, and its leaves by name; what cannot be taken apart is a leaf."""
+    taker = _Taker()
+    return taker.take(value, "", frozenset()), taker.leaves
+
+
+class _Taker:
+    """Takes one value apart; ``leaves`` are those found so far."""
+
+    def __init__(self) -> None:
+        self.leaves: List[Tuple[str, Any]] = []
+        self._room = MOST_PARTS
+        self._objects: Dict[int, str] = {}
+
+    def take(self, value: Any, name: str, above: FrozenSet[int]) -> Entry:
+        """The structure of a part, which lies in the values whose ``id`` is in ``above``."""
+        parts = None if id(value) in above else self._parts(value, name, len(above))
+        if parts is None or isinstance(parts, _Untaken):
+            self.leaves.append((name, parts or value))
+            return {"kind": "leaf"}
+        kind, keys, items = parts
+        above |= {id(value)}
+        return {
+            "kind": kind,
+            "class": type(value).__name__,
+            "keys": keys,
+            "items": [self.take(item, f"{name}.{key}" if name else key, above) for key, item in zip(keys, items)],
+        }
+
+    def _parts(self, value: Any, name: str, depth: int) -> Any:
+        if id(value) in self._objects:
+            return _Untaken(f"the same as {self._objects[id(value)]}")
+        try:
+            parts = _parts(value)
+        except Exception as error:  # what the code of a value raises is its own business
+            text = f"{type(value).__name__} raised {type(error).__name__}: {_shown(error, 200)}"
+            return _Untaken(f"not recorded: {text}")
+        if parts is None:
+            return None
+        if depth >= MOST_LEVELS:
+            return _Untaken(f"not recorded: nested deeper than {MOST_LEVELS} levels")
+        if len(parts[2]) > self._room:
+            return _Untaken(f"not recorded: more than {MOST_PARTS} parts")
+        self._room -= len(parts[2])
+        if not isinstance(value, (Mapping, *SEQUENCES)) and not dataclasses.is_dataclass(value):
+            self._objects[id(value)] = name
+        return parts
 
 
 def _parts(value: Any) -> Optional[Tuple[str, List[str], List[Any]]]:
-    if _is_whole(value) or _is_a(value, "Size"):
+    """One level of a value: kind, keys and items; None if it is whole. Sets have no order, and are whole."""
+    if _is_whole(value):
         return None
     if isinstance(value, Mapping):
-        return "dict", [str(key) for key in value], [value[key] for key in value]
+        return "dict", _key_names(value), [value[key] for key in value]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return "tuple", list(value._fields), list(value)
-    if isinstance(value, (list, tuple)):
-        kind = "list" if isinstance(value, list) else "tuple"
-        return kind, [str(index) for index in range(len(value))], list(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
+    if isinstance(value, SEQUENCES):
+        items = list(value)
+        return "tuple" if isinstance(value, tuple) else "list", [str(index) for index in range(len(items))], items
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value) if hasattr(value, field.name)]
         return "dict", names, [getattr(value, name) for name in names]
-    if isinstance(value, type) or callable(value) or not hasattr(value, "__dict__"):
+    if callable(value) or not hasattr(value, "__dict__"):
         return None
-    held = {key: item for key, item in vars(value).items() if _holds_array(item, {id(value)})}
+    held = {key: item for key, item in vars(value).items() if any(map(_is_array, _within(item, value)))}
     return ("dict", list(held), list(held.values())) if held else None
 
 
-def _holds_array(value: Any, seen: Set[int]) -> bool:
-    if _is_array(value):
-        return True
-    if id(value) in seen or _is_whole(value) or isinstance(value, type):
-        return False
-    seen.add(id(value))
+def _key_names(keys: Any) -> List[str]:
+    """Keys as text; one that reads like another also says its type."""
+    taken = {key for key in keys if type(key) is str}
+    names = []
+    for key in keys:
+        name = str(key)
+        while type(key) is not str and name in taken:
+            name += f" ({type(key).__name__})"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _within(value: Any, *known: Any) -> Iterator[Any]:
+    """What a value leads to at any depth, itself first, each object once; what is ``known`` is passed over."""
+    seen = {id(item): item for item in known}
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if id(item) not in seen and not isinstance(item, (str, bytes, int, float)):
+            seen[id(item)] = item
+            yield item
+            waiting += () if _is_whole(item) else _below(item)
+
+
+def _below(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return any(_holds_array(value[key], seen) for key in value)
-    if isinstance(value, (list, tuple)):
-        return any(_holds_array(item, seen) for item in value)
-    if callable(value):
-        return False
-    return any(_holds_array(item, seen) for item in getattr(value, "__dict__", {}).values())
+        return [value[key] for key in value]
+    if isinstance(value, SEQUENCES):
+        return value
+    return () if callable(value) else getattr(value, "__dict__", {}).values()
 
 
 def _is_whole(value: Any) -> bool:
     """Whether a value is not taken apart, whatever it is made of."""
-    return value is None or isinstance(value, (str, bytes, int, float)) or _is_array(value) or _is_module(value)
+    scalars = (str, bytes, int, float, type)
+    return value is None or isinstance(value, scalars) or _is_array(value) or _is_module(value) or _is_a(value, "Size")
 
 
 def _is_array(value: Any) -> bool:
@@ -638,11 +762,14 @@ def _shown(value: Any, limit: int) -> str:
 def _array(value: Any) -> "_Array":
     """Anything that NumPy can read, to be read piece by piece."""
     if _is_a(value, "Tensor"):
-        return _TorchArray(value)
+        try:
+            return _TorchArray(value)
+        except (RuntimeError, MemoryError) as error:
+            return _Unreadable(_shown(error, 200))
     try:
         return _NumpyArray(np.asarray(value))
     except Exception:  # what a framework's __array__ raises is its own business
-        return _Unreadable(value)
+        return _Unreadable(f"a {type(value).__name__} that NumPy cannot read")
 
 
 class _Array:
@@ -717,9 +844,9 @@ def _split(source: Any, most: int, contiguous: bool) -> Iterator[Any]:
 class _Unreadable(_Array):
     """Something that claims to be an array and cannot be read."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, refusal: str) -> None:
         self.dtype = "unknown"
-        self.refusal = f"a {type(value).__name__} that NumPy cannot read"
+        self.refusal = refusal
         self.opaque = True
 
 
@@ -760,8 +887,9 @@ class _TorchArray(_Array):
         self.dtype = str(tensor.dtype).replace("torch.", "")
         self.shape = () if nested else tuple(int(length) for length in tensor.shape)
         absence = _why_absent(tensor, nested)
-        self.opaque = bool(absence) or _stands_for_others(tensor)
-        self.refusal = absence or ("" if self.dtype in DTYPES else f"{self.dtype} tensor")
+        excess = "" if absence else _why_excessive(tensor)
+        self.opaque = bool(absence or excess) or _stands_for_others(tensor)
+        self.refusal = absence or ("" if self.dtype in DTYPES else f"{self.dtype} tensor") or excess
         if not self.refusal and self.opaque:
             self.refusal = f"a {type(tensor).__name__}, which stands for other tensors"
         if not absence:
@@ -805,6 +933,11 @@ def _plain(tensor: Any) -> Any:
 
 def _why_absent(tensor: Any, nested: bool) -> str:
     """Why a tensor has no bytes in rows, in a few words; empty if it has."""
+    import torch
+
+    functorch = getattr(torch._C, "_functorch", None)
+    if functorch is not None and functorch.is_functorch_wrapped_tensor(tensor):
+        return "a tensor of functorch, inside vmap, grad or jvp"
     if tensor.device.type == "meta":
         return "no data (on meta)"
     if tensor.is_quantized:
@@ -813,6 +946,18 @@ def _why_absent(tensor: Any, nested: bool) -> str:
         return "nested tensor"
     layout = str(tensor.layout).replace("torch.", "")
     return "" if layout == "strided" else f"{layout} tensor"
+
+
+def _why_excessive(tensor: Any) -> str:
+    """Why a tensor is not written out, in a few words; empty if it is."""
+    if tensor.dim() > MOST_DIMENSIONS:
+        return f"{tensor.dim()} dimensions, more than {MOST_DIMENSIONS}"
+    size = tensor.numel() * tensor.element_size()
+    if size <= SPREAD_BYTES:
+        return ""
+    new = hasattr(tensor, "untyped_storage")
+    held = tensor.untyped_storage().nbytes() if new else tensor.storage().size() * tensor.element_size()
+    return f"{tensor.numel():,} elements spread out from {held:,} bytes" if size > SPREAD_TIMES * held else ""
 
 
 def _stands_for_others(tensor: Any) -> bool:
@@ -905,19 +1050,24 @@ class _Shards:
         self._folder = folder
         self._progress = progress
         self._count = 0
-        self._known: Dict[Any, List[Entry]] = {}
+        self._known: Dict[Any, Dict[int, List[Entry]]] = {}
         self._starts: Dict[str, int] = {}
         self._closed: Dict[str, Entry] = {}
         self._open: Optional[_Shard] = None
 
-    def add(self, array: _Array, limit: Optional[int]) -> Optional[Entry]:
-        """Where an array lies, once it is written; None if it is new and all would exceed the limit."""
-        crc32, size = array.crc32(), array.count * array.itemsize
-        alike = self._known.setdefault((crc32, array.dtype, array.shape), [])
+    def add(self, array: _Array, room: Optional[int]) -> Optional[Entry]:
+        """Where an array lies, once it is written; None if it is new and has more bytes than there is ``room``."""
+        size = array.count * array.itemsize
+        known = self._known.setdefault((array.dtype, array.shape), {})
+        too_large = room is not None and size > room
+        if too_large and not known:
+            return None  # without reading it
+        crc32 = array.crc32()
+        alike = known.setdefault(crc32, [])
         for place in alike:
             if self._holds(place, array):
                 return place
-        if limit is not None and self.bytes + size > limit:
+        if too_large:
             return None
         key = f"t{self._count}"
         shard = self._shard_for(key, array, size)
@@ -1086,30 +1236,44 @@ class _Folder:
     def move(self) -> None:
         """Put it in its place, once all is written; an earlier trace is moved aside."""
         _sync(self.partial)
-        if os.path.exists(self.target):
-            os.rename(self.target, self.old)
-        os.rename(self.partial, self.target)
+        with _only_writer(os.path.dirname(self.target)):
+            try:
+                if os.path.exists(self.target):
+                    os.rename(self.target, self.old)
+                os.rename(self.partial, self.target)
+            except BaseException:
+                self._put_back(self.old)
+                raise
+        shutil.rmtree(self.old, ignore_errors=True)
         self._made = []
         _sync(os.path.dirname(self.target))
 
     def clear(self) -> None:
         """Leave nothing but the trace, or what was there before."""
-        try:
-            if os.path.exists(self.old) and not os.path.exists(self.target):
-                os.rename(self.old, self.target)
-        finally:
-            shutil.rmtree(self.old, ignore_errors=True)
-            shutil.rmtree(self.partial, ignore_errors=True)
-        self.partial = ""
+        shutil.rmtree(self.partial, ignore_errors=True)
         for parent in self._made:
             with contextlib.suppress(OSError):
                 os.rmdir(parent)
+        _own.difference_update((self.partial, self.old))
+        self.partial = ""
+
+    def _put_back(self, old: str) -> None:
+        """Move what was in its place there again, or remove it if there is something else by now."""
+        if os.path.exists(self.target):
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                os.rename(old, self.target)
 
     def _refuse_other(self) -> None:
-        if not os.path.lexists(self.target):
+        place = os.path.dirname(self.target)
+        if not os.path.isdir(place):
             return
-        is_folder = os.path.isdir(self.target) and not os.path.islink(self.target)
-        names = set(os.listdir(self.target)) if is_folder else {"?"}
+        with _only_writer(place):
+            if not os.path.lexists(self.target):
+                return
+            is_folder = os.path.isdir(self.target) and not os.path.islink(self.target)
+            names = set(os.listdir(self.target)) if is_folder else {"?"}
         shards = {name for name in names if re.fullmatch(r"tensors-\d{5}\.safetensors", name)}
         if names and not (shards and names - shards == {MANIFEST}):
             raise FileExistsError(f"{self.target} exists and is not a trace, so it is not replaced")
@@ -1117,15 +1281,18 @@ class _Folder:
     def _tidy(self) -> None:
         """Clear away what killed processes left; a trace that one had moved aside and not replaced is put back."""
         place, name = os.path.split(self.target)
+        if not os.path.isdir(place):
+            return
         pattern = re.compile(re.escape(name) + r"\.(partial|replaced)-(\d+)(-\d+)?")
-        for left in os.listdir(place) if os.path.isdir(place) else ():
-            found, path = pattern.fullmatch(left), os.path.join(place, left)
-            if found is None or path in _own or _runs(int(found.group(2))):
-                continue
-            if found.group(1) == "replaced" and not os.path.exists(self.target):
-                os.rename(path, self.target)
-            else:
-                shutil.rmtree(path, ignore_errors=True)
+        with _only_writer(place):
+            for left in os.listdir(place):
+                found, path = pattern.fullmatch(left), os.path.join(place, left)
+                if found is None or path in _own or _runs(int(found.group(2))):
+                    continue
+                if found.group(1) == "replaced":
+                    self._put_back(path)
+                else:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _make_parents(self) -> None:
         parent = os.path.dirname(self.target)
@@ -1134,6 +1301,20 @@ class _Folder:
             self._made.append(missing)
             missing = os.path.dirname(missing)
         os.makedirs(parent, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _only_writer(parent: str) -> Iterator[None]:
+    """Keep other threads and processes from moving folders in ``parent``, where its system can do that."""
+    descriptor = os.open(parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError, AttributeError):  # there is no fcntl on every system
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _runs(process: int) -> bool:
@@ -1193,34 +1374,29 @@ class _Listener:
             sys.setrecursionlimit(limit)
 
     def _hook(self, module: Any) -> List[Callable[[], None]]:
-        before = module.register_forward_pre_hook(self._enter, with_kwargs=True)
-        after = module.register_forward_hook(self._leave, with_kwargs=True, always_call=True)
-        return [before.remove, after.remove]
+        before = _Hook(module, self.enter)
+        after = _Hook(module, lambda module, *passed: self.leave(module, passed[-1]))
+        return [
+            module.register_forward_pre_hook(before, with_kwargs=True).remove,
+            module.register_forward_hook(after, with_kwargs=True, always_call=True).remove,
+        ]
 
     def _wrap(self, module: Any) -> Callable[[], None]:
-        forward, own = module.forward, "forward" in vars(module)
+        if isinstance(inspect.getattr_static(type(module), "forward", None), property):
+            raise RuntimeError(f"the forward of {type(module).__name__} is a property and cannot be wrapped")
+        own, forward = "forward" in vars(module), module.forward
+        vars(module)["forward"] = _Watched(module, self)
+        return lambda: vars(module).update(forward=forward) if own else _dropped(vars(module), "forward")
 
-        @functools.wraps(forward)
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            args, kwargs = self._enter(module, args, kwargs) or (args, kwargs)
-            try:
-                output = forward(*args, **kwargs)
-            except BaseException:
-                self._leave(module, args, kwargs, None)
-                raise
-            replaced = self._leave(module, args, kwargs, output)
-            return output if replaced is None else replaced
-
-        module.forward = watched
-        return lambda: setattr(module, "forward", forward) if own else delattr(module, "forward")
-
-    def _enter(self, module: Any, args: Any, kwargs: Any) -> Any:
+    def enter(self, module: Any, args: Any, kwargs: Any) -> Any:
+        """A module is called."""
         with self._calls.lock:
             return self.entering(
                 self._calls.opened(self._paths[id(module)], type(module).__name__, module), args, kwargs
             )
 
-    def _leave(self, module: Any, _: Any, __: Any, output: Any) -> Any:
+    def leave(self, module: Any, output: Any) -> Any:
+        """A module has returned or raised."""
         with self._calls.lock:
             call = self._calls.closed(module)
             return None if call is None else self.leaving(call, output)
@@ -1233,6 +1409,57 @@ class _Listener:
             except (TypeError, ValueError):
                 self._signatures[id(module)] = None
         return _named(self._signatures[id(module)], args, kwargs)
+
+
+class _Hook:
+    """A hook of one module; a copy of the module that the run makes has one that does nothing."""
+
+    def __init__(self, module: Any, action: Callable[..., Any]) -> None:
+        self._module = module
+        self._action = action
+
+    def __call__(self, module: Any, *passed: Any) -> Any:
+        return self._action(module, *passed) if module is self._module else None
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _Hook, (None, _silent)
+
+
+class _Watched:
+    """A forward that tells when it is entered and left; of a copy of its module it is the plain forward."""
+
+    def __init__(self, module: Any, listener: _Listener) -> None:
+        self._module = module
+        self._listener = listener
+        self._forward = module.forward
+        functools.update_wrapper(self, self._forward)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        caller = sys._getframe(1).f_locals.get("self")
+        if caller is not self._module and _is_module(caller) and vars(caller).get("forward") is self:
+            return _own_forward(caller)(*args, **kwargs)  # of a shallow copy
+        args, kwargs = self._listener.enter(self._module, args, kwargs) or (args, kwargs)
+        try:
+            output = self._forward(*args, **kwargs)
+        except BaseException:
+            self._listener.leave(self._module, None)
+            raise
+        replaced = self._listener.leave(self._module, output)
+        return output if replaced is None else replaced
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> Any:
+        return _own_forward(memo.get(id(self._module), self._module))
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return getattr, (self._module, "forward")
+
+
+def _own_forward(module: Any) -> Any:
+    return types.MethodType(type(module).forward, module)
+
+
+def _dropped(items: Dict[str, Any], name: str) -> None:
+    items.pop(name, None)
 
 
 class _Watch(_Listener):
@@ -1250,22 +1477,26 @@ class _Watch(_Listener):
     def entering(self, call: _Call, args: Any, kwargs: Any) -> None:
         self.called.add(id(call.module))
         if self._with_inputs:
-            call.entry["inputs"] = self._noted(call, self._arguments(call.module, args, kwargs))
+            call.entry["inputs"] = self._noted(call, lambda: self._arguments(call.module, args, kwargs))
 
     def leaving(self, call: _Call, output: Any) -> None:
-        call.entry["outputs"] = self._noted(call, output)
+        call.entry["outputs"] = self._noted(call, lambda: output)
         self._returned += 1
         self._recorder.progress("running", self._returned, len(self._modules))
 
-    def _noted(self, call: _Call, value: Any) -> Entry:
+    def _noted(self, call: _Call, value: Callable[[], Any]) -> Entry:
         recorder = self._recorder
         if recorder._broken is not None:
             return _without_tensor("nothing: it raised")
         try:
-            return recorder._value(value, recorder._selection.takes(call.entry["path"], call.entry["class"]))
+            return recorder._value(value(), recorder._selection.takes(call.entry["path"], call.entry["class"]))
         except OSError as error:
             recorder._broken = error
-            raise _Unwritable from error
+        except Exception as error:
+            path = _shown(call.entry["path"], 200) or "the model itself"
+            text = f"what passes {path} cannot be recorded: {type(error).__name__}: {_shown(error, 500)}"
+            recorder._broken = RuntimeError(f"{text}; leave it out: exclude=[{path!r}]")
+        raise _Unwritable from recorder._broken
 
 
 def _hooks_see_all() -> bool:
@@ -1465,7 +1696,7 @@ def _refuse_opaque(model: Any) -> None:
             kind, advice = "scripted or traced", "record the Python module it was made from"
         elif _is_exported(module):
             kind, advice = "an exported graph", "record the module that was exported"
-        elif hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+        elif "_orig_mod" in module._modules or vars(module).get("_compiled_call_impl") is not None:
             kind, advice = "compiled", "record the module before torch.compile"
         else:
             continue
@@ -1489,7 +1720,7 @@ def _cloned(tensor: Any) -> Any:
 def _fresh(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any] = _cloned) -> Any:
     """A copy of what a model is given, with every tensor changed; an array given twice is one array again.
 
-    Modules and functions are shared.
+    What requires a gradient still does. Modules, functions and what cannot be copied are shared, wherever they are.
     """
     if id(value) not in copies:
         copies[id(value)] = _copied(value, copies, change)
@@ -1498,62 +1729,278 @@ def _fresh(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any] = _c
 
 def _copied(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any]) -> Any:
     if _is_a(value, "Tensor"):
-        return change(value)
+        return _changed(value, change)
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (list, tuple):
         return type(value)([_fresh(item, copies, change) for item in value])
+    if type(value) is deque:
+        return deque([_fresh(item, copies, change) for item in value], value.maxlen)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(_fresh(item, copies, change) for item in value))
     if type(value) is dict:
         return {key: _fresh(item, copies, change) for key, item in value.items()}
     if isinstance(value, type) or callable(value) or not (hasattr(value, "__dict__") or isinstance(value, Mapping)):
         return value
-    held = {id(leaf): change(leaf.detach()) for _, leaf in _leaves(value) if _is_a(leaf, "Tensor")}
-    return copy.deepcopy(value, held)
+    return _object_copied(value, copies, change)
+
+
+def _object_copied(value: Any, copies: Dict[int, Any], change: Callable[[Any], Any]) -> Any:
+    try:
+        held = [item for item in _within(value) if id(item) not in copies]
+        changed = {id(item): _changed(item, change) for item in held if _is_a(item, "Tensor")}
+        stay = {id(item): item for item in held if _stays(item)}
+        copies.update(changed)
+        copies.update(stay)
+        copies[id(copies)] = [*copies.get(id(copies), []), *held]  # as deepcopy does, so that no ``id`` is used again
+        return copy.deepcopy(value, copies)
+    except Exception:  # what the code of a value raises is its own business
+        return value
+
+
+def _changed(tensor: Any, change: Callable[[Any], Any]) -> Any:
+    detached = tensor.detach()
+    changed = change(detached)
+    if changed is detached:
+        return tensor
+    return changed.requires_grad_() if tensor.requires_grad and changed.is_floating_point() else changed
+
+
+def _stays(item: Any) -> bool:
+    """Whether an object that is held is handed on as itself."""
+    if _is_a(item, "Tensor"):
+        return False
+    try:
+        return _is_module(item) or not (hasattr(item, "__deepcopy__") or item.__reduce_ex__(4))
+    except Exception:
+        return True
+
+
+Undo = Tuple[str, Callable[[], Any]]
+"""What is put back, in words, and what does it."""
 
 
 @contextlib.contextmanager
 def _preserved(model: Any) -> Iterator[None]:
-    """Restore every module's attributes, and the random state of Python, NumPy and torch."""
+    """Put back what a run changes in a model, and the random state of Python, NumPy and torch.
+
+    Modules get back their class, attributes, hooks and parts, containers among the attributes their items. Tensors
+    get back their memory, flags and gradients; their content, too, but of parameters beyond `COPIED_BYTES` in all.
+    """
+    undos = _random_states() + list(_held(model))
+    try:
+        yield
+    except BaseException as error:
+        lost = _put_back(undos)
+        if lost and hasattr(error, "add_note"):
+            error.add_note(lost)
+        raise
+    lost = _put_back(undos)
+    if lost:
+        raise RuntimeError(f"{lost}; build the model anew before it is used again")
+
+
+def _put_back(undos: List[Undo]) -> str:
+    """Put everything back; in words what could not be."""
+    lost = []
+    for name, action in undos:
+        try:
+            action()
+        except Exception as error:
+            lost.append(f"{_shown(name, 200)}: {_shown(error, 200)}")
+    more = f"; and {len(lost) - 6} more" if len(lost) > 6 else ""
+    return f"the run changed what could not be put back: {'; '.join(lost[:6])}{more}" if lost else ""
+
+
+def _random_states() -> List[Undo]:
     import torch
 
-    modules = [_Attributes(module) for _, module in _walk(model)]
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
-            yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        for attributes in modules:
-            attributes.restore()
+    states: List[Undo] = [
+        ("Python's random state", functools.partial(random.setstate, random.getstate())),
+        ("NumPy's random state", functools.partial(np.random.set_state, np.random.get_state())),
+        ("torch's random state", functools.partial(torch.set_rng_state, torch.get_rng_state())),
+    ]
+    for device in range(torch.cuda.device_count()):
+        state = torch.cuda.get_rng_state(device)
+        states.append(
+            (f"the random state of cuda:{device}", functools.partial(torch.cuda.set_rng_state, state, device))
+        )
+    return states
 
 
-class _Attributes:
-    """What a module holds, with copies of its tensors that are not parameters."""
-
-    def __init__(self, module: Any) -> None:
-        places: List[Dict[str, Any]] = [vars(module), module._buffers, module._parameters, module._modules]
-        self.held = [(place, dict(place)) for place in places]
-        tensors = [item for place in places[:2] for item in place.values() if _is_restored(item)]
-        self.contents = [(tensor, tensor.detach().clone()) for tensor in tensors]
-
-    def restore(self) -> None:
-        """Put everything back, in its order."""
-        import torch
-
-        for place, items in self.held:
-            place.clear()
-            place.update(items)
-        with torch.no_grad():
-            for tensor, content in self.contents:
-                if not torch.equal(tensor, content):
-                    tensor.copy_(content)
+def _held(model: Any) -> Iterator[Undo]:
+    """Classes and containers before tensors: a lazy module that the run completed becomes a lazy one first."""
+    modules = list(_walk(model))
+    for path, module in modules:
+        restore = functools.partial(object.__setattr__, module, "__class__", type(module))
+        yield f"the class of {path or 'the model itself'}", restore
+    tensors: Dict[int, Tuple[str, Any]] = {}
+    for name, item in _held_items(modules):
+        if not _is_a(item, "Tensor"):
+            yield name or "the model itself", _undo(item)
+            continue
+        tensors[id(item)] = name, item
+        if item.is_leaf and item.grad is not None:
+            tensors[id(item.grad)] = f"the gradient of {name}", item.grad
+    large = _large([tensor for _, tensor in tensors.values()], modules)
+    for key, (name, tensor) in tensors.items():
+        yield name, _KeptTensor(tensor, key not in large and _is_copyable(tensor)).put_back
 
 
-def _is_restored(item: Any) -> bool:
-    return _is_a(item, "Tensor") and not _why_absent(item, bool(getattr(item, "is_nested", False)))
+def _held_items(modules: List[Tuple[str, Any]]) -> Iterator[Tuple[str, Any]]:
+    """The containers, tensors and random generators that modules hold, each once, with a name."""
+    waiting: List[Tuple[str, Any]] = [(path, vars(module)) for path, module in modules]
+    seen: Set[int] = set()
+    while waiting:
+        name, item = waiting.pop()
+        has_items = type(item) in (tuple, *CONTAINERS)
+        if id(item) in seen or not (has_items or _is_a(item, "Tensor") or _is_generator(item)):
+            continue
+        seen.add(id(item))
+        if type(item) is not tuple:
+            yield name, item
+        if has_items:
+            pairs = item.items() if isinstance(item, dict) else enumerate(item)
+            waiting += [(f"{name}.{key}" if name else str(key), part) for key, part in pairs]
+
+
+def _is_generator(item: Any) -> bool:
+    generators = [getattr(np.random, name, random.Random) for name in ("Generator", "RandomState")]
+    return isinstance(item, (random.Random, *generators)) or _is_a(item, "Generator")
+
+
+def _undo(item: Any) -> Callable[[], Any]:
+    """What puts a container or a random generator back to how it is now."""
+    if isinstance(item, (dict, set)):
+        return functools.partial(_refill, item, item.update, item.copy())
+    if isinstance(item, (list, deque)):
+        return functools.partial(_refill, item, item.extend, list(item))
+    if hasattr(item, "bit_generator"):
+        return functools.partial(setattr, item.bit_generator, "state", item.bit_generator.state)
+    if isinstance(item, random.Random):
+        return functools.partial(item.setstate, item.getstate())
+    return functools.partial(item.set_state, item.get_state())
+
+
+def _refill(container: Any, fill: Callable[[Any], Any], items: Any) -> None:
+    container.clear()
+    fill(items)
+
+
+def _large(tensors: List[Any], modules: List[Tuple[str, Any]]) -> Set[int]:
+    """Which parameters and gradients are too large to be copied, by ``id``; what ``max_norm`` rescales never is."""
+    import torch
+
+    embeddings = [module for _, module in modules if isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag))]
+    written = {id(each.weight) for each in embeddings if each.max_norm is not None}
+    weights = [each for each in tensors if isinstance(each, torch.nn.Parameter) and id(each) not in written]
+    gradients = [each.grad for each in weights if each.grad is not None]
+    found, total = set(), 0
+    for tensor in sorted(filter(_is_copyable, weights + gradients), key=_bytes_of):
+        total += _bytes_of(tensor)
+        found |= {id(tensor)} if total > COPIED_BYTES else set()
+    return found
+
+
+class _KeptTensor:
+    """A tensor as it was: its memory, kind and flags, its gradient and, if it is copied, its content.
+
+    Without a copy, torch's count of in-place writes tells whether there were any.
+    """
+
+    def __init__(self, tensor: Any, is_copied: bool) -> None:
+        self.tensor = tensor
+        self._kind = type(tensor)
+        self._memory = tensor.data
+        self._inference = not _is_lazy(tensor) and hasattr(tensor, "is_inference") and tensor.is_inference()
+        self._writes = self._counted()
+        self._leaf, self._requires_grad = tensor.is_leaf, tensor.requires_grad
+        self._grad = tensor.grad if tensor.is_leaf else None
+        self._content = _dense(self._memory).clone() if is_copied else None
+
+    def put_back(self) -> None:
+        """Make the tensor what it was, or raise if that cannot be."""
+        with _modes(self._inference):
+            exchanged = self._put_memory_back()
+        self._put_flags_back()
+        with _modes(self._inference):
+            self._put_content_back(exchanged)
+
+    def _put_memory_back(self) -> bool:
+        """Whether that was needed."""
+        tensor, other_kind = self.tensor, type(self.tensor) is not self._kind
+        moved = other_kind or (_is_copyable(tensor) and _place(tensor) != _place(self._memory))
+        if moved:
+            tensor.data = self._memory
+        if other_kind:
+            tensor.__class__ = self._kind
+        return moved
+
+    def _put_flags_back(self) -> None:
+        tensor = self.tensor
+        if self._leaf and not tensor.is_leaf:
+            tensor.detach_()
+        if self._leaf and tensor.requires_grad != self._requires_grad:
+            tensor.requires_grad_(self._requires_grad)
+        if self._leaf and tensor.grad is not self._grad:
+            tensor.grad = self._grad
+
+    def _put_content_back(self, exchanged: bool) -> None:
+        if self._content is None:
+            if not exchanged and self._counted() != self._writes:
+                raise ValueError("the run wrote into it, and it is not among what is copied before every run")
+        elif not _same_bits(_dense(self._memory), self._content):
+            _dense(self._memory).copy_(self._content)
+
+    def _counted(self) -> int:
+        """How often torch has written into the tensor; of tensors of inference mode it keeps no count."""
+        try:
+            return int(self.tensor._version)
+        except RuntimeError:
+            return 0
+
+
+@contextlib.contextmanager
+def _modes(inference: bool) -> Iterator[None]:
+    """Compute without gradients, in inference mode or not, where torch has it."""
+    import torch
+
+    mode = getattr(torch, "inference_mode", None)
+    with torch.no_grad(), mode(inference) if mode else contextlib.nullcontext():
+        yield
+
+
+def _is_lazy(tensor: Any) -> bool:
+    import torch
+
+    return bool(getattr(torch.nn.parameter, "is_lazy", _silent)(tensor))
+
+
+def _is_copyable(tensor: Any) -> bool:
+    return not _is_lazy(tensor) and not _TorchArray(tensor).refusal
+
+
+def _bytes_of(tensor: Any) -> int:
+    return int(tensor.numel() * tensor.element_size())
+
+
+def _dense(tensor: Any) -> Any:
+    """The tensor without what ``expand`` repeats: torch refuses to write to one place twice."""
+    tensor = tensor.detach()
+    for axis, stride in enumerate(tensor.stride()):
+        if stride == 0 and tensor.shape[axis] > 1:
+            tensor = tensor.narrow(axis, 0, 1)
+    return tensor
+
+
+def _same_bits(one: Any, other: Any) -> bool:
+    """Whether two tensors of one shape and dtype have the same bits, NaN among them."""
+    pairs = zip(*(_TorchArray(tensor.contiguous()).pieces() for tensor in (one, other)))
+    return all(np.array_equal(piece, twin) for piece, twin in pairs)
+
+
+def _place(tensor: Any) -> Tuple[Any, ...]:
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device
 
 
 # Noise --------------------------------------------------------------------------------------------------------------
@@ -1643,7 +2090,7 @@ class _Noise:
 
     def compared(self, leaf: Entry, reference: Any, other: Any, row: Optional[int] = None) -> _Moved:
         """How far an array is from another, at the valid positions of what was recorded or of one row of it."""
-        one, two = _array(reference), _array(other) if _is_array(other) else _Unreadable(other)
+        one, two = _array(reference), _array(other) if _is_array(other) else _Unreadable("no array")
         if two.refusal or one.shape != two.shape:
             return _Moved(float("inf"))
         shape, valid = tuple(leaf["shape"]), self._valid
@@ -1882,25 +2329,31 @@ def _substituted(value: Any, by_id: Dict[int, Any]) -> Any:
         return type(value)(*(_substituted(item, by_id) for item in value))
     if isinstance(value, (list, tuple)):
         return type(value)([_substituted(item, by_id) for item in value])
+    if type(value) is deque:
+        return deque([_substituted(item, by_id) for item in value], value.maxlen)
     if type(value) is dict:
         return {key: _substituted(item, by_id) for key, item in value.items()}
-    changed: Any = value
     if isinstance(value, Mapping):
-        changed = copy.copy(value)
+        changed: Any = copy.copy(value)
         for key in value:
             changed[key] = _substituted(value[key], by_id)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = copy.copy(value)
-        for field in dataclasses.fields(value):
+        return changed
+    return _fields_substituted(value, by_id) if dataclasses.is_dataclass(value) else value
+
+
+def _fields_substituted(value: Any, by_id: Dict[int, Any]) -> Any:
+    if isinstance(value, type):
+        return value
+    changed = copy.copy(value)
+    for field in dataclasses.fields(value):
+        if hasattr(value, field.name):
             object.__setattr__(changed, field.name, _substituted(getattr(value, field.name), by_id))
     return changed
 
 
 def _leaves(value: Any) -> List[Tuple[str, Any]]:
     """The leaves of a nested value, by name."""
-    leaves: List[Tuple[str, Any]] = []
-    _flatten(value, "", leaves, ())
-    return leaves
+    return _flatten(value)[1]
 
 
 def _key(entry: Entry) -> Key:

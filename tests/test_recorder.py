@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import copy
 import errno
 import hashlib
 import os
+import pickle
 import random
 import subprocess
 import sys
 import threading
+from collections import UserDict, deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,21 +38,22 @@ from porting.demo import write_demo
 from porting.errors import TraceError
 from porting.hooks.selection import Selection
 from porting.portfile import Portfile
-from porting.trace import save_trace
+from porting.trace import save_trace, structure
 from porting.trace.bits import as_bytes
 from porting.trace.manifest import describe
 from porting.trace.shards import Place
 
 SOURCE = Path(recorder.__file__)
 ALLOWED = {
-    "Tensor", "__version__", "backends", "cuda", "equal", "finfo", "float32", "float64", "from_numpy",
+    "Tensor", "_C", "__version__", "backends", "cuda", "equal", "finfo", "float32", "float64", "from_numpy",
     "get_default_dtype", "get_num_threads", "get_rng_state", "int16", "jit", "manual_seed", "nn", "no_grad",
-    "overrides", "random", "set_default_dtype", "set_num_threads", "uint8", "view_as_real",
+    "overrides", "set_default_dtype", "set_num_threads", "set_rng_state", "uint8", "view_as_real",
 }  # fmt: skip
 """What it uses of torch; all of it is in torch 1.8. Anything newer it asks for with ``getattr``."""
 STANDARD = {
     "contextlib", "copy", "dataclasses", "functools", "hashlib", "inspect", "itertools", "json", "os", "platform",
-    "random", "re", "shutil", "sys", "threading", "zlib", "collections.abc", "fnmatch", "typing",
+    "random", "re", "shutil", "sys", "threading", "types", "zlib", "collections", "collections.abc", "fnmatch",
+    "typing", "fcntl",
 }  # fmt: skip
 X = torch.tensor([[1.0, -2.0, 3.0]])
 
@@ -182,6 +190,63 @@ def random_numbers(self: Any, x: torch.Tensor) -> list[Any]:
     return [torch.rand(2), random.random(), float(np.random.rand())]
 
 
+def copies_a_part(self: Any, x: torch.Tensor) -> Any:
+    deep, flat, pickled = copy.deepcopy(self.first), copy.copy(self.first), self.first
+    flat._parameters = {name: nn.Parameter(torch.ones_like(p)) for name, p in flat._parameters.items()}
+    for parameter in deep.parameters():
+        nn.init.zeros_(parameter)
+    if not isinstance(vars(self.first).get("forward"), recorder._Watched):
+        pickled = pickle.loads(pickle.dumps(deep))
+    return deep(x), flat(x), pickled(x), self.first(x)
+
+
+class Stop(BaseException):
+    """What torch does not tell hooks of."""
+
+
+def stops(self: Any, x: torch.Tensor) -> Any:
+    raise Stop
+
+
+def goes_on(self: Any, x: torch.Tensor) -> Any:
+    with suppress(Stop):
+        self.stops(x)
+    return self.other(x)
+
+
+def again(self: Any, error: BaseException) -> Any:
+    raise error
+
+
+def raises_again(self: Any, x: torch.Tensor) -> Any:
+    try:
+        raise ValueError("it")
+    except ValueError as error:
+        with suppress(ValueError):
+            self.part(error)
+    return x
+
+
+def cancelled(self: Any, x: torch.Tensor) -> Any:
+    raise asyncio.CancelledError("stopped")
+
+
+def two_threads(self: Any, x: torch.Tensor) -> Any:
+    for _ in range(2):
+        thread = threading.Thread(target=self.first, args=(x,))
+        thread.start()
+        thread.join()
+    return x
+
+
+def spread(self: Any, x: torch.Tensor) -> Any:
+    return x[0, 0].expand(1 << 14, 1 << 14)
+
+
+def spread_out(self: Any, x: torch.Tensor) -> Any:
+    return torch.ones(1).expand(10**6, 10**6), torch.ones([1] * 65), torch.func.vmap(self.first)(x)
+
+
 def deep() -> nn.Module:
     model: nn.Module = nn.Linear(3, 3)
     for _ in range(300):
@@ -198,6 +263,12 @@ CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "several steps": (lambda: nn.Sequential(nn.Linear(3, 3)), {"run": three_steps}),
     "threads": (lambda: parts(in_a_thread), {}),
     "an exception that the model catches": (lambda: parts(falls_back), {}),
+    "copies made by the run": (lambda: parts(copies_a_part), {}),
+    "a call that ended unseen": (lambda: forward_of(goes_on, stops=forward_of(stops), other=nn.Identity()), {}),
+    "an exception raised again": (lambda: forward_of(raises_again, part=forward_of(again)), {}),
+    "one thread after another": (lambda: parts(two_threads), {}),
+    "what cannot be written out": (lambda: parts(spread_out), {}),
+    "a large tensor beyond the limit": (lambda: forward_of(spread), {"limit": 100}),
     "random numbers": (lambda: forward_of(random_numbers), {"seed": 3}),
     "a deep tree": (deep, {}),
     "a fused layer": (lambda: nn.TransformerEncoderLayer(3, 1, 4, batch_first=True).eval(), {}),
@@ -213,6 +284,47 @@ CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "a run that raises": (lambda: nn.Linear(3, 3), {"run": lambda model, inputs: [model(*inputs), 1 / 0]}),
     "a run that returns nothing": (lambda: nn.Linear(3, 3), {"run": lambda model, inputs: model(*inputs) and None}),
 }  # fmt: skip
+
+
+@dataclass
+class Late:
+    early: torch.Tensor
+    late: torch.Tensor = field(init=False)
+
+
+class Closed(UserDict[str, Any]):
+    def __getitem__(self, key: str) -> Any:
+        raise PermissionError("no access")
+
+
+def nested(times: int, wrap: Callable[[Any], Any]) -> Any:
+    value: Any = X
+    for _ in range(times):
+        value = wrap(value)
+    return value
+
+
+VALUES: dict[str, tuple[Callable[[], Any], str]] = {
+    "objects met again": (lambda: nested(3, lambda value: SimpleNamespace(a=value, b=value)), "the same as a.a"),
+    "lists met again": (lambda: nested(3, lambda value: [value, value]), ""),
+    "too many parts": (lambda: nested(20, lambda value: [value, value]), "not recorded: more than 1000 parts"),
+    "too many levels": (lambda: nested(200, lambda value: [value]), "not recorded: nested deeper than 100 levels"),
+    "a mapping that raises": (lambda: [Closed({"a": X})], "not recorded: Closed raised PermissionError: no access"),
+    "a field that is not set": (lambda: Late(X), ""),
+    "a deque, a view and a set": (lambda: [deque([X, [X]]), {"a": X, "b": 2}.values(), {X}], "set"),
+    "keys that clash": (lambda: {1: X, "1": X * 2, "1 (int)": X * 3}, ""),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_values_are_taken_apart_alike(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "MOST_PARTS", 1000)
+    monkeypatch.setattr(structure, "MOST", 1000)
+    make, said = VALUES[case]
+    value = [make()]
+    captured, recorded = both(forward_of(lambda self, x: value[0]), (X,), tmp_path)
+    same(captured, recorded)
+    assert not said or said in {leaf.type_name for leaf in recorded.outputs.leaves}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -299,6 +411,121 @@ def test_inputs_written_to_do_not_change_for_the_caller(tmp_path: Path) -> None:
     assert [leaf.name for leaf in recorded.leaves][:2] == ["x", "more.0"]
     assert (x.tolist(), len(inputs["more"]), array.tolist()) == (X.tolist(), 1, [0, 0])
     assert cache.layers[0].keys[0, 0].tolist() == X.tolist()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+def test_a_tensor_that_cannot_be_copied_says_why(
+    error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise error("no room")
+
+    monkeypatch.setattr(recorder._TorchArray, "raw", refuse)
+    recorder.record(nn.Tanh(), (X,), tmp_path / "trace")
+    (leaf,) = open_trace(tmp_path / "trace").outputs.leaves
+    assert (leaf.type_name, leaf.dtype, leaf.shape) == ("not recorded: no room", "float32", (1, 3))
+
+
+def test_what_cannot_be_recorded_ends_the_run_and_names_the_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise KeyError("odd")
+
+    model = nn.Sequential(nn.Tanh())
+    monkeypatch.setattr(recorder._Listener, "_arguments", refuse)
+    with pytest.raises(RuntimeError, match=r"what passes the model itself cannot be recorded: KeyError: 'odd'"):
+        recorder.record(model, (X,), tmp_path / "trace")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_run_writes_into_the_model_is_put_back(tmp_path: Path) -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        self.first.weight.data = torch.zeros(3, 3)
+        self.first.bias.add_(1)
+        self.first.bias.requires_grad_(False)
+        self.spread[:1, :1].fill_(3.0)
+        self.held["list"].append(1)
+        return x
+
+    with torch.inference_mode():
+        inferred = torch.ones(2)
+    model: Any = forward_of(forward, first=nn.Linear(3, 3), embed=nn.Embedding(3, 3, max_norm=0.1))
+    model.register_buffer("spread", torch.full((1, 1), torch.nan).expand(2, 2))
+    model.register_buffer("inferred", inferred)
+    model.held = {"list": [0]}
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    memory = model.first.weight.data_ptr()
+
+    def run(model: Any, inputs: Any) -> None:
+        model.embed(torch.tensor([0, 1, 2]))
+        model(*inputs)
+        with torch.inference_mode():
+            model.inferred.add_(1)
+
+    recorder.record(model, (X,), tmp_path / "trace", run=run)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor.nan_to_num(7), before[name].nan_to_num(7)), name
+    assert model.first.weight.data_ptr() == memory
+    assert model.first.bias.requires_grad
+    assert model.spread.stride() == (0, 0)
+    assert model.held == {"list": [0]}
+
+
+def test_what_cannot_be_put_back_is_named_and_all_else_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        self.first.weight.mul_(2)
+        self.count = 2
+        return x
+
+    monkeypatch.setattr(recorder, "COPIED_BYTES", 0)
+    model: Any = forward_of(forward, first=nn.Linear(3, 3))
+    model.count = 1
+    with pytest.raises(RuntimeError, match=r"could not be put back: first.*weight: the run wrote into it"):
+        recorder.record(model, (X,), tmp_path / "trace")
+    assert model.count == 1
+
+
+def test_a_cancelled_run_is_a_failure_of_the_model(tmp_path: Path) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        recorder.record(forward_of(cancelled), (X,), tmp_path / "trace")
+    assert open_trace(tmp_path / "trace", allow_failed=True).failure is not None
+
+
+def test_copies_made_with_wrapped_forwards_compute_with_their_own_weights(tmp_path: Path) -> None:
+    model: Any = parts(copies_a_part)
+    recorder.record(model, (X,), tmp_path / "trace", wrap_forward=True)
+    trace = open_trace(tmp_path / "trace")
+    shown = [leaf.name for leaf in trace.outputs.leaves]
+    assert shown == ["0", "1", "2", "3"]
+    zero, flat, *own = [trace.tensor(leaf).tolist() for leaf in trace.outputs.leaves]
+    assert (zero, flat) == ([[0.0, 0.0, 0.0]], [[3.0, 3.0, 3.0]])
+    assert own == [model.first(X).tolist()] * 2
+    assert [call.path for call in trace.calls] == ["", "first", "first"]
+
+
+def test_inputs_are_copied_as_far_as_they_can_be(tmp_path: Path) -> None:
+    class Stateful:
+        def __init__(self) -> None:
+            self.lock, self.module, self.state = threading.Lock(), nn.Linear(1, 1), X.clone()
+
+    seen: list[Any] = []
+
+    def forward(self: Any, x: torch.Tensor, given: Any, queue: Any) -> torch.Tensor:
+        seen.extend([x, given, queue])
+        given.state.zero_()
+        queue[0].zero_()
+        return x
+
+    given, queue, x = Stateful(), deque([X.clone()], 3), X.clone().requires_grad_()
+    recorder.record(forward_of(forward), {"x": x, "given": given, "queue": queue}, tmp_path / "trace")
+    assert seen[0].requires_grad
+    assert seen[0] is not x
+    assert seen[1].lock is given.lock
+    assert seen[1].module is given.module
+    assert (given.state.tolist(), queue[0].tolist(), seen[2].maxlen) == (X.tolist(), X.tolist(), 3)
 
 
 def test_progress_is_told(tmp_path: Path) -> None:
@@ -424,6 +651,18 @@ def test_only_a_trace_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="not a trace"):
         recorder.record(model, x, tmp_path / "other")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "trace"]
+
+
+def test_two_recordings_of_one_place_leave_a_whole_trace(tmp_path: Path) -> None:
+    def recorded(number: int) -> None:
+        with recorder.Recorder(tmp_path / "trace") as writing:
+            writing.tap("", outputs=np.full(3, number))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(recorded, range(40)))
+    assert [path.name for path in tmp_path.iterdir()] == ["trace"]
+    assert len(open_trace(tmp_path / "trace").calls) == 1
+    assert not recorder._own
 
 
 CHILD = """
