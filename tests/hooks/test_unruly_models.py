@@ -8,6 +8,7 @@ import copy
 import pickle
 import sys
 import threading
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -282,3 +283,24 @@ def test_a_limit_is_kept_without_reading_what_exceeds_it(tmp_path: Path) -> None
 
 def test_a_single_pattern_is_one_pattern() -> None:
     assert Selection(include="layer.*", classes="Linear") == Selection(include=("layer.*",), classes=("Linear",))  # type: ignore[arg-type]
+
+
+class Shy(Mapping[str, Any]):
+    """A mapping that cannot be looked into."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise FileNotFoundError("no such thing")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["it"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("disk", [False, True])
+def test_a_value_whose_own_code_raises_is_named_and_the_run_goes_on(disk: bool, tmp_path: Path) -> None:
+    model = forward_of(lambda self, x: (self.part(x), Shy()), part=nn.Identity())
+    trace = capture(model, (X,), folder=tmp_path / "trace" if disk else None)
+    assert outputs(trace)[""] == [X.tolist()]
+    assert "FileNotFoundError" in str(trace.outputs.leaves[1].type_name)
