@@ -1,11 +1,13 @@
-"""A trace: what one run of a model did, and its form on disk.
+"""A trace: what one run of a model did, and its form on disk (``docs/trace-format.md``).
 
-``structure`` names the leaves of nested values, ``parts`` and ``model`` hold the records, ``sketches`` fingerprints
-tensors; ``address`` finds a call or tensor, ``tree``, ``summary`` and ``difference`` are what is shown of a trace.
-On disk (``docs/trace-format.md``): ``folders`` is there whole or not at all, ``shards`` takes tensors as they come,
-``contents`` is where a running capture puts them, ``manifest`` says the rest; ``writing`` and ``reading`` join them.
-What is read is checked by the tables of ``fields``; ``leaves`` and ``records`` read it, ``problems`` names what is
-wrong, and ``validation`` names all of it.
+- The records: ``parts`` and ``model``; ``structure`` and ``apart`` name the leaves of nested values, ``sketches``
+  fingerprints tensors, ``bits`` is what equal means.
+- Writing: ``folders`` is there whole or not at all, ``shards`` takes tensors as they come, ``contents`` is where a
+  running capture puts them, ``manifest`` says the rest, ``writing`` joins them.
+- Reading: ``fields`` is what a manifest may hold, ``records`` and ``leaves`` read it, ``store`` its tensors,
+  ``problems`` names what is wrong; ``reading`` stops at the first of these, ``validation`` finds all.
+- Asking: ``address`` finds a call or a tensor by name, ``tree`` and ``summary`` show them, ``difference`` (with
+  ``changes``, ``call_changes`` and ``words``) compares two manifests.
 """
 
 from __future__ import annotations
