@@ -63,7 +63,7 @@ class CheckContext:
 
     @cached_property
     def _verification(self) -> Verification | PortingError:
-        from porting.verification import verify_portfile
+        from porting.verifying import verify_portfile
 
         try:
             return verify_portfile(self.portfile, ported=self.ported_model)

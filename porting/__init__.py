@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from porting.runs import Inputs
     from porting.tolerance import Tolerance
     from porting.trace import Trace, open_trace
-    from porting.verification import Verification, verify, verify_portfile
+    from porting.verification import Verification, verify
+    from porting.verifying import verify_portfile
     from porting.weights import WeightsReport, assert_loaded, check_weights
 
 __all__ = [
@@ -49,7 +50,8 @@ _HOMES = {
     "porting.runs": ("Inputs",),
     "porting.tolerance": ("Tolerance",),
     "porting.trace": ("Trace", "open_trace"),
-    "porting.verification": ("Verification", "verify", "verify_portfile"),
+    "porting.verification": ("Verification", "verify"),
+    "porting.verifying": ("verify_portfile",),
     "porting.weights": ("WeightsReport", "assert_loaded", "check_weights"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,9 +1,9 @@
-"""Verification: the main path put together, from two models (or a portfile) to a verdict."""
+"""Verification: the main path put together, from two models to a verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,19 +12,18 @@ from porting.comparison import CallComparison, Comparison, compare
 from porting.comparison.traces import divergence_dict, summarise
 from porting.coverage import coverage_warnings, uncovered_parameters
 from porting.diagnosis import Culprit, find_culprits
-from porting.errors import PortfileError, TraceError
+from porting.errors import PortfileError
 from porting.hooks.capturing import capture
 from porting.input_lint import input_warnings
 from porting.isolation.isolating import Isolation, isolate
 from porting.noise.floor import noise_warnings
-from porting.original.recorded import recorded_inputs, require_accepted
-from porting.portfile import Portfile
+from porting.original.recorded import recorded_inputs, require_accepted, require_same
 from porting.progress import Progress, silent
 from porting.results import Result
 from porting.runs import Inputs, OutputPairs, Run
 from porting.text import show
 from porting.tolerance import Tolerance
-from porting.trace import Leaf, Trace, flatten, open_trace
+from porting.trace import Trace
 
 Warnings = tuple[tuple[str, str], ...]
 Given = Mapping[str, Any] | tuple[Any, ...] | Inputs
@@ -164,7 +163,7 @@ def verify(
     valid = _attended(original, inputs, given) if isinstance(valid_positions, str) else valid_positions
     results: dict[str, Any] = {}
     if isinstance(original, Trace):
-        _require_same_inputs(original, given if original_inputs is None else original_inputs)
+        require_same(original, _inputs(given if original_inputs is None else original_inputs))
         reference = original
         results["original"] = original.value(original.outputs)
     else:
@@ -216,109 +215,23 @@ def verify(
     )
 
 
-def verify_portfile(
-    portfile: Portfile,
-    *,
-    ported: torch.nn.Module | None = None,
-    strict: bool = False,
-    progress: Progress = silent,
-) -> Verification:
-    """Verify what a portfile describes; with an ``ORIGINAL_TRACE`` the original is not built.
-
-    Args:
-        portfile: says how to build and run both sides.
-        ported: the port, where ``ported()`` was called before; None calls it.
-        strict: make ``suspicious`` a failure.
-        progress: called as the work goes on.
-
-    Raises:
-        PortfileError: a function of the portfile does not keep its contract.
-        TraceError: the recorded trace is missing or damaged.
-        CaptureError: a forward raised.
-    """
-    progress("building the original", 0, 1)
-    original = _original_of(portfile, progress)
-    # original_inputs() of a recorded original may need its environment, and is not asked again
-    recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
-    original_inputs = Inputs() if recorded else portfile.inputs("original")
-    progress("building the port", 0, 1)
-    port = portfile.build("ported") if ported is None else ported
-    inputs = portfile.inputs("ported")
-    if portfile.takes_recorded_inputs("ported") and "run_ported" not in portfile.functions:
-        require_accepted(port, inputs)
-    positions = portfile.valid_positions()
-    declared = positions is not None or "valid_positions" in portfile.functions
-    verification = verify(
-        original,
-        port,
-        inputs,
-        original_inputs=original_inputs,
-        run_original=lambda model, inputs: portfile.run("original", model, inputs),
-        run_ported=lambda model, inputs: portfile.run("ported", model, inputs),
-        outputs=portfile.pair_outputs,
-        valid_positions=positions if declared else "attended",
-        tolerance=portfile.tolerance(),
-        module_map=portfile.module_map,
-        strict=strict,
-        progress=progress,
-    )
-    misspelt = tuple(("portfile-name", text) for text in portfile.warnings)
-    return replace(verification, warnings=(*misspelt, *verification.warnings))
-
-
-def _original_of(portfile: Portfile, progress: Progress) -> torch.nn.Module | Trace:
-    """The original of a portfile: its recorded trace, one made by another interpreter, or the live model."""
-    if portfile.original_trace is not None:
-        return open_trace(portfile.original_trace)
-    if portfile.original_python is None:
-        return portfile.build("original")
-    from porting.original.other_python import record_original
-
-    return record_original(portfile, portfile.folder / "traces" / "original", progress=progress)
-
-
 def _given(original: torch.nn.Module | Trace, inputs: Given | None) -> Inputs:
     """The inputs of the port: those that were passed, else those of the trace."""
     if inputs is None:
         if isinstance(original, Trace):
             return recorded_inputs(original)
         raise PortfileError("there are no inputs", hint="pass inputs, or the original as a trace that has its own")
-    return inputs if isinstance(inputs, Inputs) else Inputs.of(inputs, "inputs")
+    return _inputs(inputs)
+
+
+def _inputs(given: Given) -> Inputs:
+    return given if isinstance(given, Inputs) else Inputs.of(given, "inputs")
 
 
 def _attended(original: torch.nn.Module | Trace, inputs: Given | None, given: Inputs) -> torch.Tensor | None:
     recorded = original.valid_positions() if isinstance(original, Trace) else None
     attended = given.attended()
     return attended if recorded is None or (inputs is not None and attended is not None) else recorded
-
-
-def _require_same_inputs(trace: Trace, given: Given) -> None:
-    """Refuse a recorded trace that ran on another value of an input of the same name."""
-    inputs = given if isinstance(given, Inputs) else Inputs.of(given, "original_inputs")
-    now = dict(flatten(inputs.named())[1])
-    for leaf in trace.inputs.leaves:
-        if leaf.name in now and not _same(trace, leaf, now[leaf.name]):
-            raise TraceError(
-                f"the recorded trace ran on another {show(leaf.name)} than the portfile gives today",
-                hint="record it again with these inputs: porting capture --side original (or leave inputs() out: then "
-                "the port runs on the recorded ones)",
-            )
-
-
-def _same(trace: Trace, leaf: Leaf, now: Any) -> bool:
-    """Whether a recorded input is what is given today; what cannot be compared counts as the same."""
-    if leaf.tensor is not None and isinstance(now, torch.Tensor):
-        recorded, now = trace.tensor(leaf), now.detach().cpu()
-        return recorded.shape == now.shape and bool(torch.isclose(*_alike(recorded, now), 0, 0, equal_nan=True).all())
-    if leaf.tensor is None and leaf.type_name is None and isinstance(now, (bool, int, float, str)):
-        return now == leaf.value or str(now) == leaf.value
-    return True
-
-
-def _alike(one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two tensors in a dtype that holds both."""
-    dtype = torch.promote_types(one.dtype, other.dtype)
-    return one.to(dtype), other.to(dtype)
 
 
 def _keeping(results: dict[str, Any], side: str, run: Run | None) -> Run:

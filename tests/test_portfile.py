@@ -12,7 +12,7 @@ from porting.errors import CaptureError, PortfileError
 from porting.portfile import Portfile
 from porting.runs import Inputs
 from porting.tolerance import Tolerance
-from porting.verification import verify_portfile
+from porting.verifying import verify_portfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ def command(bug_name: str | None, output: str, as_json: bool) -> None:
     """
     from porting.demo import BUGS, write_demo
     from porting.portfile import Portfile
-    from porting.verification import verify_portfile
+    from porting.verifying import verify_portfile
 
     if bug_name == "list":
         _list_bugs(list(BUGS.values()), as_json)

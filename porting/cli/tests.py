@@ -24,7 +24,7 @@ def command(output: str | None, force: bool, portfile: str, as_json: bool) -> No
     from porting.portfile import Portfile
     from porting.recipe import record_tests, record_verification
     from porting.stubs import write_integration_test
-    from porting.verification import verify_portfile
+    from porting.verifying import verify_portfile
 
     loaded = Portfile.load(portfile)
     with progress_bar() as progress:

@@ -26,7 +26,7 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
     from porting.portfile import Portfile
     from porting.recipe import record_verification
     from porting.report.detail import shown
-    from porting.verification import verify_portfile
+    from porting.verifying import verify_portfile
 
     loaded = Portfile.load(portfile)
     with progress_bar() as progress:

@@ -1,20 +1,20 @@
-"""The inputs that a trace was recorded on, for a port that is run on the same."""
+"""The inputs that a trace was recorded on: for a port that is run on the same, or held against those of today."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from porting.errors import PortfileError, TraceError
 from porting.runs import Inputs
 from porting.text import show
+from porting.trace import Leaf, Trace, flatten
 
 if TYPE_CHECKING:
-    import torch
-
-    from porting.trace import Trace
     from porting.trace.model import Scalar
 
 POSITIONAL = re.compile(r"args\.\d+")
@@ -68,3 +68,35 @@ def require_accepted(model: torch.nn.Module, inputs: Inputs) -> None:
             hint="add to the portfile what passes them on: def run_ported(model, inputs): "
             f'return model(name=inputs["{show(next(iter(inputs.named())))}"])',
         )
+
+
+def require_same(trace: Trace, inputs: Inputs) -> None:
+    """Refuse a recorded trace that ran on another value of an input of the same name.
+
+    Raises:
+        TraceError: it did.
+    """
+    now = dict(flatten(inputs.named())[1])
+    for leaf in trace.inputs.leaves:
+        if leaf.name in now and not _same(trace, leaf, now[leaf.name]):
+            raise TraceError(
+                f"the recorded trace ran on another {show(leaf.name)} than the portfile gives today",
+                hint="record it again with these inputs: porting capture --side original (or leave inputs() out: then "
+                "the port runs on the recorded ones)",
+            )
+
+
+def _same(trace: Trace, leaf: Leaf, now: Any) -> bool:
+    """Whether a recorded input is what is given today; what cannot be compared counts as the same."""
+    if leaf.tensor is not None and isinstance(now, torch.Tensor):
+        recorded, now = trace.tensor(leaf), now.detach().cpu()
+        return recorded.shape == now.shape and bool(torch.isclose(*_alike(recorded, now), 0, 0, equal_nan=True).all())
+    if leaf.tensor is None and leaf.type_name is None and isinstance(now, (bool, int, float, str)):
+        return now == leaf.value or str(now) == leaf.value
+    return True
+
+
+def _alike(one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two tensors in a dtype that holds both."""
+    dtype = torch.promote_types(one.dtype, other.dtype)
+    return one.to(dtype), other.to(dtype)

@@ -24,7 +24,8 @@ from porting.stubs.expectations import expected_outputs, tolerance_of
 from porting.stubs.integration import MARKER, NEUTRAL, TEMPLATE, test_names, write_integration_test
 from porting.stubs.literals import FILTERS
 from porting.tolerance import Tolerance
-from porting.verification import Verification, verify_portfile
+from porting.verification import Verification
+from porting.verifying import verify_portfile
 
 names_of = test_names
 del test_names  # pytest would collect it

@@ -1,0 +1,78 @@
+"""Verify what a portfile describes: both sides built, run and compared as it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from porting.original.recorded import require_accepted
+from porting.progress import Progress, silent
+from porting.runs import Inputs
+from porting.trace import Trace, open_trace
+from porting.verification import Verification, verify
+
+if TYPE_CHECKING:
+    import torch
+
+    from porting.portfile import Portfile
+
+
+def verify_portfile(
+    portfile: Portfile,
+    *,
+    ported: torch.nn.Module | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> Verification:
+    """Verify what a portfile describes; with an ``ORIGINAL_TRACE`` the original is not built.
+
+    Args:
+        portfile: says how to build and run both sides.
+        ported: the port, where ``ported()`` was called before; None calls it.
+        strict: make ``suspicious`` a failure.
+        progress: called as the work goes on.
+
+    Raises:
+        PortfileError: a function of the portfile does not keep its contract.
+        TraceError: the recorded trace is missing or damaged.
+        CaptureError: a forward raised.
+    """
+    progress("building the original", 0, 1)
+    original = _original_of(portfile, progress)
+    # original_inputs() of a recorded original may need its environment, and is not asked again
+    recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
+    original_inputs = Inputs() if recorded else portfile.inputs("original")
+    progress("building the port", 0, 1)
+    port = portfile.build("ported") if ported is None else ported
+    inputs = portfile.inputs("ported")
+    if portfile.takes_recorded_inputs("ported") and "run_ported" not in portfile.functions:
+        require_accepted(port, inputs)
+    positions = portfile.valid_positions()
+    declared = positions is not None or "valid_positions" in portfile.functions
+    verification = verify(
+        original,
+        port,
+        inputs,
+        original_inputs=original_inputs,
+        run_original=lambda model, inputs: portfile.run("original", model, inputs),
+        run_ported=lambda model, inputs: portfile.run("ported", model, inputs),
+        outputs=portfile.pair_outputs,
+        valid_positions=positions if declared else "attended",
+        tolerance=portfile.tolerance(),
+        module_map=portfile.module_map,
+        strict=strict,
+        progress=progress,
+    )
+    misspelt = tuple(("portfile-name", text) for text in portfile.warnings)
+    return replace(verification, warnings=(*misspelt, *verification.warnings))
+
+
+def _original_of(portfile: Portfile, progress: Progress) -> torch.nn.Module | Trace:
+    """The original of a portfile: its recorded trace, one made by another interpreter, or the live model."""
+    if portfile.original_trace is not None:
+        return open_trace(portfile.original_trace)
+    if portfile.original_python is None:
+        return portfile.build("original")
+    from porting.original.other_python import record_original
+
+    return record_original(portfile, portfile.folder / "traces" / "original", progress=progress)
