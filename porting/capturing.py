@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from porting.errors import PortfileError
 from porting.hooks.selection import Selection
 from porting.progress import Progress, silent
-from porting.recording import Recording, recording_of
+from porting.recording import Recording
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -69,15 +69,17 @@ def capture_portfile(
     for side in sides:
         require_writable(folder / side)
     differing: dict[Path, tuple[str, ...]] = {}
+    traces: dict[Path, Trace] = {}
+    warnings: list[str] = []
     for side in sides:
-        first = _captured(portfile, side, folder / side, 0, wanted, progress)
+        first = traces[folder / side] = _captured(portfile, side, folder / side, 0, wanted, progress)
+        warnings += _vain(side, first, wanted)
         for number in range(1, repeats):
             with TemporaryDirectory(prefix="porting-") as scratch:
-                again = _captured(portfile, side, Path(scratch) / side, number, _once_more(wanted), progress)
+                once_more = replace(wanted, gradients=False, noise=False)
+                again = _captured(portfile, side, Path(scratch) / side, number, once_more, progress)
                 differing[folder / side] = differing.get(folder / side) or differing_calls(first, again)
-    traces = recording_of([folder / side for side in sides]).traces
-    warnings = [text for side, (_, trace) in zip(sides, traces, strict=True) for text in _vain(side, trace, wanted)]
-    return Recording(traces, repeats, tuple(differing.items()), warnings=tuple(warnings))
+    return Recording(tuple(traces.items()), repeats, tuple(differing.items()), warnings=tuple(warnings))
 
 
 def _vain(side: Side, trace: Trace, wanted: Wanted) -> Iterator[str]:
@@ -123,7 +125,3 @@ def _captured(portfile: Portfile, side: Side, folder: Path, number: int, wanted:
         noise=wanted.noise,
         progress=progress,
     )
-
-
-def _once_more(wanted: Wanted) -> Wanted:
-    return Wanted(wanted.select, wanted.record_inputs, wanted.wrap_forward)

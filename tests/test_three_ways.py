@@ -16,7 +16,7 @@ from test_recorder import SOURCE
 from porting import Portfile, Trace, capture, open_trace, recorder
 from porting.original.other_python import record_original
 from porting.trace.bits import as_bytes
-from porting.trace.model import Value
+from porting.trace.parts import Value
 
 MODEL = '''
 """A model, its inputs, and its forward written by hand with taps."""

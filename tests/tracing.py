@@ -17,7 +17,7 @@ from porting.trace import Trace
 from porting.trace.bits import as_bytes
 from porting.trace.folders import MANIFEST
 from porting.trace.manifest import manifest_hash
-from porting.trace.model import ModuleInfo, Value
+from porting.trace.parts import ModuleInfo, Value
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -134,3 +134,15 @@ def put_in_place(document: dict[str, Any]) -> None:
         if isinstance(value["structure"], int):
             value["structure"] = copy.deepcopy(structures[value["structure"]])
         value["leaves"] = [copy.deepcopy(leaves[leaf]) if isinstance(leaf, int) else leaf for leaf in value["leaves"]]
+
+
+def put(*path: Any) -> Edit:
+    """Set the last of ``path`` at the place that the others name."""
+
+    def edit(document: dict[str, Any]) -> None:
+        place: Any = document
+        for key in path[:-2]:
+            place = place[key]
+        place[path[-2]] = path[-1]
+
+    return edit

@@ -11,7 +11,7 @@ import torch
 from porting.assignment import assign
 from porting.comparison.layout import Layout, find_layout, find_mask_layout
 from porting.trace import Leaf, Trace, is_named
-from porting.trace.model import Value
+from porting.trace.parts import Value
 
 IMPOSSIBLE = 1e6
 SAMPLE = 4096

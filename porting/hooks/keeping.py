@@ -6,7 +6,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from porting.hooks.recordable import why_not_recordable
-from porting.trace.bits import as_bytes, plain
+from porting.trace.bits import plain, same_bits
 
 
 class KeptTensor:
@@ -63,7 +63,7 @@ class KeptTensor:
         if self._content is None:
             if not exchanged and self._counted() != self._writes:
                 raise ValueError("the run wrote into it, and it is not among what is copied before every run")
-        elif not _same_bits(_dense(self._memory), self._content):
+        elif not same_bits(plain(_dense(self._memory)), plain(self._content)):
             _dense(self._memory).copy_(self._content)
 
     def _counted(self) -> int:
@@ -86,11 +86,6 @@ def _dense(tensor: torch.Tensor) -> torch.Tensor:
         if stride == 0 and tensor.shape[axis] > 1:
             tensor = tensor.narrow(axis, 0, 1)
     return tensor
-
-
-def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors of one shape, dtype and device have the same bits, NaN among them."""
-    return torch.equal(*(as_bytes(plain(tensor).contiguous()) for tensor in (one, other)))
 
 
 def _place(tensor: torch.Tensor) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ from porting.text import show
 from porting.trace import Leaf, Trace, flatten
 
 if TYPE_CHECKING:
-    from porting.trace.model import Scalar
+    from porting.trace.parts import Scalar
 
 POSITIONAL = re.compile(r"args\.\d+")
 """The names that positional arguments have in a trace."""

@@ -13,7 +13,8 @@
 from __future__ import annotations
 
 from porting.trace.folders import require_writable
-from porting.trace.model import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Trace, Value
+from porting.trace.model import Trace
+from porting.trace.parts import Call, Failure, Leaf, ModuleInfo, ParameterInfo, Value
 from porting.trace.reading import open_trace
 from porting.trace.sketches import Sketch, shared_rows, sketch
 from porting.trace.structure import Record, flatten, is_named, rebuild

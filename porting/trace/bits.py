@@ -9,6 +9,8 @@ import torch
 
 PIECE_BYTES = 8 << 20
 """Most bytes of a tensor that are copied at a time."""
+_WHOLE_NUMBERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""By element size, the dtype in which equal bits are equal values."""
 
 
 def plain(tensor: torch.Tensor) -> torch.Tensor:
@@ -23,8 +25,14 @@ def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two contiguous tensors on the cpu have the same bytes, whatever their dtypes and shapes."""
-    return np.array_equal(as_bytes(one).numpy(), as_bytes(other).numpy())
+    """Whether two `plain` tensors of one shape, element size and device have the same bits, NaN among them.
+
+    The bytes of what is contiguous on the cpu are compared by NumPy, several times faster than torch does.
+    """
+    if all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in (one, other)):
+        return np.array_equal(as_bytes(one).numpy(), as_bytes(other).numpy())
+    whole = _WHOLE_NUMBERS[one.element_size()]
+    return torch.equal(one.view(whole), other.view(whole))
 
 
 def pieces(tensor: torch.Tensor) -> Iterator[memoryview]:

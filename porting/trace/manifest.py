@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from porting.errors import OutputError
 from porting.tensorfiles import Header
 from porting.trace.fields import CHECKSUMS, LAYOUT
-from porting.trace.model import Call, Leaf, ModuleInfo, ParameterInfo, Trace, Value
+from porting.trace.model import Trace
+from porting.trace.parts import Call, Leaf, ModuleInfo, ParameterInfo, Value
 from porting.trace.shards import Place
 from porting.trace.sketches import Sketch
+from porting.trace.structure import Structure
 
 FORMAT = 1
 MAX_MANIFEST_BYTES = 128 << 20
 """No writer makes a larger manifest and no reader opens one: about 100,000 calls, as of 240 steps of a model of 32
 layers. Parsed, a manifest takes up to twenty times its size in memory, if it is made for that."""
 
+T = TypeVar("T")
 PlaceOf = Callable[[str], Place]
 """Where the tensor with a key of `Trace.tensors` lies."""
 AxesPlaces = Callable[[Sequence[np.ndarray]], Sequence[Place]]
@@ -64,29 +67,35 @@ def describe(trace: Trace, place_of: PlaceOf, axes_places: AxesPlaces) -> dict[s
     return _Describer(place_of, axes_places).trace(trace)
 
 
-class _Table:
-    """Entries that are listed once and named by their number: a cache is an argument of every layer."""
+class _Table(Generic[T]):
+    """Entries that are listed once and named by their number: a cache is an argument of every layer.
 
-    def __init__(self) -> None:
+    An object is described once, however often it is listed, and what reads alike is one entry.
+    """
+
+    def __init__(self, describe: Callable[[T], dict[str, Any]]) -> None:
         self.entries: list[dict[str, Any]] = []
-        self._numbers: dict[str, int] = {}
+        self._describe = describe
+        self._by_id: dict[int, int] = {}
+        self._by_text: dict[str, int] = {}
 
-    def number(self, entry: dict[str, Any]) -> int:
-        """The number of an entry, which is added if it is new."""
-        text = json.dumps(entry)
-        if text not in self._numbers:
-            self._numbers[text] = len(self.entries)
-            self.entries.append(entry)
-        return self._numbers[text]
+    def number(self, item: T) -> int:
+        """The number of an item, which is added if it is new; it lives as long as the table."""
+        if id(item) not in self._by_id:
+            entry = self._describe(item)
+            number = self._by_text.setdefault(json.dumps(entry), len(self.entries))
+            if number == len(self.entries):
+                self.entries.append(entry)
+            self._by_id[id(item)] = number
+        return self._by_id[id(item)]
 
 
 class _Describer:
     def __init__(self, place_of: PlaceOf, axes_places: AxesPlaces) -> None:
         self.place_of = place_of
         self.axes_places = axes_places
-        self.structures = _Table()
-        self.leaves = _Table()
-        self._numbers: dict[int, int] = {}
+        self.structures: _Table[Structure] = _Table(lambda structure: structure)
+        self.leaves = _Table(self.leaf)
 
     def trace(self, trace: Trace) -> dict[str, Any]:
         failure, valid = trace.failure, trace.valid_positions()
@@ -125,14 +134,8 @@ class _Describer:
     def value(self, value: Value) -> dict[str, Any]:
         return {
             "structure": self.structures.number(value.structure),
-            "leaves": [self._numbered(leaf) for leaf in value.leaves],
+            "leaves": [self.leaves.number(leaf) for leaf in value.leaves],
         }
-
-    def _numbered(self, leaf: Leaf) -> int:
-        """The number of a leaf in the table; one object is described once, however often it is listed."""
-        if id(leaf) not in self._numbers:
-            self._numbers[id(leaf)] = self.leaves.number(self.leaf(leaf))
-        return self._numbers[id(leaf)]
 
     def leaf(self, leaf: Leaf) -> dict[str, Any]:
         shape = {} if leaf.shape is None else {"dtype": leaf.dtype, "shape": list(leaf.shape)}

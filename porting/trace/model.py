@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from porting.errors import TraceError
 from porting.text import show
-from porting.trace.parts import Call as Call
-from porting.trace.parts import Failure as Failure
-from porting.trace.parts import Leaf as Leaf
-from porting.trace.parts import ModuleInfo as ModuleInfo
-from porting.trace.parts import ParameterInfo as ParameterInfo
-from porting.trace.parts import Scalar as Scalar
-from porting.trace.parts import Value as Value
+from porting.trace.parts import Call, Failure, Leaf, ModuleInfo, Value
 from porting.trace.store import Store, checksum_of
 from porting.trace.structure import rebuild
 

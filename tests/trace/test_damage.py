@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tracing import Edit, content, edited, returned, small
+from tracing import Edit, content, edited, put, returned, small
 
 from porting.errors import OutputError, TraceError
 from porting.tensorfiles import read_header
@@ -101,18 +101,6 @@ def test_a_manifest_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
         open_trace(tmp_path)
 
 
-def _set(*path: Any) -> Edit:
-    """Set the last of ``path`` at the place that the others name."""
-
-    def edit(document: dict[str, Any]) -> None:
-        place: Any = document
-        for key in path[:-2]:
-            place = place[key]
-        place[path[-2]] = path[-1]
-
-    return edit
-
-
 def _rename_shard(name: str) -> Edit:
     def edit(document: dict[str, Any]) -> None:
         document["shards"][name] = document["shards"].pop("tensors-00001.safetensors")
@@ -121,27 +109,27 @@ def _rename_shard(name: str) -> Edit:
 
 
 LIES = {
-    "another format": _set("format", 2),
-    "failed without failure": _set("status", "failed"),
-    "no calls": _set("calls", None),
-    "parent that is not there": _set("calls", 1, "parent", 7),
-    "own parent": _set("calls", 1, "parent", 1),
-    "too few leaves": _set("calls", 1, "inputs", "leaves", []),
-    "unknown structure": _set("calls", 1, "outputs", "structure", {"kind": "set"}),
-    "another dtype": _set("calls", 1, "outputs", "leaves", 0, "dtype", "float16"),
-    "another shape": _set("calls", 1, "outputs", "leaves", 0, "shape", [2, 1]),
-    "no such shard": _set("calls", 1, "outputs", "leaves", 0, "shard", "tensors-00002.safetensors"),
-    "no such key": _set("calls", 1, "outputs", "leaves", 0, "key", "absent"),
-    "another checksum": _set("calls", 1, "outputs", "leaves", 0, "crc32", 1),
-    "noise of one number": _set("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [1.0]}),
-    "negative noise": _set("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [-1.0, 1.0]}),
-    "infinite noise": _set("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [1.0, 10**400]}),
-    "noise in words": _set("calls", 1, "outputs", "leaves", 0, "noise", {"batch": ["1", True]}),
-    "noise without a kind": _set("calls", 1, "outputs", "leaves", 0, "noise", [[1.0, 1.0]]),
-    "sketch without axes": _set("modules", 1, "parameters", 0, "sketch", "axes", []),
-    "valid of another shape": _set("valid", "shape", [1]),
-    "shard of another size": _set("shards", "tensors-00001.safetensors", "bytes", 1),
-    "shard with another header": _set("shards", "tensors-00001.safetensors", "header_sha256", "00"),
+    "another format": put("format", 2),
+    "failed without failure": put("status", "failed"),
+    "no calls": put("calls", None),
+    "parent that is not there": put("calls", 1, "parent", 7),
+    "own parent": put("calls", 1, "parent", 1),
+    "too few leaves": put("calls", 1, "inputs", "leaves", []),
+    "unknown structure": put("calls", 1, "outputs", "structure", {"kind": "set"}),
+    "another dtype": put("calls", 1, "outputs", "leaves", 0, "dtype", "float16"),
+    "another shape": put("calls", 1, "outputs", "leaves", 0, "shape", [2, 1]),
+    "no such shard": put("calls", 1, "outputs", "leaves", 0, "shard", "tensors-00002.safetensors"),
+    "no such key": put("calls", 1, "outputs", "leaves", 0, "key", "absent"),
+    "another checksum": put("calls", 1, "outputs", "leaves", 0, "crc32", 1),
+    "noise of one number": put("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [1.0]}),
+    "negative noise": put("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [-1.0, 1.0]}),
+    "infinite noise": put("calls", 1, "outputs", "leaves", 0, "noise", {"batch": [1.0, 10**400]}),
+    "noise in words": put("calls", 1, "outputs", "leaves", 0, "noise", {"batch": ["1", True]}),
+    "noise without a kind": put("calls", 1, "outputs", "leaves", 0, "noise", [[1.0, 1.0]]),
+    "sketch without axes": put("modules", 1, "parameters", 0, "sketch", "axes", []),
+    "valid of another shape": put("valid", "shape", [1]),
+    "shard of another size": put("shards", "tensors-00001.safetensors", "bytes", 1),
+    "shard with another header": put("shards", "tensors-00001.safetensors", "header_sha256", "00"),
     "path traversal": _rename_shard("../tensors-00001.safetensors"),
     "absolute path": _rename_shard("/etc/passwd"),
     "name with a newline": _rename_shard("tensors-00001.safetensors\n"),
@@ -184,7 +172,7 @@ def test_a_manifest_that_no_reader_would_take_is_not_written(tmp_path: Path, mon
 
 
 def test_an_honest_edit_is_accepted(tmp_path: Path) -> None:
-    folder = edited(save_trace(small(), tmp_path / "trace"), _set("run", "side", "ported"))
+    folder = edited(save_trace(small(), tmp_path / "trace"), put("run", "side", "ported"))
     assert open_trace(folder).run["side"] == "ported"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from tracing import Edit, content, edited, returned, small
+from tracing import Edit, content, edited, put, returned, small
 
 from porting.errors import TraceError
 from porting.trace import open_trace, save_trace, validate_trace
@@ -39,16 +39,6 @@ def rename(key: str, name: str) -> Edit:
     def edit(document: dict[str, Any]) -> None:
         leaf = document["calls"][1]["outputs"]["leaves"][0]
         leaf[name] = leaf.pop(key)
-
-    return edit
-
-
-def put(*path: Any) -> Edit:
-    def edit(document: dict[str, Any]) -> None:
-        place: Any = document
-        for key in path[:-2]:
-            place = place[key]
-        place[path[-2]] = path[-1]
 
     return edit
 
