@@ -12,6 +12,7 @@ from porting.comparison import CallComparison, Comparison, compare
 from porting.comparison.traces import divergence_dict, summarise
 from porting.coverage import coverage_warnings, uncovered_parameters
 from porting.diagnosis import Culprit, find_culprits
+from porting.diagnosis.diagnosing import diagnose, live_weights
 from porting.errors import PortfileError
 from porting.hooks.capturing import capture
 from porting.input_lint import input_warnings
@@ -198,10 +199,24 @@ def verify(
         seed=1,
         progress=progress,
     )
+    culprits = diagnose(
+        ported,
+        given,
+        find_culprits(isolation, reference, trace, comparison.alignment),
+        isolation,
+        reference,
+        trace,
+        comparison.alignment,
+        weights=live_weights(original),
+        run=run_ported,
+        tolerance=tolerance,
+        seed=1,
+        progress=progress,
+    )
     return Verification(
         comparison=comparison,
         isolation=isolation,
-        culprits=find_culprits(isolation, reference, trace, comparison.alignment),
+        culprits=culprits,
         uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from porting.alignment import Alignment
 from porting.comparison.metrics import finite
 from porting.diagnosis.differences import module_differences
 from porting.isolation.isolating import Isolation, Observation
 from porting.trace import Trace
+
+if TYPE_CHECKING:
+    from porting.diagnosis.cause import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Culprit:
             model itself).
         observation: the first place at which the fault shows.
         differences: what can be seen to differ, in words.
+        causes: what explains it, proven ones first; empty if nothing does.
     """
 
     ported: str
@@ -30,6 +34,7 @@ class Culprit:
     where: str
     observation: Observation
     differences: tuple[str, ...]
+    causes: tuple[Finding, ...] = ()
 
     @property
     def noise_ratio(self) -> float | None:
@@ -37,7 +42,7 @@ class Culprit:
         return self.observation.floor.ratio(self.observation.numbers)
 
     def to_dict(self) -> dict[str, Any]:
-        """The culprit as JSON; causes are proven by diagnosis, and none is claimed without proof."""
+        """The culprit as JSON."""
         return {
             "ported": self.ported,
             "original": self.original,
@@ -50,7 +55,7 @@ class Culprit:
                 "leaf": self.observation.leaf,
             },
             "differences": list(self.differences),
-            "causes": [],
+            "causes": [cause.to_dict() for cause in self.causes],
         }
 
 
