@@ -87,7 +87,9 @@ class Verification(Result):
         text = summarise(self.verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence)
         if self.culprits:
             more = f" and {len(self.culprits) - 1} more" if len(self.culprits) > 1 else ""
-            text += f"; culprit: {show(self.culprits[0].ported or 'the model itself')}{more}"
+            cause = self.culprits[0].proven
+            because = f" ({cause.code})" if cause else ""
+            text += f"; culprit: {show(self.culprits[0].ported or 'the model itself')}{because}{more}"
         if self.uncovered:
             text += f"; {len(self.uncovered)} executed parameters lie under no compared module"
         return text
@@ -98,6 +100,9 @@ class Verification(Result):
         for culprit in self.culprits[:5]:
             lines.append(f"  {show(culprit.ported or 'the model itself')} ({culprit.where})")
             lines += [f"    {show(text)}" for text in culprit.differences]
+            if culprit.proven:
+                lines += [f"    {show(culprit.proven.summary)} ({culprit.proven.code}, proven)"]
+                lines += [f"    {show(culprit.proven.fix)}"]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:

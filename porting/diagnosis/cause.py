@@ -126,6 +126,24 @@ class Case:
         """
         return dict(self._known(gap))
 
+    def only_original(self, gap: Gap) -> Mapping[str, torch.Tensor]:
+        """What original modules without a counterpart made in the call that corresponds to the culprit's, by name.
+
+        ``original output of PATH``: of a norm, an embedding or a layer that the port may lack. In the original's
+        layout.
+        """
+        call = self.moment(gap).original
+        inside = {call.index} if call is not None else set()
+        found: dict[str, torch.Tensor] = {}
+        for other in self.original.calls:
+            if other.parent in inside:
+                inside.add(other.index)
+                if other.path in self.alignment.unmatched_original:
+                    for leaf in other.outputs.tensor_leaves():
+                        name = f"original output of {other.label}" + (f" ({leaf.name})" if leaf.name else "")
+                        found[name] = self.original.tensor(leaf)
+        return found
+
     def moment(self, gap: Gap) -> Moment:
         """The call of the culprit in which a gap arises."""
         step = gap.place[0][0]

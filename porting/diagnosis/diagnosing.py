@@ -11,8 +11,10 @@ from porting.alignment import Alignment
 from porting.diagnosis.cause import Case, Cause, Finding, Repair, Weights
 from porting.diagnosis.causes import all_causes
 from porting.diagnosis.changes import together
+from porting.diagnosis.clues import clues
 from porting.diagnosis.culprits import Culprit
 from porting.diagnosis.scene import Scene, scenes_of
+from porting.diagnosis.source import source_of
 from porting.diagnosis.trial import Outcome, Stage
 from porting.isolation.isolating import Isolation
 from porting.progress import Progress, silent
@@ -62,7 +64,7 @@ def diagnose(
     """
     looked_at, rest = culprits[:MOST_CULPRITS], culprits[MOST_CULPRITS:]
     if not looked_at:
-        return tuple(culprits)
+        return ()
     plans = plans_for(original, ported, alignment)
     scenes = scenes_of(model, inputs, looked_at, isolation, original, ported, plans, run=run, seed=seed)
     causes = _InTurn(all_causes())
@@ -74,8 +76,8 @@ def diagnose(
             run=run, seed=seed, tolerance=tolerance or Tolerance(),
         )  # fmt: skip
         case = _case(scene, model, original, ported, alignment, weights)
-        done.append(scene.culprit if case is None else replace(scene.culprit, causes=_found(case, stage, causes)))
-    return (*done, *rest)
+        done.append(scene.culprit if case is None else _diagnosed(case, stage, causes))
+    return tuple(replace(culprit, source=source_of(model.get_submodule(culprit.ported))) for culprit in (*done, *rest))
 
 
 class _InTurn:
@@ -108,6 +110,12 @@ def _case(
         alignment=alignment,
         weights=weights,
     )
+
+
+def _diagnosed(case: Case, stage: Stage, causes: _InTurn) -> Culprit:
+    """The culprit with its causes, and with clues where none was proven."""
+    found = replace(case.culprit, causes=_found(case, stage, causes))
+    return found if found.proven else replace(found, differences=(*found.differences, *clues(case)))
 
 
 def _found(case: Case, stage: Stage, causes: _InTurn) -> tuple[Finding, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,9 @@ from porting.reruns.rerunning import rerun
 from porting.runs import Inputs, Run
 from porting.tolerance import Tolerance
 from porting.trace import Trace
+
+SAME = 1e-2
+"""Relative distance of two figures of one fault under which they are of the same computation."""
 
 Applied = Callable[[], AbstractContextManager[object]]
 """Puts a repair into the live port, for as long as the context lasts."""
@@ -89,8 +93,15 @@ class Stage:
         return self._outcome(judge)
 
     def _same_gaps(self) -> bool:
-        outcome = self.tried(nullcontext)
-        return outcome.left == self.scene.places and not outcome.broken
+        """Whether the scope alone, with nothing repaired, goes wrong as the whole run did."""
+        try:
+            seen = self._ran().numbers
+        except Exception:
+            return False
+        return all(
+            gap.place in seen and math.isclose(seen[gap.place].max_abs, gap.observation.numbers.max_abs, rel_tol=SAME)
+            for gap in self.scene.gaps
+        )
 
     def _ran(self) -> _Judge:
         if not self.alone:
