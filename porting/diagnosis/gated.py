@@ -61,7 +61,8 @@ def gated_pairs(gap: Gap, known: Known) -> Iterator[tuple[Gated, Elementwise, El
         return
     sample = _Sample(gap)
     plain: list[tuple[Gated, Elementwise, Elementwise]] = []
-    for gated in _forms(list(_operands(gap, known))[-MOST_TENSORS:]):
+    operands = [operand for operand in _operands(gap, known) if operand.take(known).shape == gap.wrong.shape]
+    for gated in _forms(operands[-MOST_TENSORS:]):
         mine = sample.function(gap.wrong, gated, known)
         theirs = None if mine is None else sample.function(gap.right, gated, known)
         if mine is None or theirs is None or mine.text == theirs.text:
@@ -106,7 +107,7 @@ class _Sample:
         return recognised(x[large], (y / other)[large], lambda f: self._close(f.apply(x) * other, y))
 
     def _close(self, value: torch.Tensor, y: torch.Tensor) -> bool:
-        return bool((value - y).abs().max() <= self.allowed)
+        return bool(y.numel()) and bool((value - y).abs().max() <= self.allowed)
 
 
 def _operands(gap: Gap, known: Known) -> Iterator[Operand]:
