@@ -12,6 +12,7 @@ from porting.comparison import CallComparison, Comparison, compare
 from porting.comparison.traces import divergence_dict, summarise
 from porting.coverage import coverage_warnings, uncovered_parameters
 from porting.diagnosis import Culprit, find_culprits
+from porting.diagnosis.diagnosing import diagnose, live_weights
 from porting.errors import PortfileError
 from porting.hooks.capturing import capture
 from porting.input_lint import input_warnings
@@ -86,7 +87,9 @@ class Verification(Result):
         text = summarise(self.verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence)
         if self.culprits:
             more = f" and {len(self.culprits) - 1} more" if len(self.culprits) > 1 else ""
-            text += f"; culprit: {show(self.culprits[0].ported or 'the model itself')}{more}"
+            cause = self.culprits[0].proven
+            because = f" ({cause.code})" if cause else ""
+            text += f"; culprit: {show(self.culprits[0].ported or 'the model itself')}{because}{more}"
         if self.uncovered:
             text += f"; {len(self.uncovered)} executed parameters lie under no compared module"
         return text
@@ -97,6 +100,9 @@ class Verification(Result):
         for culprit in self.culprits[:5]:
             lines.append(f"  {show(culprit.ported or 'the model itself')} ({culprit.where})")
             lines += [f"    {show(text)}" for text in culprit.differences]
+            if culprit.proven:
+                lines += [f"    {show(culprit.proven.summary)} ({culprit.proven.code}, proven)"]
+                lines += [f"    {show(culprit.proven.fix)}"]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -198,10 +204,24 @@ def verify(
         seed=1,
         progress=progress,
     )
+    culprits = diagnose(
+        ported,
+        given,
+        find_culprits(isolation, reference, trace, comparison.alignment),
+        isolation,
+        reference,
+        trace,
+        comparison.alignment,
+        weights=live_weights(original),
+        run=run_ported,
+        tolerance=tolerance,
+        seed=1,
+        progress=progress,
+    )
     return Verification(
         comparison=comparison,
         isolation=isolation,
-        culprits=find_culprits(isolation, reference, trace, comparison.alignment),
+        culprits=culprits,
         uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,

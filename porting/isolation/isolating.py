@@ -14,12 +14,12 @@ from typing import Any
 import torch
 
 from porting.alignment import Alignment
-from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors, pair_leaves
+from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors
 from porting.hooks.tracking import OpenCall
 from porting.isolation.origin import Origin
 from porting.noise.floor import Floor, floor_of
 from porting.progress import Progress, silent
-from porting.reruns.feeding import Feeder, Key, Place, Plan, PromotedFeeder
+from porting.reruns.feeding import Feeder, Key, Place, Plan, PromotedFeeder, plans_for
 from porting.reruns.precision import Promotion, in_float64, to_float64
 from porting.reruns.rerunning import stopped
 from porting.runs import Inputs, Run
@@ -105,15 +105,7 @@ def isolate(
         progress: called as module calls complete.
     """
     tolerance = tolerance or Tolerance()
-    plans = {
-        other.key: Plan(
-            one,
-            other,
-            pair_leaves(original, one.inputs, ported, other.inputs),
-            pair_leaves(original, one.outputs, ported, other.outputs),
-        )
-        for one, other in alignment.calls(original, ported)
-    }
+    plans = plans_for(original, ported, alignment)
     native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
     ended = stopped(model, inputs, run, native, seed)
     with in_float64(model) as promotion:

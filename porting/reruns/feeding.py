@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from porting.comparison import LeafPair
+from porting.alignment import Alignment
+from porting.comparison import LeafPair, pair_leaves
 from porting.hooks.tracking import CallTracker, OpenCall
 from porting.reruns.precision import Promotion
 from porting.trace import Call, Trace, flatten
@@ -29,6 +30,19 @@ class Plan:
     ported: Call
     inputs: Sequence[LeafPair]
     outputs: Sequence[LeafPair]
+
+
+def plans_for(original: Trace, ported: Trace, alignment: Alignment) -> dict[Key, Plan]:
+    """What to feed to every aligned call, in the order in which the ported ones returned."""
+    return {
+        other.key: Plan(
+            one,
+            other,
+            pair_leaves(original, one.inputs, ported, other.inputs),
+            pair_leaves(original, one.outputs, ported, other.outputs),
+        )
+        for one, other in alignment.calls(original, ported)
+    }
 
 
 class Feeder(CallTracker):
