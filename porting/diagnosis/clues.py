@@ -33,17 +33,20 @@ def clues(case: Case) -> Iterator[str]:
 
 
 def _terms(case: Case, gap: Gap) -> dict[str, torch.Tensor]:
-    known = {**case.known(gap), **case.only_original(gap)}
-    fitting = {name: tensor for name, tensor in known.items() if _fits(tensor, gap.right)}
-    different: dict[str, torch.Tensor] = {}
-    for name, tensor in fitting.items():
-        if not any(tensor.shape == other.shape and torch.equal(tensor, other) for other in different.values()):
-            different[name] = tensor
-    return dict(list(different.items())[-MOST_TERMS:])
+    """The different tensors at hand that can be added to it."""
+    terms: dict[str, torch.Tensor] = {}
+    for name, tensor in {**case.known(gap), **case.only_original(gap)}.items():
+        if _fits(tensor, gap.right):
+            full = tensor.expand(gap.right.shape)
+            if not any(torch.equal(full, other) for other in terms.values()):
+                terms[name] = full
+    return dict(list(terms.items())[-MOST_TERMS:])
 
 
 def _fits(tensor: torch.Tensor, right: torch.Tensor) -> bool:
-    return tensor.is_floating_point() and right.is_floating_point() and tensor.shape == right.shape
+    if not (tensor.is_floating_point() and right.is_floating_point()) or tensor.dim() > right.dim():
+        return False
+    return all(a in (1, b) for a, b in zip(reversed(tensor.shape), reversed(right.shape), strict=False))
 
 
 def _sum(tensor: torch.Tensor, terms: Mapping[str, torch.Tensor]) -> str | None:
