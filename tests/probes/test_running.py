@@ -55,20 +55,20 @@ def test_probes_are_not_run_unasked() -> None:
 
 
 class TimeFirst(Decoder):
-    """Takes time first, a mask of what is padding, the lengths, and counted positions."""
+    """Takes time first, lengths, a mask of four dimensions, and counted positions."""
 
     def forward(  # type: ignore[override]
-        self, tokens: torch.Tensor, lengths: torch.Tensor, hidden: torch.Tensor, positions: torch.Tensor, flag: int = 1
+        self, tokens: torch.Tensor, lengths: torch.Tensor, kept: torch.Tensor, positions: torch.Tensor, flag: int = 1
     ) -> torch.Tensor:
-        assert lengths.tolist() == (~hidden).sum(1).tolist()
+        assert lengths.tolist() == kept.sum((1, 2, 3)).tolist()
         assert positions.tolist() == list(range(len(tokens)))
-        return super().forward(tokens.T, (~hidden).long())
+        return super().forward(tokens.T, kept[:, 0, 0].long())
 
 
 def test_the_originals_inputs_are_made_as_they_are_made_of_the_ports() -> None:
     inputs = padded(2, 8)
     mask = inputs["attention_mask"]
-    first = (inputs["input_ids"].T.contiguous(), mask.sum(1), mask == 0, torch.arange(8), 1)
+    first = (inputs["input_ids"].T.contiguous(), mask.sum(1), mask.bool()[:, None, None], torch.arange(8), 1)
     verification = verify(TimeFirst(), Decoder(), inputs, original_inputs=first, probe=True)
     assert [probe.verdict for probe in verification.probes] == ["match"] * 5
 
