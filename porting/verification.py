@@ -15,7 +15,7 @@ from porting.diagnosis import Culprit, find_culprits
 from porting.diagnosis.diagnosing import diagnose, live_weights
 from porting.errors import PortfileError
 from porting.hooks.capturing import capture
-from porting.input_lint import input_warnings
+from porting.inputs import input_warnings
 from porting.isolation.isolating import Isolation, isolate
 from porting.noise.floor import noise_warnings
 from porting.original.recorded import recorded_inputs, require_accepted, require_same
@@ -228,7 +228,7 @@ def verify(
         warnings=(
             *comparison.warnings,
             *coverage_warnings(reference, trace, comparison, isolation),
-            *input_warnings(reference, trace, comparison),
+            *input_warnings(reference, trace, comparison, ported),
             *noise_warnings(reference, tolerance),
         ),
         strict=strict,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -34,6 +34,9 @@ class Repair:
         fix: what the contributor should change, in one sentence.
         apply: makes the change for as long as its context lasts; None where nothing can be tried.
         recognised: whether the cause is worth naming without proof, as a weight that differs from the original's.
+        follows: for modules whose weights the repair changes, the path of the ported module whose place in the
+            original each takes by that (weights of two modules exchanged: each that of the other); None: what it
+            computes then has no counterpart. The trial judges each by its new counterpart.
     """
 
     code: str
@@ -41,6 +44,7 @@ class Repair:
     fix: str
     apply: Applied | None = None
     recognised: bool = False
+    follows: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

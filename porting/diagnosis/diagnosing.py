@@ -129,7 +129,7 @@ def _found(case: Case, stage: Stage, causes: _InTurn) -> tuple[Finding, ...]:
                 unproven.append(_finding(repair, None))
                 continue
             trials += 1
-            outcome = stage.tried(repair.apply)
+            outcome = stage.tried(repair.apply, repair.follows)
             if outcome.proven:
                 causes.explained(cause)
                 return (_finding(repair, outcome), *unproven[:MOST_UNPROVEN])
@@ -154,7 +154,8 @@ def _together(
             chosen.append(repair)
             closed |= outcome.cleared
     if len(chosen) > 1:
-        both = stage.tried(together(*(repair.apply for repair in chosen if repair.apply)))
+        follows = {path: other for repair in chosen for path, other in repair.follows.items()}
+        both = stage.tried(together(*(repair.apply for repair in chosen if repair.apply)), follows)
         if both.proven:
             return tuple(_finding(repair, both) for repair in chosen), ()
     return (), tuple(_finding(repair, outcome) for repair, outcome in partial if repair.recognised)
