@@ -101,7 +101,7 @@ class Stage:
     def _same_gaps(self) -> bool:
         """Whether the scope alone, with nothing repaired, goes wrong as the whole run did."""
         try:
-            seen = self._ran().numbers
+            seen = self._ran(self.plans).numbers
         except Exception:
             return False
         return all(
