@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from porting.alignment import Alignment
 from porting.comparison.metrics import finite
 from porting.diagnosis.differences import module_differences
+from porting.diagnosis.source import Source
 from porting.isolation.isolating import Isolation, Observation
 from porting.trace import Trace
 
@@ -27,6 +28,7 @@ class Culprit:
         observation: the first place at which the fault shows.
         differences: what can be seen to differ, in words.
         causes: what explains it, proven ones first; empty if nothing does.
+        source: where its forward is written, if that is known.
     """
 
     ported: str
@@ -35,6 +37,12 @@ class Culprit:
     observation: Observation
     differences: tuple[str, ...]
     causes: tuple[Finding, ...] = ()
+    source: Source | None = None
+
+    @property
+    def proven(self) -> Finding | None:
+        """The first proven cause, None if there is none."""
+        return next((cause for cause in self.causes if cause.verified), None)
 
     @property
     def noise_ratio(self) -> float | None:
@@ -55,6 +63,7 @@ class Culprit:
                 "leaf": self.observation.leaf,
             },
             "differences": list(self.differences),
+            "source": None if self.source is None else {"file": self.source.file, "line": self.source.line},
             "causes": [cause.to_dict() for cause in self.causes],
         }
 

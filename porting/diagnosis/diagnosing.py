@@ -11,8 +11,10 @@ from porting.alignment import Alignment
 from porting.diagnosis.cause import Case, Cause, Finding, Repair, Weights
 from porting.diagnosis.causes import all_causes
 from porting.diagnosis.changes import together
+from porting.diagnosis.clues import clues
 from porting.diagnosis.culprits import Culprit
 from porting.diagnosis.scene import Scene, scenes_of
+from porting.diagnosis.source import source_of
 from porting.diagnosis.trial import Outcome, Stage
 from porting.isolation.isolating import Isolation
 from porting.progress import Progress, silent
@@ -62,7 +64,7 @@ def diagnose(
     """
     looked_at, rest = culprits[:MOST_CULPRITS], culprits[MOST_CULPRITS:]
     if not looked_at:
-        return tuple(culprits)
+        return ()
     plans = plans_for(original, ported, alignment)
     scenes = scenes_of(model, inputs, looked_at, isolation, original, ported, plans, run=run, seed=seed)
     causes = _InTurn(all_causes())
@@ -74,8 +76,17 @@ def diagnose(
             run=run, seed=seed, tolerance=tolerance or Tolerance(),
         )  # fmt: skip
         case = _case(scene, model, original, ported, alignment, weights)
-        done.append(scene.culprit if case is None else replace(scene.culprit, causes=_found(case, stage, causes)))
-    return (*done, *rest)
+        found = scene.culprit if case is None else _diagnosed(case, stage, causes)
+        done.append(_pinned(found, alignment, {culprit.ported for culprit in culprits}))
+    return tuple(replace(culprit, source=source_of(model.get_submodule(culprit.ported))) for culprit in (*done, *rest))
+
+
+def _pinned(culprit: Culprit, alignment: Alignment, taken: set[str]) -> Culprit:
+    """The culprit moved to the module whose tensors were proven to be at fault, if that is another."""
+    owner = culprit.causes[0].owner if culprit.causes and culprit.causes[0].verified else None
+    if owner is None or owner in taken - {culprit.ported}:
+        return culprit
+    return replace(culprit, ported=owner, original=alignment.original_of.get(owner), where="weights")
 
 
 class _InTurn:
@@ -110,6 +121,12 @@ def _case(
     )
 
 
+def _diagnosed(case: Case, stage: Stage, causes: _InTurn) -> Culprit:
+    """The culprit with its causes, and with clues where none was proven."""
+    found = replace(case.culprit, causes=_found(case, stage, causes))
+    return found if found.proven else replace(found, differences=(*found.differences, *clues(case)))
+
+
 def _found(case: Case, stage: Stage, causes: _InTurn) -> tuple[Finding, ...]:
     """The first proven cause, or several that only together close every gap, and then those without proof."""
     unproven: list[Finding] = []
@@ -121,7 +138,7 @@ def _found(case: Case, stage: Stage, causes: _InTurn) -> tuple[Finding, ...]:
                 unproven.append(_finding(repair, None))
                 continue
             trials += 1
-            outcome = stage.tried(repair.apply)
+            outcome = stage.tried(repair.apply, repair.follows)
             if outcome.proven:
                 causes.explained(cause)
                 return (_finding(repair, outcome), *unproven[:MOST_UNPROVEN])
@@ -146,7 +163,8 @@ def _together(
             chosen.append(repair)
             closed |= outcome.cleared
     if len(chosen) > 1:
-        both = stage.tried(together(*(repair.apply for repair in chosen if repair.apply)))
+        follows = {path: other for repair in chosen for path, other in repair.follows.items()}
+        both = stage.tried(together(*(repair.apply for repair in chosen if repair.apply)), follows)
         if both.proven:
             return tuple(_finding(repair, both) for repair in chosen), ()
     return (), tuple(_finding(repair, outcome) for repair, outcome in partial if repair.recognised)
@@ -154,7 +172,8 @@ def _together(
 
 def _finding(repair: Repair, outcome: Outcome | None) -> Finding:
     proven = outcome is not None and outcome.proven
-    return Finding(repair.code, repair.summary, repair.fix, proven, None if outcome is None else outcome.max_abs)
+    max_abs = None if outcome is None else outcome.max_abs
+    return Finding(repair.code, repair.summary, repair.fix, proven, max_abs, repair.owner)
 
 
 def _no_weights(_path: str, _name: str) -> torch.Tensor | None:
