@@ -32,8 +32,8 @@ SAMPLE = {
     ("mixtral", "routing.one_expert"),
     ("mamba", "states.skip_missing"),
     ("clip", "weights.kv_swapped"),
-    ("swin", "windows.relative_bias_transposed"),
-    ("convnext", "towers.layer_scale_missing"),
+    ("swin", "norms.eps_large"),
+    ("convnext", "convolutions.dilated"),
 }
 """A few of every kind, for every run of the tests; the marker ``zoo`` runs all."""
 
