@@ -63,9 +63,9 @@ def test_mutants_have_names_of_their_own() -> None:
 @pytest.mark.parametrize("pair", NAMES)
 def test_every_mutant_changes_the_output(pair: str) -> None:
     require_original(pair)
+    clean = build(pair).difference()
     for mutant in of(pair):
         built = build(pair)
-        clean = built.difference()
         built.ported.get_submodule(mutant.path)
         mutant.put_into(built.ported)
         assert built.difference() > max(1e-6, 5 * clean), label(mutant)
