@@ -101,7 +101,7 @@ class Stage:
     def _same_gaps(self) -> bool:
         """Whether the scope alone, with nothing repaired, goes wrong as the whole run did."""
         try:
-            seen = self._ran().numbers
+            seen = self._ran(self.plans).numbers
         except Exception:
             return False
         return all(
@@ -175,4 +175,6 @@ class _Judge(Feeder):
         if place in self.floors:
             reference = pair.layout.apply(self.original.tensor(pair.original))
             seen = pair.layout.view(tensor)
-            self.numbers[place] = compare_tensors(reference, seen, self.tolerance, self.positions.mask(seen))
+            self.numbers[place] = compare_tensors(
+                reference, seen, self.tolerance, self.positions.mask(seen, *place[::2])
+            )
