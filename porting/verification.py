@@ -157,6 +157,7 @@ def verify(
     strict: bool = False,
     probe: bool = False,
     reinit: int | None = None,
+    causes: bool = True,
     progress: Progress = silent,
 ) -> Verification:
     """Prove that a port is the same model as its original, or name the modules that differ.
@@ -178,6 +179,7 @@ def verify(
         strict: make ``suspicious`` a failure.
         probe: also run both models on generated inputs that see more than the given ones may.
         reinit: also run both models with the same new weights, made from this seed; they get their own back.
+        causes: try to prove what causes a fault; without, a port that differs is verified faster.
         progress: called as the work goes on.
 
     Raises:
@@ -229,10 +231,11 @@ def verify(
         seed=1,
         progress=progress,
     )
+    faults = find_culprits(isolation, reference, trace, comparison.alignment)
     culprits = diagnose(
         ported,
         given,
-        find_culprits(isolation, reference, trace, comparison.alignment),
+        faults if causes else (),
         isolation,
         reference,
         trace,
@@ -246,7 +249,7 @@ def verify(
     verification = Verification(
         comparison=comparison,
         isolation=isolation,
-        culprits=culprits,
+        culprits=culprits if causes else faults,
         uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,
@@ -273,6 +276,7 @@ def verify(
             valid_positions=positions,
             tolerance=tolerance,
             module_map=module_map,
+            causes=not verification.culprits,  # else they are known from the given run
             progress=progress,
         )
 
