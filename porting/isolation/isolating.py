@@ -127,7 +127,7 @@ def isolate(
         exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
         measured = not stopped(model, exactly, run, exact, seed)
     judged = [
-        (seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model), seen.sighting)
+        (seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, native), seen.sighting)
         for seen in native.seen
     ]
     made_up_for = native.made_up_for(judged) & free
@@ -161,11 +161,9 @@ class _Seen:
     tensor: torch.Tensor | None
     original_rounding: tuple[float, float] | None
 
-    def judged(
-        self, rounding: tuple[float, float] | None, tolerance: Tolerance, model: torch.nn.Module
-    ) -> Observation:
-        key, where, leaf = self.place
-        exact = where == "output" and _looks_up(model.get_submodule(key[1]))
+    def judged(self, rounding: tuple[float, float] | None, tolerance: Tolerance, run: _Fed) -> Observation:
+        _, where, leaf = self.place
+        exact = where == "output" and len(set(self.numbers.dtypes)) == 1 and run.only_moves(self)
         floor = floor_of(self.numbers, rounding, tolerance, exact=exact, original=self.original_rounding)
         return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, None)
 
@@ -209,6 +207,11 @@ class _Fed(Feeder):
     def unproven(self) -> tuple[tuple[str, str], ...]:
         """(call, argument) of what could not be fed and was not found to be right in another way."""
         return tuple((label, name) for label, name, node in self._unfed if self.origin.doubtful(node))
+
+    def only_moves(self, seen: _Seen) -> bool:
+        """Whether a module made its output by moving elements of what it was fed, and has no parts that do more."""
+        module = self.model.get_submodule(seen.place[0][1])
+        return not any(True for _ in module.children()) and self.origin.moved(seen.sighting)
 
     def entering(
         self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -291,12 +294,6 @@ class _ExactFed(PromotedFeeder):
             mask = self.positions.mask(tensor, call.key, pair.ported.name)
             numbers = compare_tensors(tensor, self.kept[place], Tolerance(), mask)
             self.errors[place] = (numbers.max_abs, numbers.l2)
-
-
-def _looks_up(module: torch.nn.Module) -> bool:
-    """Whether a module copies rows and does nothing else to them."""
-    forward = getattr(module.forward, "__func__", None)
-    return isinstance(module, torch.nn.Embedding) and forward is torch.nn.Embedding.forward
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:
