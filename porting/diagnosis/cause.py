@@ -39,6 +39,8 @@ class Repair:
         follows: for modules whose weights the repair changes, the path of the ported module whose place in the
             original each takes by that (weights of two modules exchanged: each that of the other); None: what it
             computes then has no counterpart. The trial judges each by its new counterpart.
+        owner: path of the module below the culprit whose own tensors are at fault, if these are: with the proof the
+            fault is pinned to it.
     """
 
     code: str
@@ -47,6 +49,7 @@ class Repair:
     apply: Applied | None = None
     recognised: bool = False
     follows: Mapping[str, str | None] = field(default_factory=dict)
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Finding:
         fix: what to change.
         verified: whether the repair, tried on the live port, brought every difference down to the noise floor.
         max_abs_after: largest difference that was left in that trial; None if nothing was tried.
+        owner: of the tensors at fault, if these are.
     """
 
     code: str
@@ -66,6 +70,7 @@ class Finding:
     fix: str
     verified: bool
     max_abs_after: float | None
+    owner: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The entry of ``causes`` in ``porting verify --json``."""

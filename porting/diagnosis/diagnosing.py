@@ -76,8 +76,17 @@ def diagnose(
             run=run, seed=seed, tolerance=tolerance or Tolerance(),
         )  # fmt: skip
         case = _case(scene, model, original, ported, alignment, weights)
-        done.append(scene.culprit if case is None else _diagnosed(case, stage, causes))
+        found = scene.culprit if case is None else _diagnosed(case, stage, causes)
+        done.append(_pinned(found, alignment, {culprit.ported for culprit in culprits}))
     return tuple(replace(culprit, source=source_of(model.get_submodule(culprit.ported))) for culprit in (*done, *rest))
+
+
+def _pinned(culprit: Culprit, alignment: Alignment, taken: set[str]) -> Culprit:
+    """The culprit moved to the module whose tensors were proven to be at fault, if that is another."""
+    owner = culprit.causes[0].owner if culprit.causes and culprit.causes[0].verified else None
+    if owner is None or owner in taken - {culprit.ported}:
+        return culprit
+    return replace(culprit, ported=owner, original=alignment.original_of.get(owner), where="weights")
 
 
 class _InTurn:
@@ -163,7 +172,8 @@ def _together(
 
 def _finding(repair: Repair, outcome: Outcome | None) -> Finding:
     proven = outcome is not None and outcome.proven
-    return Finding(repair.code, repair.summary, repair.fix, proven, None if outcome is None else outcome.max_abs)
+    max_abs = None if outcome is None else outcome.max_abs
+    return Finding(repair.code, repair.summary, repair.fix, proven, max_abs, repair.owner)
 
 
 def _no_weights(_path: str, _name: str) -> torch.Tensor | None:

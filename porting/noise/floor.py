@@ -64,7 +64,7 @@ def floor_of(
     Args:
         numbers: the comparison there, for the scale of the values.
         rounding: largest and L2 difference between the port's own result and its float64 result on the same inputs;
-            None if it could not be measured.
+            None if it could not be measured; of a result in float64 it says nothing.
         tolerance: a floor never hides a difference that fails it.
         exact: a look-up, which does not round: the floor is 0.
         original: the same as ``rounding`` for the original, where its trace says it (``float64`` noise).
@@ -75,7 +75,7 @@ def floor_of(
     unit = torch.finfo(dtype).eps / 2
     least = ULPS * unit * numbers.scale
     least_l2 = ULPS * unit * numbers.reference_l2
-    if rounding is None or not all(map(math.isfinite, rounding)):
+    if rounding is None or dtype is torch.float64 or not all(map(math.isfinite, rounding)):
         rounding = (ESTIMATE * least, ESTIMATE * least_l2)
     largest, l2 = map(max, rounding, original or (0.0, 0.0))
     most = tolerance.allowance(numbers.scale) / FACTOR

@@ -8,6 +8,7 @@ import torch
 from mutants.editing import behave, replace, within
 from mutants.mutant import mutant
 from torch import nn
+from transformers.activations import QuickGELUActivation
 from transformers.modeling_outputs import CausalLMOutputWithPast, ImageClassifierOutput
 
 
@@ -16,6 +17,18 @@ from transformers.modeling_outputs import CausalLMOutputWithPast, ImageClassifie
 def residual_missing(model: nn.Module, path: str) -> None:
     """What goes around the module is not added."""
     behave(within(model, path), lambda self, usual, hidden, residual: usual(hidden, torch.zeros_like(residual)))
+
+
+@mutant("missing-residual", resnet="resnet.encoder.stages.1.layers.1")
+def shortcut_missing(model: nn.Module, path: str) -> None:
+    """What goes around the convolutions is not added."""
+    behave(within(model, path), lambda self, usual, hidden_state: self.activation(self.layer(hidden_state)))
+
+
+@mutant("missing-residual", convnext="convnext.encoder.stages.2.layers.0", encodec="decoder.layers.4")
+def around_nothing(model: nn.Module, path: str) -> None:
+    """What goes around the block is not added."""
+    behave(within(model, path), lambda self, usual, hidden: usual(hidden) - hidden)
 
 
 @mutant("missing-residual", llama="model.layers.1", mixtral="model.layers.1")
@@ -83,7 +96,7 @@ def in_parallel(model: nn.Module, path: str) -> None:
     behave(within(model, path), forward)
 
 
-@mutant("missing-layer", whisper="model.encoder.layers.2", swin="swin.encoder.layers.1.blocks.1")
+@mutant("missing-layer", whisper="model.encoder.layers.2", convnext="convnext.encoder.stages.1.layers.1")
 def layer_skipped(model: nn.Module, path: str) -> None:
     """A layer is never run: a loop one short."""
     behave(within(model, path), lambda self, usual, hidden_states, *args, **kwargs: hidden_states)
@@ -128,10 +141,23 @@ def tanh_for_erf_everywhere(model: nn.Module, path: str) -> None:
         replace(model, name, nn.GELU(approximate="tanh"))
 
 
+@mutant("activation", gemma2=("model.layers.1.mlp.act_fn", "model.layers.1.mlp"))
+def erf_for_tanh(model: nn.Module, path: str) -> None:
+    """The exact GELU for the approximate one."""
+    replace(model, path, nn.GELU())
+
+
 @mutant("activation", encodec="encoder.layers.2")
 def relu_for_elu(model: nn.Module, path: str) -> None:
     """ReLU for ELU."""
     replace(model, path, nn.ReLU())
+
+
+@mutant("activation", convnext="convnext.encoder.stages.1.layers.0.act")
+@mutant("activation", swin=("swin.encoder.layers.0.blocks.0.mlp.activation_fn", "swin.encoder.layers.0.blocks.0.mlp"))
+def quick_gelu(model: nn.Module, path: str) -> None:
+    """GELU by a sigmoid, as CLIP has it, for the exact one."""
+    replace(model, path, QuickGELUActivation())
 
 
 @mutant("activation", llama=("model.layers.2.mlp.act_fn", "model.layers.2.mlp"))
@@ -148,7 +174,6 @@ def activation_before_sum(model: nn.Module, path: str) -> None:
 
 @mutant("missing-activation", "activation", whisper="model.encoder.layers.1.activation_fn")
 @mutant("missing-activation", "activation", bert=("pooler.activation", "pooler"))
-@mutant("missing-activation", "activation", mamba=("backbone.layers.1.mixer.act", "backbone.layers.1.mixer"))
 def activation_missing(model: nn.Module, path: str) -> None:
     """There is no activation."""
     replace(model, path, nn.Identity())

@@ -8,7 +8,7 @@ from mutants.mutant import mutant
 from torch import nn
 
 
-@mutant("transposed", llama="model.layers.1.self_attn.o_proj", gemma2="model.layers.1.self_attn.o_proj")
+@mutant("transposed", llama="model.layers.1.self_attn.o_proj", mixtral="model.layers.0.self_attn.o_proj")
 def transposed(model: nn.Module, path: str) -> None:
     """A square matrix is loaded transposed."""
     weight = within(model, path).weight
@@ -28,6 +28,7 @@ def qk_swapped(model: nn.Module, path: str) -> None:
     llama=("model.layers.0.self_attn", "model.layers.0.self_attn.k_proj"),
     mixtral=("model.layers.2.self_attn", "model.layers.2.self_attn.k_proj"),
     clip=("vision_model.encoder.layers.0.self_attn", "vision_model.encoder.layers.0.self_attn.k_proj"),
+    swin=("swin.encoder.layers.1.blocks.0.attention", "swin.encoder.layers.1.blocks.0.attention.k_proj"),
 )
 def kv_swapped(model: nn.Module, path: str) -> None:
     """A fused projection is split as q, v, k."""
@@ -69,7 +70,14 @@ def norms_swapped(model: nn.Module, path: str) -> None:
     exchange(layer.input_layernorm, layer.post_attention_layernorm)
 
 
-@mutant("swapped", bert="encoder.layer.0.output.LayerNorm", pythia="gpt_neox.layers.2.input_layernorm")
+@mutant(
+    "swapped",
+    bert="encoder.layer.0.output.LayerNorm",
+    pythia="gpt_neox.layers.2.input_layernorm",
+    esm2="esm.encoder.layer.2.LayerNorm",
+    convnext="convnext.encoder.stages.1.layers.1.layernorm",
+    resnet="resnet.encoder.stages.1.layers.0.layer.2.normalization",
+)
 def gamma_beta_swapped(model: nn.Module, path: str) -> None:
     """Scale and shift of a norm are exchanged."""
     norm = within(model, path)
@@ -95,17 +103,43 @@ def running_mean_negated(model: nn.Module, path: str) -> None:
 
 @mutant("transposed", "permuted", vit="vit.embeddings.patch_embeddings.projection")
 @mutant("transposed", "permuted", resnet="resnet.encoder.stages.0.layers.0.layer.1.convolution")
+@mutant("transposed", "permuted", convnext="convnext.encoder.stages.2.layers.0.dwconv")
 def kernel_transposed(model: nn.Module, path: str) -> None:
     """Height and width of a kernel are exchanged."""
     weight = within(model, path).weight
     edit(weight, weight.transpose(-1, -2))
 
 
-@mutant("permuted", whisper="model.encoder.conv2", mamba=("backbone.layers.0.mixer.conv1d", "backbone.layers.0.mixer"))
+@mutant(
+    "permuted",
+    whisper="model.encoder.conv2",
+    mamba=("backbone.layers.0.mixer.conv1d", "backbone.layers.0.mixer", "backbone.layers.0.mixer.x_proj"),
+)
 def taps_reversed(model: nn.Module, path: str) -> None:
     """The taps of a convolution are in the other order."""
     weight = within(model, path).weight
     edit(weight, weight.flip(-1))
+
+
+@mutant("swapped", esm2="esm.encoder.layer.0.attention.self")
+def query_key_swapped(model: nn.Module, path: str) -> None:
+    """Query and key are exchanged, where they have names of their own."""
+    attention = within(model, path)
+    exchange(attention.query, attention.key)
+
+
+@mutant("transposed", pythia="gpt_neox.layers.0.attention.dense", esm2="esm.encoder.layer.1.attention.output.dense")
+def output_transposed(model: nn.Module, path: str) -> None:
+    """The projection behind attention is loaded transposed."""
+    weight = within(model, path).weight
+    edit(weight, weight.t())
+
+
+@mutant("permuted", resnet="resnet.embedder.embedder.convolution", convnext="convnext.embeddings.patch_embeddings")
+def colours_reversed(model: nn.Module, path: str) -> None:
+    """Colours are in the order blue, green, red."""
+    weight = within(model, path).weight
+    edit(weight, weight.flip(1))
 
 
 @mutant("permuted", "gate-order", encodec="encoder.layers.7.lstm")
@@ -155,7 +189,7 @@ def bias_zero(model: nn.Module, path: str) -> None:
     "not-loaded",
     llama="model.layers.2.mlp.down_proj",
     resnet="resnet.encoder.stages.2.layers.0.shortcut.convolution",
-    swin="swin.encoder.layers.1.downsample.reduction",
+    swin="swin.encoder.layers.0.downsample.reduction",
 )
 def not_loaded(model: nn.Module, path: str) -> None:
     """A weight keeps the random values it was made with."""

@@ -71,13 +71,14 @@ def _repair(case: Case, found: Sequence[Explained]) -> Repair:
         fix=first.fix,
         apply=changes.together(*_contents(case, found)) if all(each.values is not None for each in found) else None,
         recognised=True,
+        owner=found[0].tensor.path,
     )
 
 
 def _contents(case: Case, found: Sequence[Explained]) -> Iterator[Applied]:
     for each in found:
         assert each.values is not None
-        yield partial(changes.content, live(case.model, each.tensor), each.values.detach())
+        yield partial(changes.content, live(case.model, each.tensor), each.values.detach().clone())
 
 
 def _more(count: int) -> str:

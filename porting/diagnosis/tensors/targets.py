@@ -17,8 +17,8 @@ from porting.diagnosis.tensors.owned import (
     same_content,
     tensors_of_trace,
 )
-from porting.diagnosis.tensors.roles import role
-from porting.trace import ModuleInfo, ParameterInfo, shared_rows
+from porting.diagnosis.tensors.roles import places, role
+from porting.trace import ModuleInfo, ParameterInfo, Trace, shared_rows
 
 MOST_STRANGERS = 4
 """Original tensors that nothing in the port holds which are held against one ported tensor."""
@@ -105,6 +105,7 @@ def targets(case: Case, tensor: Owned) -> Iterator[Target]:
             yield from _layouts(Owned(counterpart, info), tensor, certain=True)
             return
     yield from _parts(case, tensor)
+    yield from _of_place(case, tensor)
     if not tensor.is_constant or tensor.info.kind != "non-persistent buffer":
         yield from _strangers(case, tensor)
 
@@ -145,15 +146,60 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(length for length in shape if length != 1)
 
 
-def _parts(case: Case, tensor: Owned) -> Iterator[Target]:
-    """The rows of a fused original tensor for one of several parts: its own, or those that no part holds."""
+def _of_place(case: Case, tensor: Owned) -> Iterator[Target]:
+    """For a tensor that holds the original's of another layer: the original's of its own.
+
+    Where all the layers hold that of another at the same distance, the two sides count in different ways.
+    """
+    family, numbers = places(tensor.path)
+    if tensor.is_constant or not numbers:
+        return
+    held = [one for one in tensors_of_trace(case.original) if same_content(one, tensor)]
+    if any(places(one.path)[1] == numbers for one in held):
+        return
+    siblings = [each for each in _family(case.ported, family, tensor.info.name) if each.name != tensor.name]
+    for one in held:
+        theirs, others = places(one.path)
+        kin = _family(case.original, theirs, one.info.name)
+        if len(others) == len(numbers) and not _all_shifted(siblings, kin, _shift(numbers, others)):
+            for each in kin:
+                if places(each.path)[1] == numbers:
+                    yield from _layouts(each, tensor, certain=True)
+
+
+def _family(trace: Trace, family: str, name: str) -> list[Owned]:
+    """The tensors of one name in modules whose paths differ in their numbers alone."""
+    return [each for each in tensors_of_trace(trace) if each.info.name == name and places(each.path)[0] == family]
+
+
+def _all_shifted(siblings: list[Owned], kin: list[Owned], shift: tuple[int, ...]) -> bool:
+    """Whether every tensor holds that of the layer at one distance from its own."""
+    return all(
+        any(same_content(each, one) and _shift(places(each.path)[1], places(one.path)[1]) == shift for one in kin)
+        for each in siblings
+    )
+
+
+def _shift(numbers: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(other - number for number, other in zip(numbers, others, strict=False))
+
+
+def _parts(case: Case, tensor: Owned, role_wanted: str | None = None) -> Iterator[Target]:
+    """The rows of a fused original tensor for one of several parts: its own, or those that no part holds.
+
+    Args:
+        case: with the alignment.
+        tensor: of the part.
+        role_wanted: of the original's tensor, if not the part's: the bias for the rows of its weight.
+    """
+    wanted = role(tensor.info.name) if role_wanted is None else role_wanted
     group = next((g for g in case.alignment.groups if tensor.path in g.ported and len(g.ported) > 1), None)
     if group is None or len(group.original) != 1 or not tensor.shape:
         return
     wholes = [Owned(group.original[0], info) for info in case.original.modules[group.original[0]].parameters]
-    whole = next((each for each in wholes if role(each.info.name) == role(tensor.info.name)), None)
+    whole = next((each for each in wholes if role(each.info.name) == wanted), None)
     main = max(wholes, key=lambda each: len(each.shape), default=None)
-    if whole is None or main is None or not whole.axes or whole.shape[1:] != tensor.shape[1:]:
+    if whole is None or main is None or not whole.axes or (not role_wanted and whole.shape[1:] != tensor.shape[1:]):
         return
     found = {path: _rows_in(main, _main(case.ported.modules[path])) for path in group.ported}
     rows = found[tensor.path]
@@ -161,8 +207,8 @@ def _parts(case: Case, tensor: Owned) -> Iterator[Target]:
         taken = [held for held in found.values() if held is not None]
         rows = np.setdiff1d(np.arange(main.shape[0]), np.concatenate([np.empty(0, int), *taken]))
     if len(rows) == tensor.shape[0]:
-        axes = (whole.axes[0][rows], *(None for _ in tensor.axes[1:]))
-        yield Target(whole, tensor.shape, axes, rows=rows)
+        axes = (whole.axes[0][rows], *(None for _ in whole.axes[1:]))
+        yield Target(whole, (len(rows), *whole.shape[1:]), axes, rows=rows)
 
 
 def _main(module: ModuleInfo) -> Owned | None:
@@ -216,3 +262,17 @@ def _home(case: Case, path: str) -> str | None:
             return found or None
         path = path.rpartition(".")[0]
     return None
+
+
+def lacking(case: Case) -> Iterator[tuple[str, Target]]:
+    """Modules of the port without a tensor that their counterparts have, with that: path and what it should hold."""
+    for path in dict.fromkeys((case.path, *(tensor.path for tensor in subjects(case)))):
+        held = {role(info.name) for info in case.ported.modules[path].parameters}
+        counterpart = case.alignment.original_of.get(path)
+        if counterpart is not None:
+            for info in case.original.modules[counterpart].parameters:
+                if role(info.name) not in held and info.sketch is not None:
+                    source = Owned(counterpart, info)
+                    yield path, Target(source, source.shape, source.axes)
+        elif (main := _main(case.ported.modules[path])) is not None and "bias" not in held and main.shape:
+            yield from ((path, target) for target in _parts(case, main, role_wanted="bias"))
