@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.tensors.elsewhere import explained_by_another
+from porting.diagnosis.tensors.elsewhere import explained_by_another, explained_by_tying
 from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.rearranged import explained_by_order
@@ -47,6 +47,9 @@ class WrongTensors(Cause):
         found = [each for tensor in subjects(case) if (each := explained(case, tensor)) is not None]
         if found:
             yield _repair(case, found)
+        if all(each.values is None for each in found):
+            for tensor in subjects(case):
+                yield from (_repair(case, [each]) for each in explained_by_tying(case, tensor))
 
 
 def explained(case: Case, tensor: Owned) -> Explained | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from porting.alignment import Group
 from porting.diagnosis.cause import Case
 from porting.diagnosis.tensors.owned import (
     Axes,
@@ -60,7 +62,7 @@ class Target:
     def written_out(self) -> torch.Tensor | None:
         """The values, if the sketch gives them: of a vector, or of a tensor with one element in each slice."""
         first = self.axes[0] if self.axes else None
-        if first is None or int(np.prod(self.shape)) != first.size or self.source.info.dtype.startswith("complex"):
+        if first is None or math.prod(self.shape) != first.size or self.source.info.dtype.startswith("complex"):
             return None
         scale = 1.0 if len(self.shape) < 2 else _first_weight()
         return torch.from_numpy(first / scale).reshape(self.shape)
@@ -102,9 +104,11 @@ def targets(case: Case, tensor: Owned) -> Iterator[Target]:
     if counterpart is not None:
         pairs = dict(_by_ported_name(case.original.modules[counterpart], case.ported.modules[tensor.path]))
         if (info := pairs.get(tensor.info.name)) is not None:
-            yield from _layouts(Owned(counterpart, info), tensor, certain=True)
+            source = Owned(counterpart, info)
+            reordered = tensor.path in case.alignment.reordered
+            yield from _in_order(case, source, tensor) if reordered else _layouts(source, tensor, certain=True)
             return
-    yield from _parts(case, tensor)
+    yield from _parts(case, tensor, role(tensor.info.name))
     yield from _of_place(case, tensor)
     if not tensor.is_constant or tensor.info.kind != "non-persistent buffer":
         yield from _strangers(case, tensor)
@@ -184,31 +188,53 @@ def _shift(numbers: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]
     return tuple(other - number for number, other in zip(numbers, others, strict=False))
 
 
-def _parts(case: Case, tensor: Owned, role_wanted: str | None = None) -> Iterator[Target]:
+def _parts(case: Case, tensor: Owned, wanted: str) -> Iterator[Target]:
     """The rows of a fused original tensor for one of several parts: its own, or those that no part holds.
 
     Args:
         case: with the alignment.
         tensor: of the part.
-        role_wanted: of the original's tensor, if not the part's: the bias for the rows of its weight.
+        wanted: role of the original's tensor: the part's own, or ``bias`` for the rows of its weight.
     """
-    wanted = role(tensor.info.name) if role_wanted is None else role_wanted
-    group = next((g for g in case.alignment.groups if tensor.path in g.ported and len(g.ported) > 1), None)
-    if group is None or len(group.original) != 1 or not tensor.shape:
-        return
-    wholes = [Owned(group.original[0], info) for info in case.original.modules[group.original[0]].parameters]
-    whole = next((each for each in wholes if role(each.info.name) == wanted), None)
-    main = max(wholes, key=lambda each: len(each.shape), default=None)
-    if whole is None or main is None or not whole.axes or (not role_wanted and whole.shape[1:] != tensor.shape[1:]):
-        return
-    found = {path: _rows_in(main, _main(case.ported.modules[path])) for path in group.ported}
-    rows = found[tensor.path]
+    home = tensor.path.rpartition(".")[0]
+    groups = [g for g in case.alignment.groups if len(g.original) == 1 and len(g.ported) > 1]
+    kin = [g for g in groups if any(path.rpartition(".")[0] == home for path in g.ported)]
+    for group in sorted(kin, key=lambda g: tensor.path not in g.ported):
+        whole = case.original.modules[group.original[0]]
+        rows = _rows_of(case, whole, tensor, group)
+        for info in whole.parameters:
+            if rows is not None and role(info.name) == wanted and info.sketch is not None:
+                yield _some_rows(case, Owned(whole.path, info), rows)
+
+
+def _rows_of(case: Case, whole: ModuleInfo, tensor: Owned, group: Group) -> np.ndarray | None:
+    main, mine = _main(whole), _main(case.ported.modules[tensor.path])
+    if main is None or mine is None or not mine.shape:
+        return None
+    rows = _rows_in(main, mine)
     if rows is None:
-        taken = [held for held in found.values() if held is not None]
-        rows = np.setdiff1d(np.arange(main.shape[0]), np.concatenate([np.empty(0, int), *taken]))
-    if len(rows) == tensor.shape[0]:
-        axes = (whole.axes[0][rows], *(None for _ in whole.axes[1:]))
-        yield Target(whole, (len(rows), *whole.shape[1:]), axes, rows=rows)
+        held = [_rows_in(main, _main(case.ported.modules[path])) for path in group.ported if path != tensor.path]
+        taken = np.concatenate([np.empty(0, int), *(each for each in held if each is not None)])
+        rows = np.setdiff1d(np.arange(main.shape[0]), taken)
+    return rows if len(rows) == mine.shape[0] else None
+
+
+def _some_rows(case: Case, whole: Owned, rows: np.ndarray) -> Target:
+    """Rows of an original tensor, with the signatures of columns where its content is at hand."""
+    shape = (len(rows), *whole.shape[1:])
+    target = Target(whole, shape, (whole.axes[0][rows], *(None for _ in whole.axes[1:])), rows=rows, certain=False)
+    content = target.content(case)
+    return target if content is None else Target(whole, shape, axes_of(content), rows=rows)
+
+
+def _in_order(case: Case, source: Owned, tensor: Owned) -> Iterator[Target]:
+    """The original's tensor with its rows in the order in which the port keeps them on purpose."""
+    one, other = _main(case.original.modules[source.path]), _main(case.ported.modules[tensor.path])
+    rows = None if one is None or other is None or one.shape != other.shape else _rows_in(one, other)
+    if rows is not None and source.info.sketch is not None and source.shape and len(rows) == source.shape[0]:
+        yield _some_rows(case, source, rows)
+    else:
+        yield from _layouts(source, tensor, certain=True)
 
 
 def _main(module: ModuleInfo) -> Owned | None:
@@ -275,4 +301,4 @@ def lacking(case: Case) -> Iterator[tuple[str, Target]]:
                     source = Owned(counterpart, info)
                     yield path, Target(source, source.shape, source.axes)
         elif (main := _main(case.ported.modules[path])) is not None and "bias" not in held and main.shape:
-            yield from ((path, target) for target in _parts(case, main, role_wanted="bias"))
+            yield from ((path, target) for target in _parts(case, main, "bias"))
