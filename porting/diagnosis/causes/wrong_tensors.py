@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.rearranged import explained_by_order
 from porting.diagnosis.tensors.rounded import explained_by_rounding
-from porting.diagnosis.tensors.targets import Target, subjects, targets
+from porting.diagnosis.tensors.targets import Target, straight, subjects, targets
 from porting.diagnosis.tensors.unloaded import explained_as_start, explained_by_factor, explained_by_rows
 from porting.diagnosis.trial import Applied
 
@@ -48,6 +49,7 @@ class WrongTensors(Cause):
         if found:
             yield _repair(case, found)
         if all(each.values is None for each in found):
+            yield from _straightened(case)
             for tensor in subjects(case):
                 yield from (_repair(case, [each]) for each in explained_by_tying(case, tensor))
 
@@ -63,6 +65,16 @@ def explained(case: Case, tensor: Owned) -> Explained | None:
             return found
         unproven = unproven or (found if target.certain else None)
     return unproven
+
+
+def _straightened(case: Case) -> Iterator[Repair]:
+    """For each module whose rows are in another order than the original's, which may be on purpose: that order."""
+    modules: dict[str, list[Explained]] = {}
+    for tensor in subjects(case):
+        for target in straight(case, tensor):
+            if (found := explained_by_order(case, tensor, target)) is not None:
+                modules.setdefault(tensor.path, []).append(found)
+    yield from (replace(_repair(case, found), recognised=False) for found in modules.values())
 
 
 def _repair(case: Case, found: Sequence[Explained]) -> Repair:

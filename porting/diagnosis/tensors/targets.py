@@ -114,6 +114,15 @@ def targets(case: Case, tensor: Owned) -> Iterator[Target]:
         yield from _strangers(case, tensor)
 
 
+def straight(case: Case, tensor: Owned) -> Iterator[Target]:
+    """For a tensor of a module whose rows are aligned in another order: the original's in its own order."""
+    counterpart = case.alignment.original_of.get(tensor.path)
+    if counterpart is not None and tensor.path in case.alignment.reordered:
+        pairs = dict(_by_ported_name(case.original.modules[counterpart], case.ported.modules[tensor.path]))
+        if (info := pairs.get(tensor.info.name)) is not None:
+            yield from _layouts(Owned(counterpart, info), tensor, certain=False)
+
+
 def tensor_pairs(one: ModuleInfo, other: ModuleInfo) -> Iterator[tuple[ParameterInfo, ParameterInfo]]:
     """Tensors of two aligned modules that do the same work: by name, by role, the rest in order if none is over."""
     left = {info.name: info for info in one.parameters}

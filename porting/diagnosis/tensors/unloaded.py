@@ -9,7 +9,7 @@ import torch
 
 from porting.diagnosis.cause import Case
 from porting.diagnosis.tensors.explained import Explained
-from porting.diagnosis.tensors.owned import Owned, away, live
+from porting.diagnosis.tensors.owned import Axes, Owned, away, live
 from porting.diagnosis.tensors.recovered import recovered
 from porting.diagnosis.tensors.roles import role
 from porting.diagnosis.tensors.targets import Target
@@ -100,8 +100,24 @@ def _buffer(case: Case, tensor: Owned, target: Target) -> Explained:
         text = f"{tensor.name} {look}, its start; the original's {target.name} was loaded"
         fix = f"map the original's {target.name} to {tensor.name} in the conversion: buffers are in the state dict too"
         return Explained("not-loaded", tensor, text, fix, values)
+    bases = _rotary_base(tensor.axes), _rotary_base(target.axes)
+    if all(bases):
+        text = (
+            f"{tensor.name} is that of a rotary base of {bases[0]:.6g}, the original's {target.name} of {bases[1]:.6g}"
+        )
+        return Explained("rope-theta", tensor, text, f"set rope_theta to {bases[1]:.6g} in the config", values)
     text = f"{tensor.name} is not the original's {target.name}{_first(tensor, target)}"
     return Explained("buffer-wrong", tensor, text, f"compute {tensor.name} as the original does, or load it", values)
+
+
+def _rotary_base(axes: Axes) -> float | None:
+    """The base of rotary frequencies ``base ** (-2 * i / size)``; None for other values."""
+    seen = axes[0] if len(axes) == 1 else None
+    if seen is None or len(seen) < 4 or abs(seen[0] - 1) > 1e-6 or not bool((seen > 0).all()) or seen[1] >= 1:
+        return None
+    base = float(seen[1] ** -len(seen))
+    powers = base ** (-np.arange(len(seen)) / len(seen))
+    return base if away(powers, seen) < 1e-4 and base > 1 else None
 
 
 def _first(tensor: Owned, target: Target) -> str:
