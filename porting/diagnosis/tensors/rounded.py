@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 from porting.diagnosis.cause import Case
@@ -53,7 +54,10 @@ def _low(values: torch.Tensor) -> str | None:
 def _is_near(tensor: Owned, target: Target, dtype: str) -> bool:
     """Whether the sketches are as close as that rounding leaves them."""
     known = [(a, b) for a, b in zip(target.axes, tensor.axes, strict=False) if a is not None]
-    return bool(known) and all(a.shape == b.shape and away(a, b) <= SLACK * STEPS[dtype] for a, b in known)
+    if not known or any(a.shape != b.shape for a, b in known):
+        return False
+    wanted, seen = (np.concatenate([pair[side] for pair in known]) for side in (0, 1))
+    return away(wanted, seen) <= SLACK * STEPS[dtype]
 
 
 def _extent(case: Case, tensor: Owned, dtype: str) -> str:

@@ -17,6 +17,9 @@ from porting.diagnosis.tensors.targets import Target
 UNRELATED = 0.5
 """Cosine of two sketches up to which their tensors have nothing to do with each other."""
 
+SHORT, UNLIKE = 8, 0.1
+"""Length below which a cosine says nothing, and the relative distance that counts there."""
+
 
 def explained_by_factor(case: Case, tensor: Owned, target: Target) -> Explained | None:
     """``extra-scale`` or ``norm-formula``: the original's values times a constant, or less one."""
@@ -134,6 +137,8 @@ def _unrelated(tensor: Owned, target: Target) -> bool:
     if not known or tensor.is_constant:
         return bool(known)
     wanted, seen = (np.concatenate([pair[side] for pair in known]) for side in (0, 1))
+    if len(wanted) < SHORT:
+        return away(wanted, seen) > UNLIKE
     mean = 0.0 if len(tensor.shape) > 1 else 1.0  # vectors, as those of norms, may lie around one on both sides
     wanted, seen = wanted - mean * wanted.mean(), seen - mean * seen.mean()
     scale = float(np.linalg.norm(wanted) * np.linalg.norm(seen))
