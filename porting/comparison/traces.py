@@ -164,7 +164,8 @@ def compare(
     return Comparison(
         tolerance=tolerance,
         outputs=tuple(
-            NamedComparison(name, compare_tensors(a, b, tolerance, positions.mask(a))) for name, a, b in pairs
+            NamedComparison(name, compare_tensors(a, b, tolerance, positions.mask(a, (0, "", 0), name)))
+            for name, a, b in pairs
         ),
         unpaired=tuple(unpaired),
         alignment=alignment,
@@ -184,7 +185,7 @@ def compare_calls(
     for pair in pair_leaves(original, one.outputs, ported, other.outputs):
         reference = pair.layout.apply(original.tensor(pair.original))
         tensor = pair.layout.view(ported.tensor(pair.ported))
-        mask = positions.mask(tensor)
+        mask = positions.mask(tensor, other.key, pair.ported.name)
         leaves.append(NamedComparison(pair.ported.name, compare_tensors(reference, tensor, tolerance, mask)))
     return CallComparison(one, other, tuple(leaves))
 

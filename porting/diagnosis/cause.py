@@ -15,9 +15,11 @@ import torch
 
 from porting.alignment import Alignment
 from porting.comparison.metrics import finite
+from porting.comparison.relations import Relation
 from porting.diagnosis.culprits import Culprit
 from porting.diagnosis.scene import Gap, Moment
 from porting.diagnosis.trial import Applied
+from porting.reruns.feeding import Place
 from porting.trace import ModuleInfo, Trace, flatten
 
 Weights = Callable[[str, str], torch.Tensor | None]
@@ -95,6 +97,7 @@ class Case:
         ported: the port's trace.
         alignment: between the two.
         weights: contents of original tensors, where they are at hand.
+        relations: what explains the gap at a place, kept from cause to cause.
     """
 
     culprit: Culprit
@@ -106,6 +109,7 @@ class Case:
     ported: Trace
     alignment: Alignment
     weights: Weights
+    relations: dict[Place, list[Relation]] = field(default_factory=dict, repr=False)
 
     @property
     def path(self) -> str:

@@ -242,7 +242,7 @@ class _Watcher(Feeder):
             if place in scene.places:
                 wrong = pair.layout.view(tensor).detach().clone()
                 right = pair.layout.apply(self.original.tensor(pair.original)).clone()
-                valid = self.positions.mask(wrong)
+                valid = self.positions.mask(wrong, *place[::2])
                 scene.gaps.append(Gap(place, self.observations[place], wrong, right, valid))
 
     def _is_watched(self, call: OpenCall) -> bool:

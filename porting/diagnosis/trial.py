@@ -175,4 +175,6 @@ class _Judge(Feeder):
         if place in self.floors:
             reference = pair.layout.apply(self.original.tensor(pair.original))
             seen = pair.layout.view(tensor)
-            self.numbers[place] = compare_tensors(reference, seen, self.tolerance, self.positions.mask(seen))
+            self.numbers[place] = compare_tensors(
+                reference, seen, self.tolerance, self.positions.mask(seen, *place[::2])
+            )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+
 from porting.inputs.roles import role_of
 from porting.inputs.settings import (
     CHOSEN,
@@ -37,6 +39,17 @@ def limit_warnings(ported: Trace, settings: Settings) -> Iterator[tuple[str, str
         yield "all-experts", f"{text}; verify a config that chooses fewer"
 
 
+def longest_window(model: torch.nn.Module, settings: Settings) -> int:
+    """The widest window of attention to text that a live model or its config has, 0 without one."""
+    widths = [
+        value
+        for path, module in model.named_modules()
+        for name, value in vars(module).items()
+        if type(value) is int and value > 1 and is_window(f"{path}.{name}")
+    ]
+    return max(widths or windows(settings).values(), default=0)
+
+
 def _longest(ported: Trace) -> int:
     """The longest text among the inputs, 0 without any."""
     sequences = [leaf for leaf in ported.inputs.tensor_leaves() if leaf.shape and len(leaf.shape) == 2]
@@ -65,6 +78,6 @@ def _windows(ported: Trace, settings: Settings) -> dict[str, int]:
     found: dict[str, int] = {}
     for module in ported.modules.values():
         for name, value in module.settings.items():
-            if type(value) is int and value > 1 and is_window(name) and value not in found.values():
+            if type(value) is int and value > 1 and is_window(f"{module.path}.{name}") and value not in found.values():
                 found[f"{module.path}.{name}" if module.path else name] = value
     return found or windows(settings)

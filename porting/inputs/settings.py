@@ -12,6 +12,7 @@ WINDOW = re.compile(r"(window|chunk|local_attention)")
 NO_WINDOW = re.compile(r"(layer|pattern|feed_forward|num_|count|stride|ratio|overlap|_s$|use_|seconds)")
 POSITIONS = ("max_position_embeddings", "n_positions", "max_target_positions", "max_sequence_length", "n_ctx")
 OTHER_SENSES = re.compile(r"(vision|audio|image|speech)")
+PLACEHOLDERS = re.compile(r"(image|video|audio|vision|speech|media)")
 HEADS = ("num_attention_heads", "n_head", "num_heads")
 KEY_VALUE_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
 EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
@@ -40,8 +41,9 @@ def windows(settings: Settings) -> dict[str, int]:
 
 
 def is_window(name: str) -> bool:
-    """Whether a setting of that name is the width of a window."""
-    return bool(WINDOW.search(name)) and not NO_WINDOW.search(name) and not OTHER_SENSES.search(name)
+    """Whether a setting of that dotted name is the width of a window over text."""
+    last = _last(name)
+    return bool(WINDOW.search(last)) and not NO_WINDOW.search(last) and not OTHER_SENSES.search(name)
 
 
 def most_positions(settings: Settings) -> int | None:
@@ -73,6 +75,11 @@ def special_tokens(settings: Settings) -> frozenset[int]:
         if re.search(r"token_(id|index)s?$", name):
             found |= {each for each in (value if isinstance(value, (list, tuple)) else [value]) if type(each) is int}
     return frozenset(found)
+
+
+def placeholder_tokens(settings: Settings) -> frozenset[int]:
+    """Ids that stand for parts of an image, a video or a sound."""
+    return special_tokens({name: value for name, value in settings.items() if PLACEHOLDERS.search(name)})
 
 
 def _lengths(settings: Settings, least: int = 2) -> Iterator[tuple[str, int]]:

@@ -189,7 +189,7 @@ class _Fed(Feeder):
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Compare with the original's tensor."""
         reference = pair.layout.apply(self.original.tensor(pair.original))
-        valid = self.positions.mask(tensor)
+        valid = self.positions.mask(tensor, call.key, pair.ported.name)
         numbers = compare_tensors(reference, pair.layout.view(tensor), self.tolerance, valid)
         kept = tensor.detach().clone() if numbers.max_abs != 0 else None
         rounding = (pair.original.noise or {}).get("float64")
@@ -264,7 +264,7 @@ class _ExactFed(PromotedFeeder):
         """Measure how far the native result is from this one: largest and L2 difference."""
         place = (call.key, where, pair.ported.name)
         if place in self.kept and self.kept[place].shape == tensor.shape:
-            mask = self.positions.mask(tensor)
+            mask = self.positions.mask(tensor, call.key, pair.ported.name)
             numbers = compare_tensors(tensor, self.kept[place], Tolerance(), mask)
             self.errors[place] = (numbers.max_abs, numbers.l2)
 

@@ -83,7 +83,7 @@ def in_parallel(model: nn.Module, path: str) -> None:
     behave(within(model, path), forward)
 
 
-@mutant("missing-layer", whisper="model.encoder.layers.2", swin="swin.encoder.layers.1.blocks.1")
+@mutant("missing-layer", whisper="model.encoder.layers.2", convnext="convnext.encoder.stages.1.layers.1")
 def layer_skipped(model: nn.Module, path: str) -> None:
     """A layer is never run: a loop one short."""
     behave(within(model, path), lambda self, usual, hidden_states, *args, **kwargs: hidden_states)
@@ -128,6 +128,12 @@ def tanh_for_erf_everywhere(model: nn.Module, path: str) -> None:
         replace(model, name, nn.GELU(approximate="tanh"))
 
 
+@mutant("activation", gemma2=("model.layers.1.mlp.act_fn", "model.layers.1.mlp"))
+def erf_for_tanh(model: nn.Module, path: str) -> None:
+    """The exact GELU for the approximate one."""
+    replace(model, path, nn.GELU())
+
+
 @mutant("activation", encodec="encoder.layers.2")
 def relu_for_elu(model: nn.Module, path: str) -> None:
     """ReLU for ELU."""
@@ -148,7 +154,6 @@ def activation_before_sum(model: nn.Module, path: str) -> None:
 
 @mutant("missing-activation", "activation", whisper="model.encoder.layers.1.activation_fn")
 @mutant("missing-activation", "activation", bert=("pooler.activation", "pooler"))
-@mutant("missing-activation", "activation", mamba=("backbone.layers.1.mixer.act", "backbone.layers.1.mixer"))
 def activation_missing(model: nn.Module, path: str) -> None:
     """There is no activation."""
     replace(model, path, nn.Identity())

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from mutants import attention, blocks, convolutions, modes, norms, positions, weights
-from mutants.mutant import MUTANTS as SEEDED
-from mutants.mutant import Mutant
-from pairs.catalogue import NAMES
+from mutants import (
+    attention,
+    blocks,
+    convolutions,
+    modes,
+    norms,
+    positions,
+    routing,
+    states,
+    towers,
+    weights,
+    windows,
+)
+from mutants.mutant import MUTANTS, Mutant
 
 __all__ = ["FILES", "MUTANTS", "of"]
 
-FILES = (attention, blocks, convolutions, modes, norms, positions, weights)
-MUTANTS = [mutant for mutant in SEEDED if mutant.pair in NAMES]
+FILES = (attention, blocks, convolutions, modes, norms, positions, routing, states, towers, weights, windows)
 
 
 def of(pair: str) -> list[Mutant]:

@@ -32,11 +32,16 @@ def trimmed_at_the_front(model: nn.Module, path: str) -> None:
     within(model, path).trim_right_ratio = 0.0
 
 
-@mutant("conv-geometry", resnet="resnet.encoder.stages.1.layers.1.layer.1.convolution")
+@mutant(
+    "conv-geometry",
+    resnet="resnet.encoder.stages.1.layers.1.layer.1.convolution",
+    convnext="convnext.encoder.stages.0.layers.0.dwconv",
+)
 def dilated(model: nn.Module, path: str) -> None:
     """A convolution is dilated."""
     convolution = within(model, path)
-    convolution.dilation = convolution.padding = (2, 2)
+    convolution.dilation = (2, 2)
+    convolution.padding = tuple(2 * width for width in convolution.padding)
 
 
 @mutant(

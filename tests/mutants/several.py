@@ -42,6 +42,30 @@ TOGETHER = {
         ("convolutions.padding_mode", "weights.lstm_gates"),
         ("weights.weight_norm_forgotten", "convolutions.causal_missing", "convolutions.trimmed_at_the_front"),
     ),
+    "mixtral": (
+        ("routing.one_expert", "blocks.residual_missing_around_mlp"),
+        ("attention.kv_repeated_in_blocks", "routing.not_normalised", "weights.kv_swapped"),
+    ),
+    "gemma2": (
+        ("weights.gate_up_swapped", "windows.window_missing"),
+        ("attention.softcap_missing", "norms.one_forgotten", "weights.rows_interleaved"),
+    ),
+    "mamba": (
+        ("states.b_c_swapped", "states.skip_missing"),
+        ("states.gate_first", "blocks.residual_missing_around_mixer", "states.step_not_positive"),
+    ),
+    "clip": (
+        ("weights.bias_missing", "weights.kv_swapped"),
+        ("attention.mask_missing", "blocks.layer_repeated", "towers.text_positions_zero"),
+    ),
+    "swin": (
+        ("norms.eps_large", "windows.relative_bias_missing"),
+        ("windows.relative_bias_transposed", "windows.merged_by_row", "weights.bias_zero"),
+    ),
+    "convnext": (
+        ("convolutions.dilated", "towers.layer_scale_missing"),
+        ("convolutions.dilated", "norms.eps_slightly_large", "weights.kernel_transposed"),
+    ),
 }
 
 

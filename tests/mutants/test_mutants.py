@@ -29,6 +29,11 @@ SAMPLE = {
     ("resnet", "weights.running_stats_not_loaded"),
     ("encodec", "convolutions.causal_missing"),
     ("encodec", "weights.lstm_gates"),
+    ("mixtral", "routing.one_expert"),
+    ("mamba", "states.skip_missing"),
+    ("clip", "weights.kv_swapped"),
+    ("swin", "windows.relative_bias_transposed"),
+    ("convnext", "towers.layer_scale_missing"),
 }
 """A few of every kind, for every run of the tests; the marker ``zoo`` runs all."""
 

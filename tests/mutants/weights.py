@@ -8,7 +8,7 @@ from mutants.mutant import mutant
 from torch import nn
 
 
-@mutant("transposed", llama="model.layers.1.self_attn.o_proj", gemma2="model.layers.1.self_attn.o_proj")
+@mutant("transposed", llama="model.layers.1.self_attn.o_proj", mixtral="model.layers.0.self_attn.o_proj")
 def transposed(model: nn.Module, path: str) -> None:
     """A square matrix is loaded transposed."""
     weight = within(model, path).weight
@@ -95,13 +95,18 @@ def running_mean_negated(model: nn.Module, path: str) -> None:
 
 @mutant("transposed", "permuted", vit="vit.embeddings.patch_embeddings.projection")
 @mutant("transposed", "permuted", resnet="resnet.encoder.stages.0.layers.0.layer.1.convolution")
+@mutant("transposed", "permuted", convnext="convnext.encoder.stages.2.layers.0.dwconv")
 def kernel_transposed(model: nn.Module, path: str) -> None:
     """Height and width of a kernel are exchanged."""
     weight = within(model, path).weight
     edit(weight, weight.transpose(-1, -2))
 
 
-@mutant("permuted", whisper="model.encoder.conv2", mamba=("backbone.layers.0.mixer.conv1d", "backbone.layers.0.mixer"))
+@mutant(
+    "permuted",
+    whisper="model.encoder.conv2",
+    mamba=("backbone.layers.0.mixer.conv1d", "backbone.layers.0.mixer", "backbone.layers.0.mixer.x_proj"),
+)
 def taps_reversed(model: nn.Module, path: str) -> None:
     """The taps of a convolution are in the other order."""
     weight = within(model, path).weight
@@ -155,7 +160,7 @@ def bias_zero(model: nn.Module, path: str) -> None:
     "not-loaded",
     llama="model.layers.2.mlp.down_proj",
     resnet="resnet.encoder.stages.2.layers.0.shortcut.convolution",
-    swin="swin.encoder.layers.1.downsample.reduction",
+    swin="swin.encoder.layers.0.downsample.reduction",
 )
 def not_loaded(model: nn.Module, path: str) -> None:
     """A weight keeps the random values it was made with."""

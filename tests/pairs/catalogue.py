@@ -18,6 +18,12 @@ BUILDERS = {
     "esm2": "esm2.build",
     "resnet": "resnet.build",
     "encodec": "encodec.build",
+    "mixtral": "mixtral.build",
+    "gemma2": "gemma2.build",
+    "mamba": "mamba.build",
+    "clip": "clip.build",
+    "swin": "swin.build",
+    "convnext": "convnext.build",
 }
 NAMES = tuple(BUILDERS)
 

@@ -59,6 +59,7 @@ def build() -> Pair:
         Inputs(kwargs={"input_values": audio, "bandwidth": 48.0}),
         _modules(original),
         lambda old, new: [("audio", old, new.audio_values)],
+        attentions=(),
     )
 
 

@@ -40,7 +40,7 @@ def create(**settings: Any) -> nn.Module:
         "n_layer": LAYERS,
         "n_head": HEADS,
     }
-    model: nn.Module = GPT(Config(name="tiny", **sizes, **settings))
+    model: nn.Module = GPT(Config(**{"name": "tiny", **sizes, **settings}))
     return model
 
 
@@ -67,7 +67,12 @@ def llama_state(state: Mapping[str, torch.Tensor], modules: Mapping[str, str], s
     return values
 
 
-def language_pair(original: nn.Module, ported: nn.Module, modules: Mapping[str, str]) -> Pair:
+def language_pair(
+    original: nn.Module,
+    ported: nn.Module,
+    modules: Mapping[str, str],
+    attentions: tuple[str, ...] = ("eager", "sdpa"),
+) -> Pair:
     """The pair on two rows of 14 tokens."""
     ids = torch.randint(3, VOCABULARY, (2, 14), generator=torch.Generator().manual_seed(0))
     return Pair(
@@ -77,4 +82,5 @@ def language_pair(original: nn.Module, ported: nn.Module, modules: Mapping[str, 
         Inputs(kwargs={"input_ids": ids, "use_cache": False}),
         modules,
         lambda old, new: [("logits", old, new.logits)],
+        attentions,
     )

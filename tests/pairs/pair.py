@@ -24,6 +24,7 @@ class Pair:
         ported_inputs: the same for the port.
         module_map: original path to ported path of modules that are known to return the same.
         outputs: (name, original, ported) of the final outputs.
+        attentions: the implementations of attention under which the port is right.
     """
 
     original: nn.Module
@@ -32,6 +33,7 @@ class Pair:
     ported_inputs: Inputs
     module_map: Mapping[str, str]
     outputs: Callable[[Any, Any], OutputPairs]
+    attentions: tuple[str, ...] = ("eager", "sdpa")
 
     def verify(self) -> Verification:
         """Verify the port without any map."""

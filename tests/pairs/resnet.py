@@ -36,6 +36,7 @@ def build() -> Pair:
         Inputs(kwargs={"pixel_values": pixels}),
         modules,
         lambda old, new: [("logits", old, new.logits)],
+        attentions=(),
     )
 
 

@@ -20,7 +20,7 @@ from porting.comparison.relations import (
     terms,
 )
 from porting.comparison.relations.model import Proposal, Relation, as_repair, plain, wide
-from porting.comparison.relations.pair import MARGIN, Pair
+from porting.comparison.relations.pair import BITS, MARGIN, Pair
 
 Family = Callable[[Pair], Iterator[Proposal]]
 
@@ -90,7 +90,7 @@ def _shapes_agree(
         odd &= valid
     counts = _counting(finite, valid)
     pair = Pair(wrong, right, known, counts, floor)
-    if pair.r.numel() < MARGIN:
+    if not _enough(pair):
         return []
     if bool(odd.any()):
         return _accepted(Pair(wrong, right, known, valid, floor), (places.propose,))
@@ -109,7 +109,7 @@ def _shapes_differ(
     finite = right.isfinite()
     floor = _floor(right, right, finite, valid) if floor is None else floor
     pair = Pair(wrong, right, known, _counting(finite, valid), floor)
-    return _accepted(pair, ANY_SHAPE) if pair.r.numel() >= MARGIN else []
+    return _accepted(pair, ANY_SHAPE) if _enough(pair) else []
 
 
 def _accepted(pair: Pair, families: tuple[Family, ...]) -> list[Relation]:
@@ -155,6 +155,10 @@ def _counting(finite: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor 
     if bool(finite.all()):
         return valid
     return finite if valid is None else finite & valid
+
+
+def _enough(pair: Pair) -> bool:
+    return pair.r.numel() >= MARGIN and pair.evidence(pair.r) >= BITS
 
 
 def _equal(pair: Pair) -> bool:

@@ -113,7 +113,7 @@ def _along(pair: Pair, axis: int, lines: Lines) -> Iterator[Proposal]:
             change=_by(pair, axis, torch.ones_like(factors), amounts),
             cost=float(count),
         )
-    if not (scaled or moved) and lines.total >= 2 * MARGIN:
+    if not (scaled or moved) and lines.distinct >= 2 * MARGIN:
         factors, amounts = fit_affine(lines.wrong, lines.right, lines.counts)
         if fits(pair, factors * lines.wrong + amounts, lines):
             yield Proposal(

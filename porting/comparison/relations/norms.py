@@ -196,7 +196,7 @@ def _with_known(
 
 def _with_fitted(name: str, eps: float, z: torch.Tensor, y: torch.Tensor, pair: Pair) -> _Fit | None:
     every = torch.ones_like(y, dtype=torch.bool)
-    if len(z) < 2 * MARGIN or not enough(z, every):
+    if len(torch.unique(z.float(), dim=0)) < 2 * MARGIN or not enough(z, every):
         return None
     weight, bias = fit_affine(z, y, every)
     if float((weight * z + bias - y).abs().max()) > pair.floor:

@@ -18,6 +18,8 @@ LINE_ELEMENTS = 1 << 19
 LONGEST_AXIS = 1 << 16
 EXPLAINED = 0.1
 """A relation leaves at most this part of the difference: less is no explanation, whatever the floor."""
+BITS = 24
+"""Of evidence without which nothing is said; four floats have more, of booleans there must be so many."""
 MARGIN = 4
 """Equations beyond the unknowns without which nothing is said."""
 
@@ -31,12 +33,14 @@ class Lines:
         right: the same of the right tensor.
         counts: bool; what is valid.
         total: how many lines the tensor has.
+        distinct: how many different ones were drawn.
     """
 
     wrong: torch.Tensor
     right: torch.Tensor
     counts: torch.Tensor
     total: int
+    distinct: int
 
 
 class Pair:
@@ -84,6 +88,11 @@ class Pair:
         if not self.same_shape:
             return int(torch.unique(self.r).numel())
         return len(torch.unique(torch.stack([self.w, self.r], 1), dim=0))
+
+    def evidence(self, values: torch.Tensor) -> float:
+        """How many bits it takes to write values of the right tensor down: few for booleans, many for floats."""
+        bits = 20.0 if self.right.is_floating_point() else math.log2(max(1, torch.unique(self.r).numel()))
+        return bits * values.numel()
 
     @property
     def axes(self) -> list[int]:
@@ -179,7 +188,8 @@ class Pair:
         if self.valid is not None:
             counts = self.at_lines(self.valid, axis) > 0
         wrong, right = wrong.masked_fill(~counts, 0.0), right.masked_fill(~counts, 0.0)
-        return Lines(wrong, right, counts, math.prod(self.shape) // self.shape[axis])
+        distinct = len(torch.unique(torch.cat([wrong, right], 1).float(), dim=0))
+        return Lines(wrong, right, counts, math.prod(self.shape) // self.shape[axis], distinct)
 
 
 def enough(values: torch.Tensor, counts: torch.Tensor) -> bool:
@@ -194,7 +204,7 @@ def each_axis(pair: Pair) -> Iterator[tuple[int, Lines]]:
     """The axes with their lines, where there are lines enough for one or two unknowns in each place."""
     for axis in pair.axes:
         lines = pair.lines(axis)
-        if lines.total > MARGIN and (enough(lines.wrong, lines.counts) or enough(lines.right, lines.counts)):
+        if lines.distinct > MARGIN and (enough(lines.wrong, lines.counts) or enough(lines.right, lines.counts)):
             yield axis, lines
 
 

@@ -8,7 +8,7 @@ import torch
 
 from porting.comparison.masks import allowed
 from porting.comparison.relations.model import Change, Parameters, Proposal, wide
-from porting.comparison.relations.pair import MARGIN, Pair
+from porting.comparison.relations.pair import BITS, MARGIN, Pair
 from porting.comparison.relations.views import View
 
 MOST_PLACES = 4
@@ -23,7 +23,7 @@ def propose(pair: Pair) -> Iterator[Proposal]:
     same = _agree(pair.w, pair.r, pair.floor)
     share = 1 - float(same.double().mean())
     varied = int(torch.unique(pair.r[same]).numel()) >= (2 if pair.logical else MARGIN)
-    if not varied or share > LARGEST_SHARE:
+    if not varied or pair.evidence(pair.r[same]) < BITS or share > LARGEST_SHARE:
         return
     differs = ~_agree(wide(pair.wrong), wide(pair.right), pair.floor)
     if pair.valid is not None:
@@ -91,6 +91,8 @@ def _where(places: list[int], length: int, *, run: bool) -> str:
         return "the first index" if len(places) == 1 else f"the first {len(places)} indices"
     if run and places[-1] == length - 1:
         return "the last index" if len(places) == 1 else f"the last {len(places)} indices"
+    if len(places) == 1:
+        return f"index {places[0]}"
     return f"indices {places[0]} to {places[-1]}" if run else f"indices {', '.join(map(str, places))}"
 
 
@@ -115,7 +117,7 @@ def _masked(
 
 def _filled(pair: Pair, closed: torch.Tensor) -> tuple[Change | None, str, tuple[str, ...]]:
     """What the right tensor has there: one value, a known tensor, or something else."""
-    inside = pair.right[closed.expand(pair.shape)]
+    inside = wide(pair.right[closed.expand(pair.shape)])
     low, high = float(inside.min()), float(inside.max())
     if high - low <= pair.floor or low == high:
         value = torch.tensor(low, dtype=torch.float64, device="cpu")

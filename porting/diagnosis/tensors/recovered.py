@@ -52,6 +52,8 @@ def _solved(
     tensor: Owned, target: Target, given: torch.Tensor, made: torch.Tensor, *, bias: bool
 ) -> torch.Tensor | None:
     """A projection by least squares; None unless there are more rows than unknowns and the sketch agrees."""
+    if not given.dim() or not made.dim():
+        return None
     inputs, outputs = given.shape[-1], made.shape[-1]
     if given.shape[:-1] != made.shape[:-1] or tensor.shape not in ((outputs, inputs), (inputs, outputs)):
         return None

@@ -88,3 +88,15 @@ def test_large_tensors_take_little_time() -> None:
     start = time.perf_counter()
     assert explain(wrong, right, known) == []
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_few_bits_prove_nothing(seed: int) -> None:
+    one, other, mask = (noise(2, 5, seed=seed + 100 * i) > 0 for i in range(3))
+    assert kinds(one, other, {"mask": mask}) == []
+    assert kinds(one.long(), other.long(), {"mask": mask}) == []
+
+
+def test_equal_rows_count_once() -> None:
+    half = noise(7, 4)
+    assert kinds(torch.cat([half, half], -1), torch.cat([half.cos(), half.cos()], -1) + 0.1 * noise(7, 8)) == []

@@ -1,0 +1,171 @@
+"""``causal-mask``, ``attention-mask`` and ``attention-window``: which keys each query sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+
+from porting.diagnosis.attention.bench import Bench
+from porting.diagnosis.attention.clues import Clues
+from porting.diagnosis.attention.model import Attention, Edit
+
+CLOSED = -1e3
+"""A bias below this closes a position."""
+
+
+def mask_edits(bench: Bench) -> Iterator[Edit]:
+    """Other masks: those that were at hand, causal ones and padding, alone and together, and windows."""
+    port = bench.attention
+    own = is_open(port)
+    yield from _own_changed(own)
+    for name, mask in _candidates(port, bench.clues):
+        if not torch.equal(mask.expand_as(own), own) or _is_soft(port):
+            code, ours, theirs = _named(own, mask.expand_as(own), name)
+            for soft in (True, False) if _is_soft(port) else (True,):
+                yield Edit(
+                    code,
+                    f"{ours}, {theirs}",
+                    f"let each query see what the original does: {name}",
+                    partial(masked, mask=mask, soft=soft),
+                )
+
+
+def is_open(attention: Attention) -> torch.Tensor:
+    """What each query sees: (batch, heads or 1, queries, keys)."""
+    batch, _, length, keys = attention.shape()
+    device = attention.query.before.device
+    if attention.bias is None:
+        return torch.ones(batch, 1, length, keys, dtype=torch.bool, device=device)
+    seen = attention.bias > CLOSED
+    return seen.expand(batch, seen.shape[-3] if seen.dim() > 2 else 1, length, keys)
+
+
+def masked(attention: Attention, mask: torch.Tensor, soft: bool = True) -> Attention:
+    """An attention with another mask; what its own bias adds to open positions stays if ``soft``."""
+    closed = torch.finfo(attention.query.before.dtype).min
+    bias = torch.zeros((), dtype=attention.query.before.dtype)
+    if attention.bias is not None and soft:
+        bias = torch.where(attention.bias > CLOSED, attention.bias, 0.0)
+    return attention.but(bias=torch.where(mask.to(bias.device), bias, closed))
+
+
+def _own_changed(own: torch.Tensor) -> Iterator[Edit]:
+    """The port's own mask the other way round."""
+    if bool(own.all()):
+        return
+    yield Edit(
+        "attention-mask",
+        "the mask is inverted: what it should close is open, and the other way round",
+        "invert the mask",
+        lambda attention: masked(attention, ~is_open(attention)),
+    )
+
+
+def _candidates(port: Attention, clues: Clues) -> Iterator[tuple[str, torch.Tensor]]:
+    """Masks in words and as (batch or 1, 1, queries, keys)."""
+    batch, _, length, keys = port.shape()
+    own, everything = is_open(port), torch.ones(1, 1, length, keys, dtype=torch.bool)
+    ahead = torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)  # 0 is the query's own place
+    causal = (ahead <= 0)[None, None]
+    paddings = dict(_paddings(clues, batch, length, keys))
+    for name, mask in paddings.items():
+        yield name, mask
+    yield "every position", everything
+    yield "itself and what came before", causal
+    for name, mask in paddings.items():
+        yield f"itself and what came before, of {name}", causal & mask
+    yield "its own mask and nothing that comes later", own & causal
+    for name, mask in paddings.items():
+        yield f"its own mask and of it {name}", own & mask
+    if length == keys:
+        yield "only what came before", (ahead < 0)[None, None]
+        yield "itself, what came before and the next position", (ahead <= 1)[None, None]
+        yield "itself and what comes later", (ahead >= 0)[None, None]
+    yield from _windows(own, causal, everything, ahead)
+
+
+def _paddings(clues: Clues, batch: int, length: int, keys: int) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, mask in clues.masks.items():
+        if mask.dim() == 2 and mask.shape == (batch, keys):
+            yield f"what {name} leaves open", mask[:, None, None]
+        elif mask.dim() == 4 and _fits(mask[..., -length:, :keys], batch, length, keys):
+            yield f"what {name} leaves open", mask[..., -length:, :keys]
+    if clues.padding is not None and clues.padding.shape == (batch, keys):
+        yield "what is not padding", clues.padding[:, None, None]
+
+
+def _fits(mask: torch.Tensor, batch: int, length: int, keys: int) -> bool:
+    return all(a in (1, b) for a, b in zip(mask.shape, (batch, mask.shape[1], length, keys), strict=True))
+
+
+def _windows(
+    own: torch.Tensor, causal: torch.Tensor, everything: torch.Tensor, ahead: torch.Tensor
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """The last positions only, or those within a distance."""
+    keys = ahead.shape[-1]
+    sizes = range(1, keys) if keys <= 256 else [2**n for n in range(2, 14) if 2**n < keys]
+    is_causal = not bool((own & ~causal).any())
+    closest = causal if is_causal else everything
+    for size in sizes:
+        yield f"the last {size} positions, itself among them", closest & causal & (ahead > -size)[None, None]
+        if not is_causal:
+            yield f"positions at most {size} away", (ahead.abs() <= size)[None, None]
+    wider = [n for n in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096) if n < keys]
+    for size in wider if keys > 256 else []:
+        yield f"the last {size} positions, itself among them", closest & causal & (ahead > -size)[None, None]
+
+
+def _is_soft(attention: Attention) -> bool:
+    """Whether anything but zero is added to open positions."""
+    bias = attention.bias
+    return bias is not None and bool(((bias > CLOSED) & (bias != 0)).any())
+
+
+def _named(own: torch.Tensor, right: torch.Tensor, name: str) -> tuple[str, str, str]:
+    """The code of a change of masks, and what is wrong."""
+    ours, theirs = f"each query sees {_spelled(own)}", f"the original's {name}"
+    if "last" in name or "away" in name or _is_windowed(own):
+        return "attention-window", ours, theirs
+    if bool((own | right).all()) or bool((own == right).all()):
+        later = _later(own.shape[-2], own.shape[-1])
+        changed = own ^ right
+        return (
+            ("causal-mask" if bool((changed <= later).all()) and bool(changed.any()) else "attention-mask"),
+            ours,
+            theirs,
+        )
+    shifted = _is_causal(right) and not bool((own ^ right).logical_and(_far(own)).any())
+    return ("causal-mask" if shifted else "attention-mask"), ours, theirs
+
+
+def _later(length: int, keys: int) -> torch.Tensor:
+    return torch.arange(keys)[None] > torch.arange(length)[:, None] + (keys - length)
+
+
+def _far(own: torch.Tensor) -> torch.Tensor:
+    """Positions more than one away from where a causal mask ends."""
+    length, keys = own.shape[-2:]
+    ahead = torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)
+    return (ahead > 1) | (ahead < 0)
+
+
+def _is_causal(mask: torch.Tensor) -> bool:
+    return not bool((mask & _later(*mask.shape[-2:])).any()) and not bool(mask.all())
+
+
+def _is_windowed(mask: torch.Tensor) -> bool:
+    """Whether late queries do not see early keys that the first queries see."""
+    length, keys = mask.shape[-2:]
+    return length > 1 and keys == length and not bool(mask[..., -1, 0].any()) and bool(mask[..., 0, 0].any())
+
+
+def _spelled(mask: torch.Tensor) -> str:
+    if bool(mask.all()):
+        return "every position"
+    if _is_windowed(mask):
+        return f"{int(mask[..., -1, :].sum(-1).max())} positions at most"
+    if _is_causal(mask):
+        return "itself and what came before"
+    return f"{float(mask.double().mean()):.0%} of the positions"
