@@ -12,7 +12,8 @@ from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.roles import role
-from porting.diagnosis.tensors.targets import Target, lacking
+from porting.diagnosis.tensors.target import Target
+from porting.diagnosis.tensors.targets import lacking
 from porting.trace import ModuleInfo
 
 

@@ -12,7 +12,7 @@ from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.diagnosis.tensors.owned import Owned, live, same_content
 from porting.diagnosis.tensors.roles import role
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 from porting.trace import ModuleInfo
 
 

@@ -15,7 +15,8 @@ from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.rearranged import explained_by_order
 from porting.diagnosis.tensors.rounded import explained_by_rounding
-from porting.diagnosis.tensors.targets import Target, straight, subjects, targets
+from porting.diagnosis.tensors.target import Target
+from porting.diagnosis.tensors.targets import straight, subjects, targets
 from porting.diagnosis.tensors.unloaded import explained_as_start, explained_by_factor, explained_by_rows
 from porting.diagnosis.trial import Applied
 
@@ -39,7 +40,7 @@ class WrongTensors(Cause):
     codes: ClassVar = (
         "not-loaded", "wrong-layer", "transposed", "qkv-order", "swapped", "permuted", "missing-bias", "untied",
         "dtype-cast", "buffer-wrong", "weight-norm", "rope-layout", "padding-idx", "gate-order", "extra-scale",
-        "norm-formula",
+        "norm-formula", "missing-embedding", "rope-theta",
     )  # fmt: skip
     rank: ClassVar = 1
 
@@ -62,7 +63,7 @@ def explained(case: Case, tensor: Owned) -> Explained | None:
             return None
         found = next((each for explain in EXPLANATIONS if (each := explain(case, tensor, target))), None)
         if found is not None and found.values is not None:
-            return found
+            return replace(found, apart=target.apart)
         unproven = unproven or (found if target.certain else None)
     return unproven
 
@@ -86,6 +87,7 @@ def _repair(case: Case, found: Sequence[Explained]) -> Repair:
         fix=first.fix,
         apply=changes.together(*_contents(case, found)) if all(each.values is not None for each in found) else None,
         recognised=True,
+        follows={each.tensor.path: None for each in found if each.apart},
         owner=found[0].tensor.path,
     )
 

@@ -18,7 +18,7 @@ from porting.diagnosis.tensors.owned import (
 )
 from porting.diagnosis.tensors.recovered import recovered
 from porting.diagnosis.tensors.roles import places
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
 
 def explained_by_another(case: Case, tensor: Owned, target: Target) -> Explained | None:

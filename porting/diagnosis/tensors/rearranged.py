@@ -13,7 +13,7 @@ from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.permutations import named, order_between
 from porting.diagnosis.tensors.roles import is_fused_projection, projection
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
 Rearrangement = tuple[str, str, Callable[[torch.Tensor], torch.Tensor]]
 """Code, what is wrong in words, and what puts it right."""

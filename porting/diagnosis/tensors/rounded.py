@@ -11,7 +11,7 @@ from porting.diagnosis.cause import Case
 from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, away, live, tensors_of_trace
 from porting.diagnosis.tensors.recovered import recovered
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
 STEPS = {"bfloat16": 2.0**-9, "float16": 2.0**-12}
 """Largest relative rounding error of one value, by dtype: the coarsest first."""

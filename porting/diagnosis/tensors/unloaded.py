@@ -12,7 +12,7 @@ from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Axes, Owned, away, live
 from porting.diagnosis.tensors.recovered import recovered
 from porting.diagnosis.tensors.roles import role
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
 UNRELATED = 0.5
 """Cosine of two sketches up to which their tensors have nothing to do with each other."""
@@ -72,10 +72,20 @@ def explained_as_start(case: Case, tensor: Owned, target: Target) -> Explained |
         summary = f"{text}, the original adds {target.name}"
         fix = f"load the original's {target.name} into {tensor.name}"
         return Explained("missing-bias", tensor, summary, fix, recovered(case, tensor, target))
+    if look == "is zero" and _is_table(case, tensor):
+        summary = f"{text}, so that nothing is added; the original's {target.name} is not"
+        fix = f"load the original's {target.name} into {tensor.name}"
+        return Explained("missing-embedding", tensor, summary, fix, recovered(case, tensor, target))
     code = "weight-norm" if role(tensor.info.name) == "weight_g" else "not-loaded"
     summary = f"{text} and was not loaded, the original's {target.name} was"
     fix = f"map the original's {target.name} to {tensor.name} in the conversion, and check missing_keys"
     return Explained(code, tensor, summary, fix, recovered(case, tensor, target))
+
+
+def _is_table(case: Case, tensor: Owned) -> bool:
+    """Whether its rows are looked up or added by position."""
+    words = f"{case.ported.modules[tensor.path].class_name} {tensor.info.name}".lower()
+    return "embed" in words or "pos" in words
 
 
 def start_like(values: torch.Tensor) -> str:
