@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from porting.alignment import Alignment
 from porting.comparison.metrics import finite
 from porting.diagnosis.differences import module_differences
+from porting.diagnosis.source import Source
 from porting.isolation.isolating import Isolation, Observation
 from porting.trace import Trace
+
+if TYPE_CHECKING:
+    from porting.diagnosis.cause import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Culprit:
             model itself).
         observation: the first place at which the fault shows.
         differences: what can be seen to differ, in words.
+        causes: what explains it, proven ones first; empty if nothing does.
+        source: where its forward is written, if that is known.
     """
 
     ported: str
@@ -30,6 +36,13 @@ class Culprit:
     where: str
     observation: Observation
     differences: tuple[str, ...]
+    causes: tuple[Finding, ...] = ()
+    source: Source | None = None
+
+    @property
+    def proven(self) -> Finding | None:
+        """The first proven cause, None if there is none."""
+        return next((cause for cause in self.causes if cause.verified), None)
 
     @property
     def noise_ratio(self) -> float | None:
@@ -37,7 +50,7 @@ class Culprit:
         return self.observation.floor.ratio(self.observation.numbers)
 
     def to_dict(self) -> dict[str, Any]:
-        """The culprit as JSON; causes are proven by diagnosis, and none is claimed without proof."""
+        """The culprit as JSON."""
         return {
             "ported": self.ported,
             "original": self.original,
@@ -50,7 +63,8 @@ class Culprit:
                 "leaf": self.observation.leaf,
             },
             "differences": list(self.differences),
-            "causes": [],
+            "source": None if self.source is None else {"file": self.source.file, "line": self.source.line},
+            "causes": [cause.to_dict() for cause in self.causes],
         }
 
 

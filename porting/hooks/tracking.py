@@ -95,8 +95,22 @@ class CallTracker:
         """The arguments of a call by parameter name, in the order of the forward's signature."""
         key = id(call.module)
         if key not in self._signatures:
-            self._signatures[key] = _forward_signature(call.module)
+            self._signatures[key] = forward_signature(call.module)
         return named_arguments(self._signatures[key], args, kwargs)
+
+    def repeats(self) -> dict[str, int]:
+        """How many times each module has been called so far in this step, by path."""
+        return {path: count for (step, path), count in self._repeats.items() if step == self.step}
+
+    def resume(self, step: int, repeats: Mapping[str, int]) -> None:
+        """Count the next outermost call as made in ``step`` after so many calls of each module."""
+        self.step = step - 1
+        self._repeats = {(step, path): count for path, count in repeats.items()}
+
+    def open_call(self) -> OpenCall | None:
+        """The innermost call that is running in this thread; None outside the model."""
+        stack = self._stack()
+        return stack[-1] if stack else None
 
     def innermost(self, error: BaseException) -> OpenCall | None:
         """The innermost call that raised ``error`` or what it was raised from; None: it arose outside the model."""
@@ -114,10 +128,11 @@ class CallTracker:
         return unobserved_modules(self.model, self._called)
 
     @contextmanager
-    def hooked(self, *, wrapped: bool = False) -> Iterator[None]:
+    def hooked(self, *, wrapped: bool = False, below: torch.nn.Module | None = None) -> Iterator[None]:
         """Listen to every module; the hooks see what other hooks have changed and are removed at the end.
 
         Args:
+            below: listen to this part of the model only.
             wrapped: listen around each module's ``forward`` itself, which also sees ``child.forward(x)``; what hooks
                 of the user change in a result is not seen then.
 
@@ -128,7 +143,7 @@ class CallTracker:
         self._stack()  # the capturing thread is the first
         with _alone(self.model), prepared():
             try:
-                for _, module in executed_modules(self.model):
+                for _, module in executed_modules(self.model if below is None else below):
                     (wrap if wrapped else hook)(module, self, undo)
                 yield
             finally:
@@ -258,7 +273,8 @@ def _bound(
         return None
 
 
-def _forward_signature(module: torch.nn.Module) -> inspect.Signature | None:
+def forward_signature(module: torch.nn.Module) -> inspect.Signature | None:
+    """The signature of a module's forward; None where it has none that Python can tell."""
     try:
         return inspect.signature(module.forward)
     except (TypeError, ValueError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.text import Text
 
+from porting.report.culprits import culprit_texts
 from porting.report.detail import in_full, typed
+from porting.report.figures import figure
+from porting.report.further import further_runs, next_after
 from porting.report.rows import CULPRIT, INHERITED, UNSEEN, Row, folded, layer_rows
 from porting.report.tables import FigureTable
 from porting.text import show
@@ -18,11 +20,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from porting.comparison import CallComparison, Comparison, NamedComparison, TensorComparison
-    from porting.diagnosis import Culprit
     from porting.trace import Trace
     from porting.verification import Verification
 
-MOST_CULPRITS = 5
 STYLES = {
     "match": "bold green",
     "suspicious": "bold yellow",
@@ -44,7 +44,8 @@ def render_verification(verification: Verification) -> RenderableType:
         Text(),
         _layers(rows if in_full() else folded(rows)),
         Text(),
-        *_culprits(verification.culprits),
+        *culprit_texts(verification.culprits),
+        *further_runs(verification),
         *_warnings(verification.warnings),
         _verdict(verification.verdict, _explanation(verification)),
         Text(f"Next: {_next(verification)}"),
@@ -113,21 +114,6 @@ def _layers(rows: Sequence[Row]) -> FigureTable:
     return FigureTable(columns, cells, figures=columns[2:5], spare=("class",))
 
 
-def _culprits(culprits: Sequence[Culprit]) -> Iterable[Text]:
-    for culprit in culprits[:MOST_CULPRITS]:
-        ratio = culprit.noise_ratio
-        size = f", {digits(ratio)} times the noise floor" if ratio else ", where rounding explains nothing"
-        yield Text(
-            f"Culprit: {show(culprit.ported or '(the model itself)')}  [{culprit.where}{size}]",
-            style="bold red",
-        )
-        for difference in culprit.differences:
-            yield Text(f"    {show(difference, 400)}")
-    if len(culprits) > MOST_CULPRITS:
-        names = ", ".join(show(culprit.ported) for culprit in culprits[MOST_CULPRITS : MOST_CULPRITS + 3])
-        yield Text(f"and {len(culprits) - MOST_CULPRITS} more: {names} …", style="red")
-
-
 def _warnings(warnings: Iterable[tuple[str, str]]) -> Iterable[Text]:
     return (Text(f"Warning: {message}  [{code}]", style="yellow") for code, message in warnings)
 
@@ -144,6 +130,8 @@ def _explanation(verification: Verification) -> str:
 
 
 def _next(verification: Verification) -> str:
+    if verification.verdict != verification.given_verdict:
+        return next_after(verification)
     if verification.verdict == "match":
         return f"{typed('tests')}  (writes an integration test with the original's values)"
     if verification.verdict == "suspicious":
@@ -169,15 +157,3 @@ def _comparison_row(call: CallComparison, first: bool) -> Row:
         state=UNSEEN if not call.compared else "ok" if call.ok else "differs",
         note="first" if first else "",
     )
-
-
-def figure(value: float | None) -> Text:
-    """A measured number in two digits; a dash where there is none."""
-    return Text(digits(value))
-
-
-def digits(value: float | None) -> str:
-    """The text of `figure`."""
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.2g}" if abs(value) < 1e5 or math.isinf(value) else f"{value:.1e}"
