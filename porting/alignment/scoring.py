@@ -224,7 +224,8 @@ def _plausible(evidence: Evidence, placing: Placing) -> np.ndarray:
 def _healthy(evidence: Evidence, placing: Placing) -> np.ndarray:
     """Whether what the nearest known pair above a module of the original makes is right; bool, one column."""
     parents, _ = placing.parents
-    right = np.array([row >= 0 and evidence.flow.works(row, placing.pairs[row]) for row in parents.tolist()])
+    works = {row: row >= 0 and evidence.flow.works(row, placing.pairs[row]) for row in set(parents.tolist())}
+    right = np.array([works[row] for row in parents.tolist()])
     return right[:, None]
 
 
