@@ -20,9 +20,10 @@ def mask_edits(bench: Bench) -> Iterator[Edit]:
     port = bench.attention
     own = is_open(port)
     yield from _own_changed(own)
+    yield from _whole(port, bench.clues)
     for name, mask in _candidates(port, bench.clues):
         if not torch.equal(mask.expand_as(own), own) or _is_soft(port):
-            code, ours, theirs = _named(own, mask.expand_as(own), name)
+            code, ours, theirs = _named(port, mask.expand_as(own), name, bench.clues.padding)
             for soft in (True, False) if _is_soft(port) else (True,):
                 yield Edit(
                     code,
@@ -63,11 +64,30 @@ def _own_changed(own: torch.Tensor) -> Iterator[Edit]:
     )
 
 
+def _whole(port: Attention, clues: Clues) -> Iterator[Edit]:
+    """A tensor at hand that holds both what is closed and what is added to the rest."""
+    batch, heads, length, keys = port.shape()
+    for name, tensor in clues.tensors.items():
+        bias = tensor[..., :keys] if tensor.dim() == 4 else tensor
+        fits = bias.dim() == 4 and _fits(bias[:, :1], batch, length, keys) and bias.shape[1] in (1, heads)
+        if fits and bool((bias < CLOSED).any()) and bool(((bias > CLOSED) & (bias != 0)).any()):
+            yield Edit(
+                "relative-bias",
+                f"what is added to the scores is not the original's, which is {name}",
+                f"add {name} to the scores as it is",
+                partial(_biased, bias=bias),
+            )
+
+
+def _biased(attention: Attention, bias: torch.Tensor) -> Attention:
+    return attention.but(bias=bias)
+
+
 def _candidates(port: Attention, clues: Clues) -> Iterator[tuple[str, torch.Tensor]]:
     """Masks in words and as (batch or 1, 1, queries, keys)."""
     batch, _, length, keys = port.shape()
     own, everything = is_open(port), torch.ones(1, 1, length, keys, dtype=torch.bool)
-    ahead = torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)  # 0 is the query's own place
+    ahead = _ahead(length, keys)
     causal = (ahead <= 0)[None, None]
     paddings = dict(_paddings(clues, batch, length, keys))
     for name, mask in paddings.items():
@@ -123,36 +143,30 @@ def _is_soft(attention: Attention) -> bool:
     return bias is not None and bool(((bias > CLOSED) & (bias != 0)).any())
 
 
-def _named(own: torch.Tensor, right: torch.Tensor, name: str) -> tuple[str, str, str]:
-    """The code of a change of masks, and what is wrong."""
+def _named(port: Attention, right: torch.Tensor, name: str, padding: torch.Tensor | None) -> tuple[str, str, str]:
+    """The code of a change of masks, told by where they differ, and what is wrong."""
+    own = is_open(port)
     ours, theirs = f"each query sees {_spelled(own)}", f"the original's {name}"
-    if "last" in name or "away" in name or _is_windowed(own):
+    if _is_soft(port) and port.bias is not None and torch.equal((port.bias != 0).expand_as(right), ~right):
+        return "attention-mask", f"positions are closed by no more than {float(port.bias.min()):g}", theirs
+    changed = own ^ right
+    if padding is not None and padding.shape == (len(own), own.shape[-2]):
+        changed = changed & padding[:, None, :, None]
+    ahead = _ahead(*own.shape[-2:])
+    if not bool(changed.any()):
+        return "attention-mask", ours, theirs
+    if not bool((changed & (ahead.abs() <= 1)).any()):
         return "attention-window", ours, theirs
-    if bool((own | right).all()) or bool((own == right).all()):
-        later = _later(own.shape[-2], own.shape[-1])
-        changed = own ^ right
-        return (
-            ("causal-mask" if bool((changed <= later).all()) and bool(changed.any()) else "attention-mask"),
-            ours,
-            theirs,
-        )
-    shifted = _is_causal(right) and not bool((own ^ right).logical_and(_far(own)).any())
-    return ("causal-mask" if shifted else "attention-mask"), ours, theirs
+    return ("attention-mask" if bool((changed & (ahead < 0)).any()) else "causal-mask"), ours, theirs
 
 
-def _later(length: int, keys: int) -> torch.Tensor:
-    return torch.arange(keys)[None] > torch.arange(length)[:, None] + (keys - length)
-
-
-def _far(own: torch.Tensor) -> torch.Tensor:
-    """Positions more than one away from where a causal mask ends."""
-    length, keys = own.shape[-2:]
-    ahead = torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)
-    return (ahead > 1) | (ahead < 0)
+def _ahead(length: int, keys: int) -> torch.Tensor:
+    """By how much each key comes after each query."""
+    return torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)
 
 
 def _is_causal(mask: torch.Tensor) -> bool:
-    return not bool((mask & _later(*mask.shape[-2:])).any()) and not bool(mask.all())
+    return not bool((mask & (_ahead(*mask.shape[-2:]) > 0)).any()) and not bool(mask.all())
 
 
 def _is_windowed(mask: torch.Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""``missing-bias``: the original adds a bias that the port does not have, or the port one that the original has not."""
+"""``missing-bias``: one side adds a bias that the other does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``weight-norm``: magnitude and direction of a normalised weight taken for the weight, or normed along another axis."""
+"""``weight-norm``: the parts of a normalised weight taken for the weight itself, or normed along another axis."""
 
 from __future__ import annotations
 
