@@ -228,7 +228,7 @@ def verify(
     alignment, isolation = isolate_apart(judged, comparison.alignment)
     comparison = comparison.realigned(alignment)
     faults = find_culprits(isolation, reference, trace, alignment)
-    culprits = diagnose(
+    diagnosis = diagnose(
         ported,
         given,
         faults if causes else (),
@@ -245,7 +245,7 @@ def verify(
     verification = Verification(
         comparison=comparison,
         isolation=isolation,
-        culprits=culprits if causes else faults,
+        culprits=diagnosis.culprits if causes else faults,
         uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,
@@ -254,6 +254,7 @@ def verify(
             *coverage_warnings(reference, trace, comparison, isolation),
             *input_warnings(reference, trace, comparison, ported),
             *noise_warnings(reference, tolerance),
+            *diagnosis.warnings,
         ),
         strict=strict,
     )
