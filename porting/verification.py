@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -17,6 +18,7 @@ from porting.errors import PortfileError
 from porting.extending import Positions, extended, further_summary, guarded, require_live
 from porting.hooks.capturing import capture
 from porting.inputs import input_warnings
+from porting.isolation.boundaries import isolate_apart
 from porting.isolation.isolating import Isolation, isolate
 from porting.noise.floor import noise_warnings
 from porting.original.recorded import recorded_inputs, require_accepted, require_same
@@ -220,19 +222,13 @@ def verify(
     )
     pairs = outputs(results["original"], results["ported"]) if outputs else None
     comparison = compare(reference, trace, tolerance=tolerance, module_map=module_map, outputs=pairs)
-    isolation = isolate(
-        ported,
-        given,
-        reference,
-        trace,
-        comparison.alignment,
-        run=run_ported,
-        tolerance=tolerance,
-        seed=1,
-        progress=progress,
+    judged = partial(
+        isolate, ported, given, reference, trace, run=run_ported, tolerance=tolerance, seed=1, progress=progress
     )
-    faults = find_culprits(isolation, reference, trace, comparison.alignment)
-    culprits = diagnose(
+    alignment, isolation = isolate_apart(judged, comparison.alignment)
+    comparison = comparison.realigned(alignment)
+    faults = find_culprits(isolation, reference, trace, alignment)
+    diagnosis = diagnose(
         ported,
         given,
         faults if causes else (),
@@ -249,7 +245,7 @@ def verify(
     verification = Verification(
         comparison=comparison,
         isolation=isolation,
-        culprits=culprits if causes else faults,
+        culprits=diagnosis.culprits if causes else faults,
         uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,
@@ -258,6 +254,7 @@ def verify(
             *coverage_warnings(reference, trace, comparison, isolation),
             *input_warnings(reference, trace, comparison, ported),
             *noise_warnings(reference, tolerance),
+            *diagnosis.warnings,
         ),
         strict=strict,
     )

@@ -77,7 +77,6 @@ def test_a_seeded_bug_is_found_where_it_is(mutant: Mutant) -> None:
     outcome = verify_mutant(mutant)
     assert outcome.verdict in ("mismatch", "suspicious")
     assert outcome.first_hit, outcome.blamed
-    assert not outcome.verified_wrong, outcome.causes
 
 
 @pytest.mark.parametrize("pair", ["whisper", "llama"])

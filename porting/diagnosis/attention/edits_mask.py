@@ -8,23 +8,22 @@ from functools import partial
 import torch
 
 from porting.diagnosis.attention.bench import Bench
+from porting.diagnosis.attention.biases import CLOSED, is_open, soft_bias, views_as_bias
 from porting.diagnosis.attention.clues import Clues
 from porting.diagnosis.attention.model import Attention, Edit
-
-CLOSED = -1e3
-"""A bias below this closes a position."""
 
 
 def mask_edits(bench: Bench) -> Iterator[Edit]:
     """Other masks: those that were at hand, causal ones and padding, alone and together, and windows."""
     port = bench.attention
     own = is_open(port)
+    softs = _softs(port, bench.clues)
     yield from _own_changed(own)
     yield from _whole(port, bench.clues)
     for name, mask in _candidates(port, bench.clues):
-        if not torch.equal(mask.expand_as(own), own) or _is_soft(port):
-            code, ours, theirs = _named(port, mask.expand_as(own), name, bench.clues.padding)
-            for soft in (True, False) if _is_soft(port) else (True,):
+        if not torch.equal(mask.expand_as(own), own) or softs:
+            code, ours, theirs = _named(port, mask.expand_as(own), name, bench.clues)
+            for soft in _kept(port, softs, mask.expand_as(own)):
                 yield Edit(
                     code,
                     f"{ours}, {theirs}",
@@ -33,23 +32,34 @@ def mask_edits(bench: Bench) -> Iterator[Edit]:
                 )
 
 
-def is_open(attention: Attention) -> torch.Tensor:
-    """What each query sees: (batch, heads or 1, queries, keys)."""
-    batch, _, length, keys = attention.shape()
-    device = attention.query.before.device
-    if attention.bias is None:
-        return torch.ones(batch, 1, length, keys, dtype=torch.bool, device=device)
-    seen = attention.bias > CLOSED
-    return seen.expand(batch, seen.shape[-3] if seen.dim() > 2 else 1, length, keys)
-
-
-def masked(attention: Attention, mask: torch.Tensor, soft: bool = True) -> Attention:
-    """An attention with another mask; what its own bias adds to open positions stays if ``soft``."""
+def masked(attention: Attention, mask: torch.Tensor, soft: torch.Tensor | None = None) -> Attention:
+    """An attention with another mask, and with ``soft`` added to what it leaves open."""
     closed = torch.finfo(attention.query.before.dtype).min
-    bias = torch.zeros((), dtype=attention.query.before.dtype)
-    if attention.bias is not None and soft:
-        bias = torch.where(attention.bias > CLOSED, attention.bias, 0.0)
+    bias = torch.zeros(1, 1, 1, 1, dtype=attention.query.before.dtype) if soft is None else soft
     return attention.but(bias=torch.where(mask.to(bias.device), bias, closed))
+
+
+def _softs(port: Attention, clues: Clues) -> list[torch.Tensor | None]:
+    """What may be added to open positions, where the port adds anything: that, nothing, and what was at hand."""
+    own = soft_bias(port)
+    if own is None:
+        return []
+    at_hand = [view.to(own.dtype) for tensor in clues.tensors.values() for view in views_as_bias(tensor, port)]
+    return [own, None, *(view for view in at_hand if view.dim() == 4)]
+
+
+def _kept(port: Attention, softs: list[torch.Tensor | None], right: torch.Tensor) -> Iterator[torch.Tensor | None]:
+    """What the original may add to open positions, if nothing but the mask is wrong."""
+    own = is_open(port)
+    if not softs:
+        yield None
+        return
+    if not torch.equal(own, right):
+        yield softs[0]
+    for soft in softs[1:]:
+        rest = _rest(port, soft)
+        if _weakness(rest, right) is not None or not bool((rest.abs() > 1e-4).logical_and(own).any()):
+            yield soft
 
 
 def _own_changed(own: torch.Tensor) -> Iterator[Edit]:
@@ -60,7 +70,7 @@ def _own_changed(own: torch.Tensor) -> Iterator[Edit]:
         "attention-mask",
         "the mask is inverted: what it should close is open, and the other way round",
         "invert the mask",
-        lambda attention: masked(attention, ~is_open(attention)),
+        lambda attention: masked(attention, ~is_open(attention), soft_bias(attention)),
     )
 
 
@@ -137,19 +147,17 @@ def _windows(
         yield f"the last {size} positions, itself among them", closest & causal & (ahead > -size)[None, None]
 
 
-def _is_soft(attention: Attention) -> bool:
-    """Whether anything but zero is added to open positions."""
-    bias = attention.bias
-    return bias is not None and bool(((bias > CLOSED) & (bias != 0)).any())
-
-
-def _named(port: Attention, right: torch.Tensor, name: str, padding: torch.Tensor | None) -> tuple[str, str, str]:
+def _named(port: Attention, right: torch.Tensor, name: str, clues: Clues) -> tuple[str, str, str]:
     """The code of a change of masks, told by where they differ, and what is wrong."""
     own = is_open(port)
     ours, theirs = f"each query sees {_spelled(own)}", f"the original's {name}"
-    if _is_soft(port) and port.bias is not None and torch.equal((port.bias != 0).expand_as(right), ~right):
-        return "attention-mask", f"positions are closed by no more than {float(port.bias.min()):g}", theirs
+    weak = next(
+        (w for soft in _softs(port, clues)[1:] if (w := _weakness(_rest(port, soft), right)) is not None), None
+    )
+    if weak is not None:
+        return "attention-mask", f"positions are closed by no more than {weak:g}", theirs
     changed = own ^ right
+    padding = clues.padding
     if padding is not None and padding.shape == (len(own), own.shape[-2]):
         changed = changed & padding[:, None, :, None]
     ahead = _ahead(*own.shape[-2:])
@@ -158,6 +166,19 @@ def _named(port: Attention, right: torch.Tensor, name: str, padding: torch.Tenso
     if not bool((changed & (ahead.abs() <= 1)).any()):
         return "attention-window", ours, theirs
     return ("attention-mask" if bool((changed & (ahead < 0)).any()) else "causal-mask"), ours, theirs
+
+
+def _rest(port: Attention, soft: torch.Tensor | None) -> torch.Tensor:
+    assert port.bias is not None
+    return port.bias if soft is None else port.bias - soft
+
+
+def _weakness(rest: torch.Tensor, right: torch.Tensor) -> float | None:
+    """What the port adds where the original closes, if that is finite and nothing is added elsewhere."""
+    least = float(rest.min())
+    closed = (rest < least / 2).expand(len(right), *rest.shape[1:]) if least < 0 else torch.zeros_like(right)
+    same = closed.shape[1] in (1, right.shape[1]) and torch.equal(closed.expand_as(right), ~right)
+    return least if same and least > CLOSED else None
 
 
 def _ahead(length: int, keys: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""``missing-bias``: the original adds a bias that the port does not have, or the port one that the original has not."""
+"""``missing-bias``: the original adds a bias that the port does not have; or the port has one too many."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.roles import role
-from porting.diagnosis.tensors.targets import Target, lacking
+from porting.diagnosis.tensors.target import Target
+from porting.diagnosis.tensors.targets import lacking
 from porting.trace import ModuleInfo
 
 

@@ -1,4 +1,4 @@
-"""``weight-norm``: magnitude and direction of a normalised weight taken for the weight, or normed along another axis."""
+"""``weight-norm``: a direction taken for the weight, or normed along another axis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.diagnosis.tensors.owned import Owned, live, same_content
 from porting.diagnosis.tensors.roles import role
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 from porting.trace import ModuleInfo
 
 
@@ -82,7 +82,8 @@ def _magnitude(case: Case, tensor: Owned) -> torch.Tensor | None:
 
 def _product(magnitude: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
     over = [axis for axis in range(direction.dim()) if magnitude.shape[axis] == 1]
-    return magnitude.to(direction.dtype) * direction / direction.norm(dim=over, keepdim=True)
+    unit: torch.Tensor = direction / direction.norm(dim=over, keepdim=True)
+    return magnitude.to(direction.dtype) * unit
 
 
 def _axes(magnitude: torch.Tensor) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.tensors.elsewhere import explained_by_another
+from porting.diagnosis.tensors.elsewhere import explained_by_another, explained_by_tying
 from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.rearranged import explained_by_order
 from porting.diagnosis.tensors.rounded import explained_by_rounding
-from porting.diagnosis.tensors.targets import Target, subjects, targets
+from porting.diagnosis.tensors.target import Target
+from porting.diagnosis.tensors.targets import straight, subjects, targets
 from porting.diagnosis.tensors.unloaded import explained_as_start, explained_by_factor, explained_by_rows
 from porting.diagnosis.trial import Applied
 
@@ -38,7 +40,7 @@ class WrongTensors(Cause):
     codes: ClassVar = (
         "not-loaded", "wrong-layer", "transposed", "qkv-order", "swapped", "permuted", "missing-bias", "untied",
         "dtype-cast", "buffer-wrong", "weight-norm", "rope-layout", "padding-idx", "gate-order", "extra-scale",
-        "norm-formula",
+        "norm-formula", "missing-embedding", "rope-theta",
     )  # fmt: skip
     rank: ClassVar = 1
 
@@ -47,6 +49,10 @@ class WrongTensors(Cause):
         found = [each for tensor in subjects(case) if (each := explained(case, tensor)) is not None]
         if found:
             yield _repair(case, found)
+        if all(each.values is None for each in found):
+            yield from _straightened(case)
+            for tensor in subjects(case):
+                yield from (_repair(case, [each]) for each in explained_by_tying(case, tensor))
 
 
 def explained(case: Case, tensor: Owned) -> Explained | None:
@@ -57,9 +63,19 @@ def explained(case: Case, tensor: Owned) -> Explained | None:
             return None
         found = next((each for explain in EXPLANATIONS if (each := explain(case, tensor, target))), None)
         if found is not None and found.values is not None:
-            return found
+            return replace(found, apart=target.apart)
         unproven = unproven or (found if target.certain else None)
     return unproven
+
+
+def _straightened(case: Case) -> Iterator[Repair]:
+    """For each module whose rows are in another order than the original's, which may be on purpose: that order."""
+    modules: dict[str, list[Explained]] = {}
+    for tensor in subjects(case):
+        for target in straight(case, tensor):
+            if (found := explained_by_order(case, tensor, target)) is not None:
+                modules.setdefault(tensor.path, []).append(found)
+    yield from (replace(_repair(case, found), recognised=False) for found in modules.values())
 
 
 def _repair(case: Case, found: Sequence[Explained]) -> Repair:
@@ -71,6 +87,7 @@ def _repair(case: Case, found: Sequence[Explained]) -> Repair:
         fix=first.fix,
         apply=changes.together(*_contents(case, found)) if all(each.values is not None for each in found) else None,
         recognised=True,
+        follows={each.tensor.path: None for each in found if each.apart},
         owner=found[0].tensor.path,
     )
 

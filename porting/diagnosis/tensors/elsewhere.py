@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 
@@ -17,7 +18,7 @@ from porting.diagnosis.tensors.owned import (
 )
 from porting.diagnosis.tensors.recovered import recovered
 from porting.diagnosis.tensors.roles import places
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
 
 def explained_by_another(case: Case, tensor: Owned, target: Target) -> Explained | None:
@@ -57,10 +58,13 @@ def _holder(case: Case, tensor: Owned, target: Target) -> Owned | None:
 
 def _held(case: Case, tensor: Owned, wanted: Owned) -> Owned | None:
     """The original tensor whose content this one has instead; the one nearest to what it should hold by name."""
-    if tensor.is_constant:
-        return None
-    found = [one for one in tensors_of_trace(case.original) if one.name != wanted.name and _is_held(tensor, one)]
+    found = [one for one in _all_held(case, tensor) if one.name != wanted.name]
     return min(found, key=lambda one: _distance(one, wanted), default=None)
+
+
+def _all_held(case: Case, tensor: Owned) -> list[Owned]:
+    """The original's tensors that a ported one has the content of; none for a constant, which says nothing."""
+    return [] if tensor.is_constant else [one for one in tensors_of_trace(case.original) if _is_held(tensor, one)]
 
 
 def _is_held(tensor: Owned, one: Owned) -> bool:
@@ -100,6 +104,22 @@ def _untied(case: Case, tensor: Owned, target: Target, holder: Owned) -> Explain
         f"tie {tensor.name} to {holder.name} (tie_word_embeddings, _tied_weights_keys)",
         _values(case, holder, tensor),
     )
+
+
+def explained_by_tying(case: Case, tensor: Owned) -> Iterator[Explained]:
+    """``untied``, for a matrix that is no tensor of the original's: the port's tables of the same shape."""
+    if len(tensor.shape) != 2 or tensor.info.tied_to or _all_held(case, tensor):
+        return
+    for other in tensors_of_trace(case.ported):
+        table = "embed" in case.ported.modules[other.path].class_name.lower() and other.name != tensor.name
+        if table and other.shape == tensor.shape and _all_held(case, other):
+            yield Explained(
+                "untied",
+                tensor,
+                f"{tensor.name} is a tensor of its own that the original does not have, where {other.name} is used",
+                f"tie {tensor.name} to {other.name} (tie_word_embeddings, _tied_weights_keys)",
+                live(case.model, other).detach(),
+            )
 
 
 def _tied_to_other(case: Case, tensor: Owned, target: Target) -> bool:

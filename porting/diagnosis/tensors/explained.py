@@ -19,6 +19,7 @@ class Explained:
         summary: what is wrong, in one clause that begins with the tensor's name.
         fix: what to change.
         values: what it should hold, in its shape; None if that could not be found.
+        apart: whether with these values its module no longer computes what its counterpart does, entry by entry.
     """
 
     code: str
@@ -26,3 +27,4 @@ class Explained:
     summary: str
     fix: str
     values: torch.Tensor | None
+    apart: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
 import torch
 
 from porting.diagnosis.cause import Case
@@ -12,7 +13,7 @@ from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.permutations import named, order_between
 from porting.diagnosis.tensors.roles import is_fused_projection, projection
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
 Rearrangement = tuple[str, str, Callable[[torch.Tensor], torch.Tensor]]
 """Code, what is wrong in words, and what puts it right."""
@@ -21,6 +22,8 @@ _GATED = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "gate")
 
 def explained_by_order(case: Case, tensor: Owned, target: Target) -> Explained | None:
     """The rearrangement of the port's tensor that gives the original's, if there is one."""
+    if tensor.info.kind == "non-persistent buffer":
+        return None  # it is computed, not loaded
     values = live(case.model, tensor).detach()
     for code, text, change in (*_turns(tensor), *_orders(tensor, target)):
         changed = change(values)
@@ -60,7 +63,7 @@ def _orders(tensor: Owned, target: Target) -> Iterator[Rearrangement]:
             found[axis] = order
     for axis, order in found.items():
         kind, text = named(order)
-        code = _code(tensor, axis, kind)
+        code = _code(tensor, axis, kind if kind or _mean_run(order) < 2 else "runs")
         yield (
             code,
             f"along {_axes([axis])} {text}",
@@ -82,14 +85,17 @@ def _both(tensor: Owned, target: Target) -> Iterator[Rearrangement]:
 
 def _code(tensor: Owned, axis: int, kind: str) -> str:
     """The code for an order along an axis: more specific than ``permuted`` where the tensor's name allows it."""
-    if axis == 0 and kind == "blocks":
-        if is_fused_projection(tensor.name):
-            return "qkv-order"
-        if any(word in tensor.name.lower() for word in _GATED):
-            return "gate-order"
+    if axis == 0 and kind == "blocks" and any(word in tensor.name.lower() for word in _GATED):
+        return "gate-order"
     if axis == 0 and kind == "interleaved" and projection(tensor.path) in ("query", "key"):
         return "rope-layout"
-    return "qkv-order" if axis == 0 and is_fused_projection(tensor.name) else "permuted"
+    whole = kind in ("blocks", "grid", "runs")
+    return "qkv-order" if axis == 0 and whole and is_fused_projection(tensor.name) else "permuted"
+
+
+def _mean_run(order: np.ndarray) -> float:
+    """How many neighbours stay together on average."""
+    return len(order) / (1 + int((np.diff(order) != 1).sum()))
 
 
 def _turned_rows(values: torch.Tensor, order: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from porting.diagnosis.cause import Case
 from porting.diagnosis.tensors.owned import Owned, axes_close, axes_of, live
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
 SURPLUS = 1.2
 """Equations for each unknown from which least squares are trusted."""

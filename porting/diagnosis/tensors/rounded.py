@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 from porting.diagnosis.cause import Case
 from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, away, live, tensors_of_trace
 from porting.diagnosis.tensors.recovered import recovered
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
-STEPS = {"float8_e5m2": 2.0**-3, "float8_e4m3fn": 2.0**-4, "bfloat16": 2.0**-9, "float16": 2.0**-12}
+STEPS = {"bfloat16": 2.0**-9, "float16": 2.0**-12}
 """Largest relative rounding error of one value, by dtype: the coarsest first."""
 SLACK = 6.0
 """Multiple of it by which sketches may be apart: signatures of short axes happen to be small."""
@@ -23,7 +24,7 @@ SAMPLE = 1 << 12
 def explained_by_rounding(case: Case, tensor: Owned, target: Target) -> Explained | None:
     """``dtype-cast``, if one side has the other's values rounded."""
     values = live(case.model, tensor).detach()
-    if not values.is_floating_point():
+    if not values.is_floating_point() or tensor.is_constant:
         return None
     if (dtype := _low(values)) is not None and _is_near(tensor, target, dtype):
         summary = (
@@ -53,7 +54,10 @@ def _low(values: torch.Tensor) -> str | None:
 def _is_near(tensor: Owned, target: Target, dtype: str) -> bool:
     """Whether the sketches are as close as that rounding leaves them."""
     known = [(a, b) for a, b in zip(target.axes, tensor.axes, strict=False) if a is not None]
-    return bool(known) and all(a.shape == b.shape and away(a, b) <= SLACK * STEPS[dtype] for a, b in known)
+    if not known or any(a.shape != b.shape for a, b in known):
+        return False
+    wanted, seen = (np.concatenate([pair[side] for pair in known]) for side in (0, 1))
+    return away(wanted, seen) <= SLACK * STEPS[dtype]
 
 
 def _extent(case: Case, tensor: Owned, dtype: str) -> str:

@@ -9,13 +9,16 @@ import torch
 
 from porting.diagnosis.cause import Case
 from porting.diagnosis.tensors.explained import Explained
-from porting.diagnosis.tensors.owned import Owned, away, live
+from porting.diagnosis.tensors.owned import Axes, Owned, away, live
 from porting.diagnosis.tensors.recovered import recovered
 from porting.diagnosis.tensors.roles import role
-from porting.diagnosis.tensors.targets import Target
+from porting.diagnosis.tensors.target import Target
 
 UNRELATED = 0.5
 """Cosine of two sketches up to which their tensors have nothing to do with each other."""
+
+SHORT, UNLIKE = 8, 0.1
+"""Length below which a cosine says nothing, and the relative distance that counts there."""
 
 
 def explained_by_factor(case: Case, tensor: Owned, target: Target) -> Explained | None:
@@ -69,10 +72,20 @@ def explained_as_start(case: Case, tensor: Owned, target: Target) -> Explained |
         summary = f"{text}, the original adds {target.name}"
         fix = f"load the original's {target.name} into {tensor.name}"
         return Explained("missing-bias", tensor, summary, fix, recovered(case, tensor, target))
+    if look == "is zero" and _is_table(case, tensor):
+        summary = f"{text}, so that nothing is added; the original's {target.name} is not"
+        fix = f"load the original's {target.name} into {tensor.name}"
+        return Explained("missing-embedding", tensor, summary, fix, recovered(case, tensor, target))
     code = "weight-norm" if role(tensor.info.name) == "weight_g" else "not-loaded"
     summary = f"{text} and was not loaded, the original's {target.name} was"
     fix = f"map the original's {target.name} to {tensor.name} in the conversion, and check missing_keys"
     return Explained(code, tensor, summary, fix, recovered(case, tensor, target))
+
+
+def _is_table(case: Case, tensor: Owned) -> bool:
+    """Whether its rows are looked up or added by position."""
+    words = f"{case.ported.modules[tensor.path].class_name} {tensor.info.name}".lower()
+    return "embed" in words or "pos" in words
 
 
 def start_like(values: torch.Tensor) -> str:
@@ -100,8 +113,24 @@ def _buffer(case: Case, tensor: Owned, target: Target) -> Explained:
         text = f"{tensor.name} {look}, its start; the original's {target.name} was loaded"
         fix = f"map the original's {target.name} to {tensor.name} in the conversion: buffers are in the state dict too"
         return Explained("not-loaded", tensor, text, fix, values)
+    bases = _rotary_base(tensor.axes), _rotary_base(target.axes)
+    if all(bases):
+        text = (
+            f"{tensor.name} is that of a rotary base of {bases[0]:.6g}, the original's {target.name} of {bases[1]:.6g}"
+        )
+        return Explained("rope-theta", tensor, text, f"set rope_theta to {bases[1]:.6g} in the config", values)
     text = f"{tensor.name} is not the original's {target.name}{_first(tensor, target)}"
     return Explained("buffer-wrong", tensor, text, f"compute {tensor.name} as the original does, or load it", values)
+
+
+def _rotary_base(axes: Axes) -> float | None:
+    """The base of rotary frequencies ``base ** (-2 * i / size)``; None for other values."""
+    seen = axes[0] if len(axes) == 1 else None
+    if seen is None or len(seen) < 4 or abs(seen[0] - 1) > 1e-6 or not bool((seen > 0).all()) or seen[1] >= 1:
+        return None
+    base = float(seen[1] ** -len(seen))
+    powers = base ** (-np.arange(len(seen)) / len(seen))
+    return base if away(powers, seen) < 1e-4 and base > 1 else None
 
 
 def _first(tensor: Owned, target: Target) -> str:
@@ -118,6 +147,8 @@ def _unrelated(tensor: Owned, target: Target) -> bool:
     if not known or tensor.is_constant:
         return bool(known)
     wanted, seen = (np.concatenate([pair[side] for pair in known]) for side in (0, 1))
+    if len(wanted) < SHORT:
+        return away(wanted, seen) > UNLIKE
     mean = 0.0 if len(tensor.shape) > 1 else 1.0  # vectors, as those of norms, may lie around one on both sides
     wanted, seen = wanted - mean * wanted.mean(), seen - mean * seen.mean()
     scale = float(np.linalg.norm(wanted) * np.linalg.norm(seen))
