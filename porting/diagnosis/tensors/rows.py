@@ -36,12 +36,20 @@ def parts(case: Case, tensor: Owned, wanted: str) -> Iterator[Target]:
 
 def in_order(case: Case, source: Owned, tensor: Owned) -> Iterator[Target]:
     """The original's tensor with its rows in the order in which the port keeps them on purpose."""
-    one, other = main_tensor(case.original.modules[source.path]), main_tensor(case.ported.modules[tensor.path])
-    rows = None if one is None or other is None or one.shape != other.shape else _rows_in(one, other)
+    rows = _kept_rows(case, tensor.path)
     if rows is not None and source.info.sketch is not None and source.shape and len(rows) == source.shape[0]:
         yield _some_rows(case, source, rows)
     else:
         yield from layouts(source, tensor, certain=True)
+
+
+def whole(case: Case, source: Owned, beside: Owned) -> Iterator[Target]:
+    """An original tensor that the port does not have, in the order of the rows beside which it would be."""
+    rows = _kept_rows(case, beside.path) if beside.path in case.alignment.reordered else None
+    if rows is not None and source.shape and len(rows) == source.shape[0]:
+        yield _some_rows(case, source, rows)
+    else:
+        yield Target(source, source.shape, source.axes)
 
 
 def customary(case: Case, source: Owned, tensor: Owned) -> Iterator[Target]:
@@ -59,7 +67,8 @@ def customary(case: Case, source: Owned, tensor: Owned) -> Iterator[Target]:
     if rows is None or first is None or len(rows) != source.shape[0] or (rows == first).all():
         return
     if all(each is not None and np.array_equal(each, first) for each in others):
-        yield replace(_some_rows(case, source, first), apart=True)
+        in_turn = bool((first == np.arange(len(first))).all())
+        yield replace(_some_rows(case, source, first), apart=not in_turn)
 
 
 def _kept_rows(case: Case, path: str) -> np.ndarray | None:
