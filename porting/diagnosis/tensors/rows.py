@@ -76,19 +76,35 @@ def _kept_rows(case: Case, path: str) -> np.ndarray | None:
     one = main_tensor(case.original.modules[case.alignment.original_of[path]])
     other = main_tensor(case.ported.modules[path])
     fits = one is not None and other is not None and one.shape == other.shape and len(one.shape) == 2
-    return _rows_in(one, other) if one is not None and fits else None
+    return rows_in(one, other) if one is not None and fits else None
 
 
 def _rows_of(case: Case, whole: ModuleInfo, tensor: Owned, group: Group) -> np.ndarray | None:
     main, mine = main_tensor(whole), main_tensor(case.ported.modules[tensor.path])
     if main is None or mine is None or not mine.shape:
         return None
-    rows = _rows_in(main, mine)
+    rows = _rows_of_others(case, main, tensor)
     if rows is None:
-        held = [_rows_in(main, main_tensor(case.ported.modules[path])) for path in group.ported if path != tensor.path]
+        rows = rows_in(main, mine)
+    if rows is None:
+        held = [rows_in(main, main_tensor(case.ported.modules[path])) for path in group.ported if path != tensor.path]
         taken = np.concatenate([np.empty(0, int), *(each for each in held if each is not None)])
         rows = np.setdiff1d(np.arange(main.shape[0]), taken)
     return rows if len(rows) == mine.shape[0] else None
+
+
+def _rows_of_others(case: Case, main: Owned, tensor: Owned) -> np.ndarray | None:
+    """Which rows of the fused tensors of their layers the other layers' parts of this name all are."""
+    family, theirs = places(tensor.path)[0], places(main.path)[0]
+    wholes = {places(path)[1]: main_tensor(module) for path, module in case.original.modules.items()
+              if places(path)[0] == theirs and path != main.path}  # fmt: skip
+    found = [
+        rows_in(whole, main_tensor(module))
+        for path, module in case.ported.modules.items()
+        if places(path)[0] == family and path != tensor.path and (whole := wholes.get(places(path)[1])) is not None
+    ]
+    known = [rows for rows in found if rows is not None]
+    return known[0] if known and all(np.array_equal(known[0], rows) for rows in known) else None
 
 
 def _some_rows(case: Case, whole: Owned, rows: np.ndarray) -> Target:
@@ -105,7 +121,7 @@ def main_tensor(module: ModuleInfo) -> Owned | None:
     return Owned(module.path, max(infos, key=lambda info: len(info.shape))) if infos else None
 
 
-def _rows_in(whole: Owned, part: Owned | None) -> np.ndarray | None:
+def rows_in(whole: Owned, part: Owned | None) -> np.ndarray | None:
     """Where the rows of a part are among those of a whole; None unless each is."""
     if part is None or not part.axes or not whole.axes or whole.axes[0].size < 2:
         return None
