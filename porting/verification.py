@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -17,6 +18,7 @@ from porting.errors import PortfileError
 from porting.extending import Positions, extended, further_summary, guarded, require_live
 from porting.hooks.capturing import capture
 from porting.inputs import input_warnings
+from porting.isolation.boundaries import isolate_apart
 from porting.isolation.isolating import Isolation, isolate
 from porting.noise.floor import noise_warnings
 from porting.original.recorded import recorded_inputs, require_accepted, require_same
@@ -157,6 +159,7 @@ def verify(
     strict: bool = False,
     probe: bool = False,
     reinit: int | None = None,
+    causes: bool = True,
     progress: Progress = silent,
 ) -> Verification:
     """Prove that a port is the same model as its original, or name the modules that differ.
@@ -178,6 +181,7 @@ def verify(
         strict: make ``suspicious`` a failure.
         probe: also run both models on generated inputs that see more than the given ones may.
         reinit: also run both models with the same new weights, made from this seed; they get their own back.
+        causes: try to prove what causes a fault; without, a port that differs is verified faster.
         progress: called as the work goes on.
 
     Raises:
@@ -218,21 +222,16 @@ def verify(
     )
     pairs = outputs(results["original"], results["ported"]) if outputs else None
     comparison = compare(reference, trace, tolerance=tolerance, module_map=module_map, outputs=pairs)
-    isolation = isolate(
-        ported,
-        given,
-        reference,
-        trace,
-        comparison.alignment,
-        run=run_ported,
-        tolerance=tolerance,
-        seed=1,
-        progress=progress,
+    judged = partial(
+        isolate, ported, given, reference, trace, run=run_ported, tolerance=tolerance, seed=1, progress=progress
     )
-    culprits = diagnose(
+    alignment, isolation = isolate_apart(judged, comparison.alignment)
+    comparison = comparison.realigned(alignment)
+    faults = find_culprits(isolation, reference, trace, alignment)
+    diagnosis = diagnose(
         ported,
         given,
-        find_culprits(isolation, reference, trace, comparison.alignment),
+        faults if causes else (),
         isolation,
         reference,
         trace,
@@ -246,7 +245,7 @@ def verify(
     verification = Verification(
         comparison=comparison,
         isolation=isolation,
-        culprits=culprits,
+        culprits=diagnosis.culprits if causes else faults,
         uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,
@@ -255,6 +254,7 @@ def verify(
             *coverage_warnings(reference, trace, comparison, isolation),
             *input_warnings(reference, trace, comparison, ported),
             *noise_warnings(reference, tolerance),
+            *diagnosis.warnings,
         ),
         strict=strict,
     )
@@ -273,6 +273,7 @@ def verify(
             valid_positions=positions,
             tolerance=tolerance,
             module_map=module_map,
+            causes=not verification.culprits,  # else they are known from the given run
             progress=progress,
         )
 

@@ -17,7 +17,8 @@ sys.path[:0] = [str(TESTS.parent), str(TESTS)]
 
 from mutants.catalogue import MUTANTS  # noqa: E402
 from mutants.mutant import Mutant  # noqa: E402
-from mutants.outcomes import Outcome, share, verify_mutant  # noqa: E402
+from mutants.outcomes import Outcome, share, verify_mutant, verify_together  # noqa: E402
+from mutants.several import groups  # noqa: E402
 from pairs.alignments import check_alignment  # noqa: E402
 from pairs.catalogue import NAMES, build  # noqa: E402
 
@@ -51,12 +52,15 @@ def diagnose(options: argparse.Namespace) -> None:
             print(f"{mutant.pair:10}{mutant.name:40}{mutant.path:56}{' '.join(mutant.codes)}")
         return
     clean = [] if options.mutant else [verify_clean(name) for name in pairs]
+    together = [] if options.mutant else [verify_several(name) for name in pairs]
     outcomes, raised = verify_all(mutants, quiet=options.json)
     if options.json:
         rows = [outcome.to_dict() for outcome in outcomes]
-        print(json.dumps({"clean": clean, "mutants": rows, "raised": raised, "totals": totals(outcomes)}, indent=1))
+        document = {"clean": clean, "together": together, "mutants": rows, "raised": raised}
+        print(json.dumps({**document, "totals": totals(outcomes)}, indent=1))
         return
     print_clean(clean)
+    print_together(together)
     print_groups("pair", outcomes, [outcome.mutant.pair for outcome in outcomes])
     print_groups("kind of bug", outcomes, [outcome.mutant.kind for outcome in outcomes])
     print(f"\n{len(outcomes)} mutants, {len(raised)} raised {' '.join(raised)}")
@@ -83,6 +87,13 @@ def verify_clean(name: str) -> dict[str, Any]:
         "forwards_seconds": forwards,
         "verify_seconds": fastest(pair.verify),
     }
+
+
+def verify_several(name: str) -> dict[str, Any]:
+    """Several bugs at once in one pair: how many were seeded, and which are not among the culprits."""
+    outcomes = [outcome for mutants in groups(name) for outcome in verify_together(mutants)]
+    missed = [outcome.mutant.name for outcome in outcomes if not outcome.any_hit]
+    return {"pair": name, "seeded": len(outcomes), "missed": missed}
 
 
 def fastest(action: Any, rounds: int = 3) -> float:
@@ -137,6 +148,15 @@ def print_clean(clean: Sequence[dict[str, Any]]) -> None:
             f"{row['pair']:10}{row['difference']:9.1e} {row['verdict']:12}{len(row['culprits']):9}{row['known']:6}"
             f"{row['found'] / row['known']:7.0%}{len(row['wrong']):7}{cost:>16}"
         )
+
+
+def print_together(together: Sequence[dict[str, Any]]) -> None:
+    """The table of bugs that were seeded two and three at once."""
+    if together:
+        print(f"\n{'several at once':20}{'bugs':>8}{'found':>7}")
+    for row in together:
+        found = row["seeded"] - len(row["missed"])
+        print(f"{row['pair']:20}{row['seeded']:8}{found:7}  {' '.join(row['missed'])}")
 
 
 def print_groups(title: str, outcomes: Sequence[Outcome], keys: Sequence[str]) -> None:

@@ -121,13 +121,13 @@ def softcap_of(x: torch.Tensor, y: torch.Tensor) -> float | None:
     return low if low < 1e3 * wide else None
 
 
-def rounded(value: float, digits: int = 6) -> float:
+def rounded(value: float, nearness: float = 1e-5) -> float:
     """A fitted constant, to the few digits that somebody may have written if it is that near."""
     for kept in (1, 2, 3, 4):
         near = float(f"{value:.{kept}g}")
-        if math.isclose(near, value, rel_tol=1e-5):
+        if math.isclose(near, value, rel_tol=nearness):
             return near
-    return float(f"{value:.{digits}g}")
+    return float(f"{value:.6g}")
 
 
 def _weighted(values: torch.Tensor, weights: torch.Tensor) -> float:

@@ -13,6 +13,7 @@ import torch
 from porting.comparison.relations import Relation, explain
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
+from porting.diagnosis.roles import is_embedding
 from porting.diagnosis.scene import Gap
 from porting.diagnosis.trial import Applied
 from porting.noise.floor import FACTOR
@@ -54,12 +55,9 @@ class Related:
 
     def where(self) -> str:
         """The place in words."""
-        module = show(self.gap.path) or "the model"
-        if self.gap.where == "input":
-            return f"what reaches {module}" + (f" as {show(self.gap.leaf)}" if self.gap.leaf else "")
-        return f"what {module} returns" + (f" as {show(self.gap.leaf)}" if self.gap.leaf else "")
+        return place_of(self.gap)
 
-    def applied(self, model: torch.nn.Module) -> Applied:
+    def applied(self, model: torch.nn.Module, *, for_child_only: bool = False) -> Applied:
         """The relation undone in the live port, at the place where it shows.
 
         A tensor that the culprit computed and hands to a child stays with the culprit, too, which may go on with it.
@@ -68,7 +66,15 @@ class Related:
         module, repair = model.get_submodule(self.gap.path), partial(_repaired, self.all)
         if self.gap.where == "output":
             return partial(changes.output, module, repair, self.gap.leaf)
-        return partial(changes.argument, module, partial(_in_place, repair) if self.fresh else repair, self.gap.leaf)
+        in_place = self.fresh and not for_child_only
+        return partial(changes.argument, module, partial(_in_place, repair) if in_place else repair, self.gap.leaf)
+
+
+def place_of(gap: Gap) -> str:
+    """A gap's place in words."""
+    module = show(gap.path) or "the model"
+    named = f" as {show(gap.leaf)}" if gap.leaf else ""
+    return f"what reaches {module}{named}" if gap.where == "input" else f"what {module} returns{named}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +85,13 @@ class Reading:
         code: of the cause.
         summary: what is wrong, a clause that follows on the place.
         fix: what to change.
+        for_child_only: whether only what the child gets is wrong, and the culprit may go on with what it has.
     """
 
     code: str
     summary: str
     fix: str
+    for_child_only: bool = False
 
 
 class RelationCause(Cause):
@@ -123,12 +131,28 @@ def at_hand(case: Case, gap: Gap) -> Mapping[str, torch.Tensor]:
 
     A tensor that only the original has and that is the right one itself explains nothing, and is left out.
     """
+    unused = dict(_unused_tables(case))
     theirs = {**case.only_original(gap), **dict(_only_original_parameters(case))}
-    return {**case.known(gap), **{name: tensor for name, tensor in theirs.items() if not _is(tensor, gap.right)}}
+    return {
+        **case.known(gap),
+        **unused,
+        **{name: tensor for name, tensor in theirs.items() if not same(tensor, gap.right)},
+    }
 
 
-def _is(tensor: torch.Tensor, right: torch.Tensor) -> bool:
+def same(tensor: torch.Tensor, right: torch.Tensor) -> bool:
+    """Whether two tensors are equal but for rounding."""
     return tensor.shape == right.shape and torch.allclose(tensor.double(), right.double(), SAME, SAME)
+
+
+def _unused_tables(case: Case) -> Iterator[tuple[str, torch.Tensor]]:
+    """Tables of embeddings below the culprit that is never called."""
+    called = {call.path for call in case.ported.calls}
+    for name, module in case.module.named_modules():
+        path = f"{case.path}.{name}" if case.path else name
+        if name and path not in called and is_embedding(name, module):
+            for own, table in module.named_parameters(recurse=False):
+                yield f"parameter {name}.{own}", table.detach()
 
 
 def _only_original_parameters(case: Case) -> Iterator[tuple[str, torch.Tensor]]:
@@ -145,7 +169,7 @@ def _only_original_parameters(case: Case) -> Iterator[tuple[str, torch.Tensor]]:
 def _in_all(case: Case, gaps: Sequence[Gap]) -> Iterator[Related]:
     """The relations of the first call that the others share."""
     found = [_explained(case, gap) for gap in gaps]
-    fresh = not any(_is(tensor, gaps[0].wrong) for tensor in case.known(gaps[0]).values())
+    fresh = not any(same(tensor, gaps[0].wrong) for tensor in case.known(gaps[0]).values())
     for relation in found[0]:
         alike = [
             next((r for r in each if (r.kind, r.terms) == (relation.kind, relation.terms)), None) for each in found
@@ -196,5 +220,7 @@ def _repair(case: Case, ways: Sequence[tuple[Related, Reading]]) -> Repair:
         code=reading.code,
         summary=f"in {first.where()}, {reading.summary}",
         fix=reading.fix,
-        apply=changes.together(*(found.applied(case.model) for found, _ in ways)),
+        apply=changes.together(
+            *(found.applied(case.model, for_child_only=read.for_child_only) for found, read in ways)
+        ),
     )

@@ -72,8 +72,11 @@ class Role:
         owned = module.parameters if module is not None else ()
         found = next((p.shape for p in owned if p.name == self.path), None)
         if found is None:
-            live = dict(self._case.module.named_buffers(recurse=False)).get(self.path)
-            found = tuple(live.shape) if live is not None else ()
+            live = {
+                **dict(self._case.module.named_buffers(recurse=False)),
+                **dict(self._case.module.named_parameters()),
+            }
+            found = tuple(live[self.path].shape) if self.path in live else ()
         return tuple(length for length in found if length > 1)
 
     @property
@@ -86,6 +89,13 @@ class Role:
         if self.original:
             return False
         return isinstance(dict(self._case.model.named_modules()).get(self.path), kind)
+
+
+def is_embedding(name: str, module: torch.nn.Module) -> bool:
+    """Whether a module looks rows up, or is named as if it did."""
+    return isinstance(module, torch.nn.Embedding) or _is_named(
+        f"{name.rpartition('.')[2]} {type(module).__name__}", EMBEDDING
+    )
 
 
 def _is_named(text: str, stems: tuple[str, ...]) -> bool:

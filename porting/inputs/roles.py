@@ -44,6 +44,10 @@ def constant(tensor: torch.Tensor) -> bool:
     return bool((flat == flat[0]).all())
 
 
+def _same_rows(tensor: torch.Tensor) -> bool:
+    return bool((tensor == tensor[:1]).all())
+
+
 def _float_role(name: str, tensor: torch.Tensor) -> Role:
     if "mask" in name.lower():
         return "mask" if tensor.dim() == 2 else "other"
@@ -55,7 +59,7 @@ def _float_role(name: str, tensor: torch.Tensor) -> Role:
 def _integer_role(name: str, tensor: torch.Tensor) -> Role:
     if tensor.dtype == torch.bool or "mask" in name:
         return "mask"
-    if "position" in name or counts(tensor):
+    if "position" in name or (_same_rows(tensor) and counts(tensor) and not {"ids", "tokens"} & set(name.split("_"))):
         return "positions"
     if "type" in name or "segment" in name:
         return "types"

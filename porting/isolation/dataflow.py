@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import Enum, auto
 from typing import Any
 
 import torch
@@ -13,6 +15,27 @@ from torch.overrides import TorchFunctionMode
 
 from porting.hooks.tracking import OpenCall
 from porting.reruns.memory import memory_of
+
+MOVES = frozenset(
+    re.findall(
+        r"\w+",
+        """__getitem__ __get__ T alias as_strided atleast_1d atleast_2d atleast_3d broadcast_to cat chunk clone concat
+        concatenate contiguous copy_ detach diagonal embedding expand expand_as flatten flip fliplr flipud gather
+        hstack index_select masked_select moveaxis movedim mT narrow permute pixel_shuffle pixel_unshuffle ravel
+        repeat repeat_interleave reshape reshape_as roll rot90 select slice split split_with_sizes squeeze stack
+        swapaxes swapdims t take take_along_dim tensor_split tile transpose unbind unflatten unfold unsqueeze view
+        view_as vstack""",
+    )
+)
+"""Names of torch functions that copy elements to other places and change none."""
+
+
+class Kind(Enum):
+    """What an operation does: it computes numbers, only moves them, or makes indices and masks."""
+
+    COMPUTES = auto()
+    MOVES = auto()
+    INDEXES = auto()
 
 
 class Dataflow(TorchFunctionMode):
@@ -26,6 +49,7 @@ class Dataflow(TorchFunctionMode):
         super().__init__()
         self.sources: list[tuple[int, ...]] = []
         self.calls: list[OpenCall | None] = []
+        self.kinds: list[Kind] = []
         self._open_call = open_call
         self._made: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._writes: dict[StorageWeakRef, list[int]] = {}
@@ -51,13 +75,20 @@ class Dataflow(TorchFunctionMode):
             return latest
         renewed = max((place for place, node in enumerate(written) if node in self._renewals), default=None)
         read = [latest, *written] if renewed is None else written[renewed:]
-        return self.add([tensor], read, self.calls[read[-1]])
+        return self.add([tensor], read, self.calls[read[-1]], Kind.MOVES)
 
-    def add(self, tensors: Iterable[torch.Tensor], sources: Iterable[int], call: OpenCall | None) -> int:
+    def add(
+        self,
+        tensors: Iterable[torch.Tensor],
+        sources: Iterable[int],
+        call: OpenCall | None,
+        kind: Kind = Kind.COMPUTES,
+    ) -> int:
         """Note an operation that makes tensors out of what other operations made; its number."""
         node = len(self.sources)
         self.sources.append(tuple(sources))
         self.calls.append(call)
+        self.kinds.append(kind)
         for tensor in tensors:
             self._made[id(tensor)] = weakref.ref(tensor), node
         return node
@@ -99,10 +130,25 @@ class Dataflow(TorchFunctionMode):
         made = [tensor for tensor in tensors_of(result) if id(tensor) not in known]
         if made or written:
             sources = self.nodes(given)
-            node = self.add([*made, *written], sources, self._open_call())
+            kind = self._kind(func, given, [*made, *written])
+            node = self.add([*made, *written], sources, self._open_call(), kind)
             for tensor in written:
                 self.wrote(tensor, node)
         return result
+
+    def _kind(self, func: Callable[..., Any], given: Iterable[torch.Tensor], made: Iterable[torch.Tensor]) -> Kind:
+        """What an operation does; what it takes from a table that the model has computed, it does not only move."""
+        results = {tensor.dtype for tensor in made if _is_number(tensor)}
+        if not results:
+            return Kind.INDEXES
+        read = [tensor for tensor in given if _is_number(tensor)]
+        known = all(isinstance(tensor, torch.nn.Parameter) or self._node(tensor) is not None for tensor in read)
+        moves = known and results <= {tensor.dtype for tensor in read} and getattr(func, "__name__", "") in MOVES
+        return Kind.MOVES if moves else Kind.COMPUTES
+
+
+def _is_number(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def tensors_of(value: Any) -> Iterator[torch.Tensor]:

@@ -7,7 +7,7 @@ healthy modules (glue) is seen. A second run in float64 measures how much of eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,12 +72,15 @@ class Isolation:
         noise_measured: False if the port could not run in float64 and rounding was estimated instead.
         stopped: what the port raised when it was fed the original's tensors, so that the rest was not judged; empty
             if it ran to its end.
+        made_up_for: those of the modules whose outputs were left as they are of which something right came, and
+            nothing wrong.
     """
 
     observations: tuple[Observation, ...]
     unfed: tuple[tuple[str, str], ...]
     noise_measured: bool
     stopped: str = ""
+    made_up_for: frozenset[str] = frozenset()
 
     def of_call(self, key: Key) -> Iterator[Observation]:
         """The observations at the output of one ported call."""
@@ -94,6 +97,7 @@ def isolate(
     run: Run | None = None,
     tolerance: Tolerance | None = None,
     seed: int = 0,
+    free: frozenset[str] = frozenset(),
     progress: Progress = silent,
 ) -> Isolation:
     """Judge every aligned module of the port by itself.
@@ -107,10 +111,14 @@ def isolate(
         run: how to run the port, when that is not ``model(*args, **kwargs)``.
         tolerance: of the comparisons; 1e-3 if None.
         seed: of the random generators, as in the free run.
+        free: ported modules whose outputs are neither compared nor replaced, to see what becomes of them.
         progress: called as module calls complete.
     """
     tolerance = tolerance or Tolerance()
-    plans = plans_for(original, ported, alignment)
+    plans = {
+        key: replace(plan, outputs=()) if key[1] in free else plan
+        for key, plan in plans_for(original, ported, alignment).items()
+    }
     native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
     with native.flow:
         ended = stopped(model, inputs, run, native, seed)
@@ -119,10 +127,11 @@ def isolate(
         exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
         measured = not stopped(model, exactly, run, exact, seed)
     judged = [
-        (seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model), seen.sighting)
+        (seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, native), seen.sighting)
         for seen in native.seen
     ]
-    return Isolation(_blamed(judged, native.origin), native.unproven(), measured, ended)
+    made_up_for = native.made_up_for(judged) & free
+    return Isolation(_blamed(judged, native.origin), native.unproven(), measured, ended, made_up_for)
 
 
 def _blamed(judged: Sequence[tuple[Observation, Sighting]], origin: Origin) -> tuple[Observation, ...]:
@@ -152,11 +161,9 @@ class _Seen:
     tensor: torch.Tensor | None
     original_rounding: tuple[float, float] | None
 
-    def judged(
-        self, rounding: tuple[float, float] | None, tolerance: Tolerance, model: torch.nn.Module
-    ) -> Observation:
-        key, where, leaf = self.place
-        exact = where == "output" and _looks_up(model.get_submodule(key[1]))
+    def judged(self, rounding: tuple[float, float] | None, tolerance: Tolerance, run: _Fed) -> Observation:
+        _, where, leaf = self.place
+        exact = where == "output" and len(set(self.numbers.dtypes)) == 1 and run.only_moves(self)
         floor = floor_of(self.numbers, rounding, tolerance, exact=exact, original=self.original_rounding)
         return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, None)
 
@@ -181,6 +188,7 @@ class _Fed(Feeder):
         self.flow = Dataflow(self.open_call)
         self.origin = Origin(model, self.flow)
         self._unfed: list[tuple[str, str, int]] = []
+        self._free: dict[str, set[int]] = {}
 
     def kept(self) -> dict[Place, torch.Tensor]:
         """The ported tensors that differ, by place."""
@@ -199,6 +207,11 @@ class _Fed(Feeder):
     def unproven(self) -> tuple[tuple[str, str], ...]:
         """(call, argument) of what could not be fed and was not found to be right in another way."""
         return tuple((label, name) for label, name, node in self._unfed if self.origin.doubtful(node))
+
+    def only_moves(self, seen: _Seen) -> bool:
+        """Whether a module made its output by moving elements of what it was fed, and has no parts that do more."""
+        module = self.model.get_submodule(seen.place[0][1])
+        return not any(True for _ in module.children()) and self.origin.moved(seen.sighting)
 
     def entering(
         self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -227,9 +240,23 @@ class _Fed(Feeder):
         """The caller's tensor is what the call made of it."""
         self.origin.copied(tensor, source, call)
 
+    def made_up_for(self, judged: Iterable[tuple[Observation, Sighting]]) -> frozenset[str]:
+        """The modules with free outputs of which something right was made, and nothing wrong."""
+        right: set[int] = set()
+        wrong: set[int] = set()
+        for observation, sighting in judged:
+            if observation.above_noise:
+                wrong |= self.origin.made_from(sighting)
+            elif observation.numbers.comparable:
+                right |= self.origin.made_from(sighting)
+        return frozenset(path for path, nodes in self._free.items() if nodes & right and not nodes & wrong)
+
     def returned(self, call: OpenCall, output: Any) -> None:
         """Note which call made a tensor."""
         self.origin.made(call, _tensors(output))
+        plan = self.plans.get(call.key)
+        if plan is not None and not plan.outputs:
+            self._free.setdefault(call.path, set()).update(self.flow.nodes(_tensors(output)))
 
     def replaced(self, call: OpenCall, tensors: Sequence[torch.Tensor]) -> None:
         """These are the original's."""
@@ -267,12 +294,6 @@ class _ExactFed(PromotedFeeder):
             mask = self.positions.mask(tensor, call.key, pair.ported.name)
             numbers = compare_tensors(tensor, self.kept[place], Tolerance(), mask)
             self.errors[place] = (numbers.max_abs, numbers.l2)
-
-
-def _looks_up(module: torch.nn.Module) -> bool:
-    """Whether a module copies rows and does nothing else to them."""
-    forward = getattr(module.forward, "__func__", None)
-    return isinstance(module, torch.nn.Embedding) and forward is torch.nn.Embedding.forward
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

@@ -9,7 +9,7 @@ from itertools import takewhile
 import torch
 
 from porting.hooks.tracking import OpenCall
-from porting.isolation.dataflow import Dataflow
+from porting.isolation.dataflow import Dataflow, Kind
 from porting.isolation.kin import deviates
 
 
@@ -79,9 +79,18 @@ class Origin:
         """A tensor that is being compared, handed on by the code of ``enclosing``."""
         return Sighting(*self._known(tensor, enclosing, ()), enclosing)
 
+    def moved(self, sighting: Sighting) -> bool:
+        """Whether a tensor was made by nothing but moving elements of what is the original's."""
+        region = self._walk(sighting.node, set())
+        return all(self.flow.kinds[node] is Kind.MOVES for node in region)
+
     def clear(self, sighting: Sighting) -> None:
         """The tensor was right, and with it all that it was made from."""
         self._walk(sighting.node, self._cleared)
+
+    def made_from(self, sighting: Sighting) -> set[int]:
+        """The operations that a tensor came of, back to what is the original's."""
+        return self._walk(sighting.node, set())
 
     def made_by(self, call: OpenCall, tensor: torch.Tensor) -> int:
         """The operation that made an argument of a call, which can be asked for in the end whether it is doubtful."""
@@ -95,7 +104,8 @@ class Origin:
         """The paths of the modules in which a wrong tensor may arise, the likeliest first; None: outside the model.
 
         First comes a module that is unlike its kin in other layers, then the innermost module around what was
-        computed in the judged call, then that around what was brought in, where that could not be fed.
+        computed in the judged call, then that around what was brought in, where that could not be fed. What makes
+        indices and masks counts only where nothing else was done.
 
         To be asked in the order in which tensors were seen, after all right ones were cleared.
         """
@@ -107,7 +117,8 @@ class Origin:
         return found
 
     def _suspects(self, region: set[int], sighting: Sighting) -> tuple[str, ...] | None:
-        calls = [call for node in region if (call := self.flow.calls[node]) is not None]
+        numbers = [node for node in region if self.flow.kinds[node] is not Kind.INDEXES]
+        calls = [call for node in numbers or region if (call := self.flow.calls[node]) is not None]
         if not calls:
             return self._handed_on(sighting)
         within = self._judged(sighting.enclosing)
@@ -116,7 +127,8 @@ class Origin:
         paths = list(dict.fromkeys(call.path for call in (*own, *brought)))
         odd = [path for path in paths if deviates(self.model, path)]
         likely = [common_path(group) for group in (own, brought) if group]
-        return tuple(dict.fromkeys((*odd, *likely, *paths)))
+        others = (call.path for node in region if (call := self.flow.calls[node]) is not None)
+        return tuple(dict.fromkeys((*odd, *likely, *paths, *others)))
 
     def _handed_on(self, sighting: Sighting) -> tuple[str, ...] | None:
         """Nobody computed anything: the call whose code took the wrong one of the tensors that it had."""

@@ -10,6 +10,8 @@ from porting.inputs.roles import colour_axis
 from porting.inputs.settings import scaled_from
 from porting.probes.surveying import Survey, positions_allowed
 
+CHEAP, OFFSET = 514, 2
+"""Up to so many positions a text takes all that there are, but for those that a table may keep for an offset."""
 MOST = 8192
 """The longest text that a probe makes by itself."""
 
@@ -55,6 +57,7 @@ def _texts(found: Survey, rows: int) -> Iterator[Plan]:
     usual = found.length if fixed else usual
     yield Plan("batch", f"{rows} different rows of {usual} distinct tokens", rows, usual)
     longer = min(max(2 * found.length, found.window + found.window // 4 + 1, 16), allowed)
+    longer = max(longer, allowed - OFFSET) if allowed <= CHEAP else longer
     reach = f", past the window of {found.window}" if 0 < found.window < longer else ""
     short = "" if longer > found.length else f"the text is as long as the config allows already ({allowed})"
     yield Plan("long", f"2 rows of {longer} tokens{reach}", 2, longer, obstacle=fixed or short)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from porting.report.detail import typed
 from porting.report.tables import FigureTable
 from porting.text import show
 
@@ -31,6 +32,13 @@ def further_runs(verification: Verification) -> Iterator[RenderableType]:
         yield from _reinit(verification.reinit)
     if verification.probes or verification.reinit is not None:
         yield Text()
+
+
+def next_after(verification: Verification) -> str:
+    """What to do about a probe, or about the new weights, that are worse than the given run."""
+    if any(probe.verdict == verification.verdict for probe in verification.probes):
+        return f"mend what the first probe that differs names, then: {typed('verify --probe')}"
+    return f"mend what the new weights show, then: {typed('verify --reinit')}"
 
 
 def _table(probes: tuple[Probe, ...]) -> FigureTable:

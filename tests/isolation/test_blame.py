@@ -160,3 +160,61 @@ def test_a_fault_in_what_a_caller_does_with_it_is_the_callers() -> None:
     ported = InPlace(inplace=True)
     ported.times = 2.0
     assert blamed(isolated(InPlace(inplace=False), ported, torch.randn(2, 6))) == [""]
+
+
+class Picking(nn.Module):
+    def __init__(self, *, buffer: bool = False) -> None:
+        super().__init__()
+        table = torch.arange(12.0).view(6, 2) / 7
+        if buffer:
+            self.register_buffer("table", table)
+        else:
+            self.table = nn.Parameter(table)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        rows: torch.Tensor = self.table[ids]
+        return torch.cat([rows, rows.flip(-1)], -1).transpose(1, 2).reshape(2, -1)
+
+
+class Twice(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+
+@pytest.mark.parametrize(("buffer", "floored"), [(False, False), (True, True)])
+def test_a_module_that_only_moves_elements_does_not_round(buffer: bool, floored: bool) -> None:
+    """Unless it takes them from a table that each side computes for itself."""
+    original, ported = (nn.Sequential(Picking(buffer=buffer), Twice()) for _ in range(2))
+    with torch.no_grad():
+        ported.get_submodule("0").table.mul_(1 + 1e-7)  # type: ignore[operator]
+    isolation = isolated(original, ported, torch.tensor([[0, 3, 5], [1, 2, 4]]))
+    floors = {o.ported.path: o.floor.max_abs for o in isolation.observations if o.where == "output"}
+    assert bool(floors["0"]) is floored
+    assert floors["1"] > 0
+    assert blamed(isolation) == ([] if floored else ["0"])
+
+
+def test_what_makes_indices_is_named_after_what_computes_with_them() -> None:
+    class Angles(nn.Module):
+        def __init__(self, base: float) -> None:
+            super().__init__()
+            self.base = base
+
+        def forward(self, positions: torch.Tensor) -> torch.Tensor:
+            return torch.cos(positions * self.base)
+
+    class Turned(nn.Module):
+        def __init__(self, *, base: float | None) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.linear = nn.Linear(4, 4)
+            self.angles = None if base is None else Angles(base)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            positions = torch.arange(4) + 0
+            table = torch.cos(positions * 0.5) if self.angles is None else self.angles(positions)
+            result: torch.Tensor = self.linear(table)
+            return result
+
+    isolation = isolated(Turned(base=None), Turned(base=0.25), torch.randn(4, 4))
+    assert [o.suspects for o in isolation.observations if o.above_noise] == [("angles", "")]

@@ -8,6 +8,7 @@ import torch
 from mutants.editing import behave, replace, within
 from mutants.mutant import mutant
 from torch import nn
+from transformers.activations import QuickGELUActivation
 from transformers.modeling_outputs import CausalLMOutputWithPast, ImageClassifierOutput
 
 
@@ -16,6 +17,18 @@ from transformers.modeling_outputs import CausalLMOutputWithPast, ImageClassifie
 def residual_missing(model: nn.Module, path: str) -> None:
     """What goes around the module is not added."""
     behave(within(model, path), lambda self, usual, hidden, residual: usual(hidden, torch.zeros_like(residual)))
+
+
+@mutant("missing-residual", resnet="resnet.encoder.stages.1.layers.1")
+def shortcut_missing(model: nn.Module, path: str) -> None:
+    """What goes around the convolutions is not added."""
+    behave(within(model, path), lambda self, usual, hidden_state: self.activation(self.layer(hidden_state)))
+
+
+@mutant("missing-residual", convnext="convnext.encoder.stages.2.layers.0", encodec="decoder.layers.4")
+def around_nothing(model: nn.Module, path: str) -> None:
+    """What goes around the block is not added."""
+    behave(within(model, path), lambda self, usual, hidden: usual(hidden) - hidden)
 
 
 @mutant("missing-residual", llama="model.layers.1", mixtral="model.layers.1")
@@ -138,6 +151,13 @@ def erf_for_tanh(model: nn.Module, path: str) -> None:
 def relu_for_elu(model: nn.Module, path: str) -> None:
     """ReLU for ELU."""
     replace(model, path, nn.ReLU())
+
+
+@mutant("activation", convnext="convnext.encoder.stages.1.layers.0.act")
+@mutant("activation", swin=("swin.encoder.layers.0.blocks.0.mlp.activation_fn", "swin.encoder.layers.0.blocks.0.mlp"))
+def quick_gelu(model: nn.Module, path: str) -> None:
+    """GELU by a sigmoid, as CLIP has it, for the exact one."""
+    replace(model, path, QuickGELUActivation())
 
 
 @mutant("activation", llama=("model.layers.2.mlp.act_fn", "model.layers.2.mlp"))

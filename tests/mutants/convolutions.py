@@ -57,3 +57,25 @@ def stride_in_first(model: nn.Module, path: str) -> None:
     first = within(model, path)
     second = within(model, path.replace("layer.0.convolution", "layer.1.convolution"))
     first.stride, second.stride = second.stride, first.stride
+
+
+@mutant("conv-geometry", resnet="resnet.embedder.embedder.convolution")
+def padding_reflected(model: nn.Module, path: str) -> None:
+    """Borders of the picture are reflected, not zero."""
+    convolution = within(model, path)
+    convolution.padding_mode = "reflect"
+
+
+@mutant("conv-geometry", encodec=("encoder.layers.6", "encoder.layers.6.conv"))
+def not_causal_here(model: nn.Module, path: str) -> None:
+    """A strided causal convolution is padded on both sides."""
+    within(model, path).causal = False
+
+
+@mutant("conv-geometry", convnext="convnext.encoder.stages.3.layers.0.dwconv")
+def padding_shifted(model: nn.Module, path: str) -> None:
+    """All padding of a convolution is at one side of each axis."""
+    convolution = within(model, path)
+    width, height = convolution.padding
+    convolution.padding_mode = "constant"
+    convolution._reversed_padding_repeated_twice = [2 * height, 0, 2 * width, 0]

@@ -23,6 +23,7 @@ def eps_everywhere(model: nn.Module, path: str) -> None:
 @mutant("norm-eps", esm2="esm.encoder.layer.0.attention.LayerNorm")
 @mutant("norm-eps", resnet="resnet.encoder.stages.0.layers.0.layer.1.normalization")
 @mutant("norm-eps", swin="swin.encoder.layers.0.blocks.0.layernorm_after")
+@mutant("norm-eps", pythia="gpt_neox.layers.1.post_attention_layernorm")
 def eps_large(model: nn.Module, path: str) -> None:
     """One epsilon is far too large: 1e-2."""
     within(model, path).eps = 1e-2
@@ -100,6 +101,22 @@ def one_forgotten(model: nn.Module, path: str) -> None:
 
     def forward(self: Any, usual: Any, x: torch.Tensor) -> torch.Tensor:
         return torch.as_tensor(self._norm(x.float()) * self.weight.float())
+
+    behave(within(model, path), forward)
+
+
+@mutant("norm-type", "norm-formula", convnext="convnext.embeddings.layernorm", esm2="lm_head.layer_norm")
+def variance_unbiased(model: nn.Module, path: str) -> None:
+    """The variance is divided by one less than the width."""
+
+    def forward(self: Any, usual: Any, features: torch.Tensor) -> torch.Tensor:
+        axis = 1 if features.dim() == 4 and getattr(self, "data_format", "") == "channels_first" else -1
+        width = features.shape[axis]
+        centred = features - features.mean(axis, keepdim=True)
+        spread = (centred.pow(2).sum(axis, keepdim=True) / (width - 1) + self.eps).sqrt()
+        shape = [1] * features.dim()
+        shape[axis] = width
+        return torch.as_tensor(centred / spread * self.weight.view(shape) + self.bias.view(shape))
 
     behave(within(model, path), forward)
 

@@ -103,7 +103,7 @@ def verify_mutant(mutant: Mutant) -> Outcome:
 def verify_together(mutants: Sequence[Mutant]) -> list[Outcome]:
     """Seed several bugs into one fresh pair and verify it once: an outcome for each, of one document."""
     pair = build(mutants[0].pair)
-    places = [_seed(mutant, pair.ported) for mutant in mutants]
+    places = [seed(mutant, pair.ported) for mutant in mutants]
     torch.manual_seed(0)
     difference = pair.difference()
     start = time.perf_counter()
@@ -112,7 +112,7 @@ def verify_together(mutants: Sequence[Mutant]) -> list[Outcome]:
     return [Outcome(mutant, difference, own, document, seconds) for mutant, own in zip(mutants, places, strict=True)]
 
 
-def _seed(mutant: Mutant, ported: nn.Module) -> frozenset[str]:
+def seed(mutant: Mutant, ported: nn.Module) -> frozenset[str]:
     """Seed a bug; the paths that may be blamed for it."""
     before = {name: tensor.detach().clone() for name, tensor in _tensors(ported).items()}
     mutant.put_into(ported)

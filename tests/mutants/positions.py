@@ -28,7 +28,7 @@ def bart_offset(model: nn.Module, path: str) -> None:
     behave(within(model, path), forward)
 
 
-@mutant("missing-embedding", vit=("vit.embeddings", "vit.embeddings.dropout"))
+@mutant("missing-embedding", "not-loaded", vit=("vit.embeddings", "vit.embeddings.dropout"))
 def patches_without(model: nn.Module, path: str) -> None:
     """Positions are not added to the patches."""
     edit(within(model, path).position_embeddings, 0.0)

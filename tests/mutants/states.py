@@ -19,7 +19,7 @@ def b_c_swapped(model: nn.Module, path: str) -> None:
     edit(weight, torch.cat([step, c, b]))
 
 
-@mutant("gate-order", "permuted", "swapped", "concat-order", mamba="backbone.layers.0.mixer.in_proj")
+@mutant("gate-order", "permuted", "swapped", "qkv-order", "concat-order", mamba="backbone.layers.0.mixer.in_proj")
 def gate_first(model: nn.Module, path: str) -> None:
     """The fused projection is split as gate, input."""
     weight = within(model, path).weight

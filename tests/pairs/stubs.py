@@ -76,7 +76,7 @@ class _Finder(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = _Inert(spec.name)
-        module.__path__ = []
+        vars(module).update(__path__=[], __version__="0.0.0")
         return module
 
     def exec_module(self, module: ModuleType) -> None:

@@ -50,6 +50,14 @@ def test_a_healthy_pair_matches_under_every_probe() -> None:
     assert verification.exit_code == 0
 
 
+def test_causes_of_what_the_given_run_shows_are_not_sought_again() -> None:
+    verification = verify(Decoder(), Decoder(causal=False), padded(2, 8), probe=True)
+    assert verification.given_verdict == "mismatch"
+    culprits = [culprit for probe in verification.probes for culprit in probe.culprits]
+    assert culprits
+    assert not any(culprit.causes for culprit in culprits)
+
+
 def test_probes_are_not_run_unasked() -> None:
     assert verify(Decoder(), Decoder(), padded(2, 8)).probes == ()
 

@@ -96,6 +96,20 @@ def test_tied_weights_stay_tied_and_statistics_get_positive_variances() -> None:
     assert ported.head.weight is ported.embed.weight
 
 
+class Unmapped(nn.BatchNorm1d):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert self.weight is not None
+        return x * self.weight + self.bias  # as if its statistics were 0 and 1
+
+
+def test_new_statistics_see_a_batch_norm_that_does_not_use_its_own() -> None:
+    models = [nn.Sequential(nn.Linear(6, 6), kind(6, eps=0)).eval() for kind in (nn.BatchNorm1d, Unmapped)]
+    models[1].load_state_dict(models[0].state_dict())
+    verification = verify(models[0], models[1], (torch.randn(4, 6),), reinit=0)
+    assert "batch-norm-initial" in dict(verification.warnings)
+    assert (verification.given_verdict, verification.verdict) == ("match", "mismatch")
+
+
 def test_models_get_their_weights_back_when_a_forward_raises() -> None:
     original, ported = make_pair()
     before = copied(ported)

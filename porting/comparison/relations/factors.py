@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 
 from porting.comparison.relations.constants import recognise, show_number
-from porting.comparison.relations.model import Change, Parameters, Proposal
-from porting.comparison.relations.pair import EXPLAINED, MARGIN, Lines, Pair, each_axis
+from porting.comparison.relations.model import Change, Parameters, Proposal, wide
+from porting.comparison.relations.pair import EXPLAINED, LONGEST_AXIS, MARGIN, Lines, Pair, each_axis
 
 
 def propose(pair: Pair) -> Iterator[Proposal]:
@@ -22,6 +22,7 @@ def propose(pair: Pair) -> Iterator[Proposal]:
     if not simple:
         for axis, lines in each_axis(pair):
             yield from _along(pair, axis, lines)
+        yield from _by_position(pair)
 
 
 def _not(wrong: torch.Tensor) -> torch.Tensor:
@@ -123,6 +124,43 @@ def _along(pair: Pair, axis: int, lines: Lines) -> Iterator[Proposal]:
                 change=_by(pair, axis, factors, amounts),
                 cost=2.0 * count,
             )
+
+
+def _by_position(pair: Pair) -> Iterator[Proposal]:
+    """A factor for each place of the leading axes, where these take few values: of masked tokens, of each sequence."""
+    last = len(pair.shape) - 1
+    if last < 1 or not MARGIN * 2 <= pair.shape[-1] <= LONGEST_AXIS:
+        return
+    lines = pair.lines(last)
+    if not fits(pair, _factors(lines.wrong, lines.right) * lines.wrong, lines):
+        return
+    factors = _factors(wide(pair.wrong), wide(pair.right))
+    values = _different(factors, precision(pair))
+    if factors.numel() < MARGIN * len(values):
+        return
+    shown = ", ".join(show_number(value) for value in values[:MARGIN])
+    yield Proposal(
+        kind="scaled along",
+        text=f"not scaled by a factor for each position, of {len(values)} different ones ({shown})",
+        parameters={"axes": tuple(range(last)), "different": len(values), "lowest": values[0], "highest": values[-1]},
+        change=lambda wrong: wrong * factors,
+        cost=2.0 + len(values),
+    )
+
+
+def _factors(wrong: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """By least squares over the last axis; 1 where the wrong tensor is zero."""
+    size = wrong.square().sum(-1, keepdim=True)
+    return torch.where(size > 0, (wrong * right).sum(-1, keepdim=True) / size.clamp(min=1e-300), 1.0)
+
+
+def _different(values: torch.Tensor, tolerance: float) -> list[float]:
+    """The values that are further apart than they are known precisely, in order."""
+    ordered = values.reshape(-1).sort().values
+    new = torch.cat(
+        [torch.ones(1, dtype=torch.bool, device="cpu"), ordered.diff() > 8 * tolerance * ordered.abs().max()]
+    )
+    return [float(value) for value in ordered[new]]
 
 
 def fits(pair: Pair, values: torch.Tensor, lines: Lines) -> bool:

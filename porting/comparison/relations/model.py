@@ -17,11 +17,12 @@ class Relation:
     """What turns the wrong tensor into the right one.
 
     Attributes:
-        kind: ``scaled``, ``scaled along``, ``offset``, ``affine``, ``affine along``, ``sign``, ``missing`` (the right
-            one has a term more), ``added`` (a term less), ``replaced`` (one term for another), ``other tensor``,
-            ``multiplied`` (the right one has a factor more), ``divided`` (a factor less), ``swapped factors``,
-            ``function``, ``clipped``, ``softcapped``, ``permuted``, ``shifted``, ``axes exchanged``,
-            ``heads regrouped``, ``normalised``, ``pooled``, ``masked only``, ``rounded`` or ``dropout``.
+        kind: ``scaled``, ``scaled along``, ``offset``, ``affine``, ``affine along``, ``sign``; ``missing`` (the right
+            one has a term more), ``added`` (a term less), ``replaced`` (one term for another), ``scaled term``,
+            ``other tensor``; ``multiplied`` (the right one has a factor more), ``divided`` (a factor less),
+            ``swapped factors``, ``replaced factor``; ``function``, ``clipped``, ``softcapped``; ``permuted``,
+            ``shifted``, ``axes exchanged``, ``heads regrouped``; ``normalised``, ``pooled``, ``masked only``,
+            ``rounded``, ``dropout``.
         text: one clause in plain words.
         terms: names of the known tensors that it speaks of.
         parameters: what was found: ``factor``, ``axis``, ``function``, …

@@ -24,7 +24,8 @@ def propose(pair: Pair) -> Iterator[Proposal]:
     samples = torch.stack([pair.sample(view.tensor) for view in views])
     for name in (*GATES, ONE_MORE):
         yield from _factor(pair, views, samples, name)
-    yield from _swapped(pair, views, samples)
+    swapped = list(_swapped(pair, views, samples))
+    yield from swapped or _replaced(pair, views, samples)
 
 
 def _factor(pair: Pair, views: list[View], samples: torch.Tensor, name: str) -> Iterator[Proposal]:
@@ -84,6 +85,25 @@ def _swapped(pair: Pair, views: list[View], samples: torch.Tensor) -> Iterator[P
                 )
 
 
+def _replaced(pair: Pair, views: list[View], samples: torch.Tensor) -> Iterator[Proposal]:
+    """``common * one``, where the right one is ``common * other``."""
+    coarse = samples[:, :COARSE]
+    products = coarse[:, None] * coarse[None]
+    wrong = (products - pair.w[:COARSE]).abs().amax(2) <= pair.floor
+    right = (products - pair.r[:COARSE]).abs().amax(2) <= pair.floor
+    for common in (wrong.any(1) & right.any(1)).nonzero()[:, 0].tolist():
+        one, other = int(wrong[common].int().argmax()), int(right[common].int().argmax())
+        if pair.explains(samples[common] * samples[other]):
+            yield Proposal(
+                kind="replaced factor",
+                text=f"{views[common].text} is multiplied by {views[one].text} in place of {views[other].text}",
+                terms=(views[one].name, views[other].name, views[common].name),
+                change=_product(views[common], views[other], pair.shape),
+                cost=0.4 + views[one].cost + views[other].cost,
+            )
+            return
+
+
 def _through(name: str, values: torch.Tensor) -> torch.Tensor:
     return 1 + values if name == ONE_MORE else ACTIVATIONS[name](values)
 
@@ -104,6 +124,10 @@ def _times(view: View, name: str) -> Change:
 
 def _over(view: View, name: str) -> Change:
     return lambda wrong: wrong / _through(name, view.tensor.double())
+
+
+def _product(one: View, other: View, shape: tuple[int, ...]) -> Change:
+    return lambda _: (one.tensor.double() * other.tensor.double()).expand(shape)
 
 
 def _gate(one: View, other: View, name: str, shape: tuple[int, ...]) -> Change:

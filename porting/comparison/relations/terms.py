@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
 
 from porting.comparison.relations.constants import recognise, show_number
-from porting.comparison.relations.factors import lengths_of, precision
+from porting.comparison.relations.factors import fits, lengths_of, precision
 from porting.comparison.relations.model import Change, Proposal
-from porting.comparison.relations.pair import MARGIN, Pair
+from porting.comparison.relations.pair import LONGEST_AXIS, MARGIN, Pair
 from porting.comparison.relations.views import View
 
 COARSE = 64
@@ -27,8 +28,8 @@ def propose(pair: Pair) -> Iterator[Proposal]:
     yield from _itself(pair, views, list(samples))
     if not pair.same_shape or pair.equations < MARGIN:
         return
-    single = list(_single(pair, views, samples))
-    yield from single or _exchanged(pair, views, samples)
+    single = list(_single(pair, views, samples)) or list(_exchanged(pair, views, samples))
+    yield from single or _scaled_terms(pair, views)
 
 
 def _itself(pair: Pair, views: list[View], samples: list[torch.Tensor]) -> Iterator[Proposal]:
@@ -93,6 +94,33 @@ def _exchanged(pair: Pair, views: list[View], samples: torch.Tensor) -> Iterator
             change=_instead(views[one], views[other]),
             cost=views[one].cost + views[other].cost + 0.3,
         )
+
+
+def _scaled_terms(pair: Pair, views: list[View]) -> Iterator[Proposal]:
+    """A term has a known factor for each index of the last axis: ``right = wrong + (factors - 1) * term``."""
+    axis = len(pair.shape) - 1
+    vectors = [view for view in views if tuple(view.tensor.shape) == pair.shape[-1:]]
+    if axis < 1 or not vectors or pair.shape[axis] > LONGEST_AXIS:
+        return
+    lines = pair.lines(axis)
+    for view in views:
+        if math.prod(view.tensor.shape) != math.prod(pair.shape):
+            continue
+        term = pair.at_lines(view.tensor, axis)
+        for vector in vectors:
+            factors = vector.tensor.double()
+            if fits(pair, lines.wrong + (factors - 1) * term, lines):
+                yield Proposal(
+                    kind="scaled term",
+                    text=f"{view.text} is not scaled by {vector.text} before it is added",
+                    terms=(view.name, vector.name),
+                    change=_plus_scaled(view, vector),
+                    cost=0.4 + view.cost + vector.cost,
+                )
+
+
+def _plus_scaled(view: View, vector: View) -> Change:
+    return lambda wrong: wrong + (vector.tensor.double() - 1) * view.tensor.double()
 
 
 def _close(pair: Pair, one: torch.Tensor, other: torch.Tensor) -> bool:

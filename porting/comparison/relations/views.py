@@ -13,6 +13,7 @@ from porting.text import show
 
 LARGEST_OFFSET = 2
 MOST_PARTS = 4
+SHORT_TABLE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def _forms(tensor: torch.Tensor, shape: tuple[int, ...]) -> Iterator[tuple[torch
     yield from _turned(tensor, shape)
     yield from _along_axes(bare, shape)
     yield from _rows(bare, shape)
+    yield from _single_rows(bare, shape)
     yield from _parts(bare, shape)
 
 
@@ -76,6 +78,13 @@ def _rows(tensor: torch.Tensor, shape: tuple[int, ...]) -> Iterator[tuple[torch.
     spare = tensor.shape[0] - shape[-2]
     for first in sorted({*range(min(spare, LARGEST_OFFSET) + 1), spare}):
         yield tensor[first : first + shape[-2]], f"[{first}:{first + shape[-2]}]", 0.1 + 0.05 * (first > 0)
+
+
+def _single_rows(tensor: torch.Tensor, shape: tuple[int, ...]) -> Iterator[tuple[torch.Tensor, str, float]]:
+    """One row of a short table for all places, as of a token's type."""
+    if tensor.dim() == 2 and len(shape) > 1 and tensor.shape[1] == shape[-1] and len(tensor) <= SHORT_TABLE:
+        for row in range(len(tensor)):
+            yield tensor[row], f"[{row}]", 0.2
 
 
 def _parts(tensor: torch.Tensor, shape: tuple[int, ...]) -> Iterator[tuple[torch.Tensor, str, float]]:

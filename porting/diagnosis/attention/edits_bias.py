@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from porting.diagnosis.attention.bench import Bench
-from porting.diagnosis.attention.edits_mask import CLOSED, is_open
+from porting.diagnosis.attention.biases import is_open, soft_bias, views_as_bias
 from porting.diagnosis.attention.model import Attention, Edit
 
 Tensors = Callable[[torch.Tensor], torch.Tensor]
@@ -22,19 +22,11 @@ def bias_edits(bench: Bench) -> Iterator[Edit]:
     if soft is not None:
         yield from _own_changed(port, soft)
     for name, tensor in bench.clues.tensors.items():
-        for view in _views(tensor, port):
+        for view in views_as_bias(tensor, port):
             for sign in (1, -1):
                 yield _added(f"{name}{'' if sign > 0 else ' negated'}", view * sign)
     for name, slopes in _slopes(port):
         yield _added(name, slopes)
-
-
-def soft_bias(attention: Attention) -> torch.Tensor | None:
-    """What is added to open positions, 0 elsewhere; None if nothing is."""
-    if attention.bias is None:
-        return None
-    soft = torch.where(attention.bias > CLOSED, attention.bias, 0.0)
-    return soft if bool(soft.any()) else None
 
 
 def _own_changed(port: Attention, soft: torch.Tensor) -> Iterator[Edit]:
@@ -82,23 +74,6 @@ def _changed(attention: Attention, change: Tensors) -> Attention:
 def _replaced(attention: Attention, bias: torch.Tensor) -> Attention:
     closed = torch.finfo(attention.query.before.dtype).min
     return attention.but(bias=torch.where(is_open(attention), bias.to(attention.query.before.dtype), closed))
-
-
-def _views(tensor: torch.Tensor, port: Attention) -> Iterator[torch.Tensor]:
-    """A tensor as (..., heads, queries, keys), where it can be read so."""
-    batch, heads, length, keys = port.shape()
-    wanted = (heads, length, keys)
-    if tensor.dim() == 2 and tensor.shape == (length, keys) and bool(tensor.any()):
-        yield tensor
-    if tensor.dim() not in (3, 4) or float(tensor.min()) <= CLOSED or not bool(tensor.any()):
-        return
-    if tensor.dim() == 4 and len(tensor) not in (1, batch):
-        return
-    for order in ((0, 1, 2), (2, 0, 1), (2, 1, 0), (0, 2, 1)):
-        axes = [axis + tensor.dim() - 3 for axis in order]
-        view = tensor.permute(*range(tensor.dim() - 3), *axes)
-        if all(a in (1, b) for a, b in zip(view.shape[-3:], wanted, strict=True)) and view.shape[-2:] != (1, 1):
-            yield view
 
 
 def _slopes(port: Attention) -> Iterator[tuple[str, torch.Tensor]]:

@@ -27,6 +27,13 @@ def order_edits(bench: Bench) -> Iterator[Edit]:
                 "take queries, keys and values in the original's order",
                 partial(_reordered, order=order),
             )
+            if any(side.turn for side in sides):
+                yield Edit(
+                    "qkv-order",
+                    f"the {told}, after they were turned by their positions",
+                    "hand queries, keys and values to the attention in the original's order",
+                    partial(_exchanged, order=order),
+                )
 
 
 def split_edits(bench: Bench) -> Iterator[Edit]:
@@ -85,17 +92,15 @@ def count_edits(bench: Bench) -> Iterator[Edit]:
     """Another number of heads, with the scale of their size or the port's own."""
     port = bench.attention
     heads, width = port.query.before.shape[1], port.query.before.shape[-1]
-    if len({side.before.shape for side in port.sides}) > 1 or any(side.turn for side in port.sides):
-        return
     told = [int(number) for number in bench.clues.named("head") if number == int(number)]
-    for count in dict.fromkeys([*told, *(n for n in range(1, heads * width + 1) if heads * width % n == 0)]):
-        if 0 < count <= 128 and count != heads and heads * width % count == 0 and heads * width // count > 1:
-            for ratio in ((count / heads) ** 0.5, 1.0):
+    for count in dict.fromkeys([*told, *range(1, 129)]):
+        if 0 < count != heads and heads * width % count == 0 and heads * width // count > 1:
+            for scale in ((count / heads) ** 0.5, 1.0):
                 yield Edit(
                     "head-count",
                     f"the attention has {heads} heads, the original's {count}",
                     f"set the number of heads to {count}",
-                    partial(_counted, count=count, ratio=ratio),
+                    partial(_counted, width=heads * width // count, scale=scale),
                 )
 
 
@@ -103,6 +108,11 @@ def _reordered(attention: Attention, order: tuple[int, ...]) -> Attention:
     sides = attention.sides
     new = [side.but(before=sides[source].before) for side, source in zip(sides, order, strict=True)]
     return attention.but(query=new[0], key=new[1], value=new[2])
+
+
+def _exchanged(attention: Attention, order: tuple[int, ...]) -> Attention:
+    query, key, value = (attention.sides[source] for source in order)
+    return attention.but(query=query, key=key, value=value)
 
 
 def _sides_changed(attention: Attention, which: tuple[int, ...], change: Tensors) -> Attention:
@@ -151,17 +161,19 @@ def _spelled(cut: str) -> str:
     return ", ".join({"3": "q k v", "h": "heads", "d": "head size"}[axis] for axis in cut)
 
 
-def _counted(attention: Attention, count: int, ratio: float) -> Attention:
-    def split(side: Side) -> Side:
-        return side.but(before=_split(side.before, count), heads=count)
+def _counted(attention: Attention, width: int, scale: float) -> Attention:
+    """Heads of another width, turned as wide heads are."""
+    before = [_split(side.before, width) for side in attention.sides]
+    count = before[0].shape[1]
+    sides = [
+        side.but(before=new, heads=count, turn=side.turn and side.turn.for_width(width, side.before.shape[-1]))
+        for side, new in zip(attention.sides, before, strict=True)
+    ]
+    again = partial(_split, width=attention.value.before.shape[-1])
+    return attention.but(query=sides[0], key=sides[1], value=sides[2], scale=attention.scale * scale, regroup=again)
 
-    heads = attention.query.heads
-    query, key, value = map(split, attention.sides)
-    again = partial(_split, count=heads)
-    return attention.but(query=query, key=key, value=value, scale=attention.scale * ratio, regroup=again)
 
-
-def _split(tensor: torch.Tensor, count: int) -> torch.Tensor:
-    """(batch, heads, length, channels) with another number of heads."""
+def _split(tensor: torch.Tensor, width: int) -> torch.Tensor:
+    """(batch, heads, length, channels) with heads of another width."""
     flat = tensor.transpose(1, 2).flatten(2)
-    return flat.reshape(*flat.shape[:2], count, -1).transpose(1, 2)
+    return flat.reshape(*flat.shape[:2], -1, width).transpose(1, 2)

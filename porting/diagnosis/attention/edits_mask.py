@@ -8,22 +8,22 @@ from functools import partial
 import torch
 
 from porting.diagnosis.attention.bench import Bench
+from porting.diagnosis.attention.biases import CLOSED, is_open, soft_bias, views_as_bias
 from porting.diagnosis.attention.clues import Clues
 from porting.diagnosis.attention.model import Attention, Edit
-
-CLOSED = -1e3
-"""A bias below this closes a position."""
 
 
 def mask_edits(bench: Bench) -> Iterator[Edit]:
     """Other masks: those that were at hand, causal ones and padding, alone and together, and windows."""
     port = bench.attention
     own = is_open(port)
+    softs = _softs(port, bench.clues)
     yield from _own_changed(own)
+    yield from _whole(port, bench.clues)
     for name, mask in _candidates(port, bench.clues):
-        if not torch.equal(mask.expand_as(own), own) or _is_soft(port):
-            code, ours, theirs = _named(own, mask.expand_as(own), name)
-            for soft in (True, False) if _is_soft(port) else (True,):
+        if not torch.equal(mask.expand_as(own), own) or softs:
+            code, ours, theirs = _named(port, mask.expand_as(own), name, bench.clues)
+            for soft in _kept(port, softs, mask.expand_as(own)):
                 yield Edit(
                     code,
                     f"{ours}, {theirs}",
@@ -32,23 +32,34 @@ def mask_edits(bench: Bench) -> Iterator[Edit]:
                 )
 
 
-def is_open(attention: Attention) -> torch.Tensor:
-    """What each query sees: (batch, heads or 1, queries, keys)."""
-    batch, _, length, keys = attention.shape()
-    device = attention.query.before.device
-    if attention.bias is None:
-        return torch.ones(batch, 1, length, keys, dtype=torch.bool, device=device)
-    seen = attention.bias > CLOSED
-    return seen.expand(batch, seen.shape[-3] if seen.dim() > 2 else 1, length, keys)
-
-
-def masked(attention: Attention, mask: torch.Tensor, soft: bool = True) -> Attention:
-    """An attention with another mask; what its own bias adds to open positions stays if ``soft``."""
+def masked(attention: Attention, mask: torch.Tensor, soft: torch.Tensor | None = None) -> Attention:
+    """An attention with another mask, and with ``soft`` added to what it leaves open."""
     closed = torch.finfo(attention.query.before.dtype).min
-    bias = torch.zeros((), dtype=attention.query.before.dtype)
-    if attention.bias is not None and soft:
-        bias = torch.where(attention.bias > CLOSED, attention.bias, 0.0)
+    bias = torch.zeros(1, 1, 1, 1, dtype=attention.query.before.dtype) if soft is None else soft
     return attention.but(bias=torch.where(mask.to(bias.device), bias, closed))
+
+
+def _softs(port: Attention, clues: Clues) -> list[torch.Tensor | None]:
+    """What may be added to open positions, where the port adds anything: that, nothing, and what was at hand."""
+    own = soft_bias(port)
+    if own is None:
+        return []
+    at_hand = [view.to(own.dtype) for tensor in clues.tensors.values() for view in views_as_bias(tensor, port)]
+    return [own, None, *(view for view in at_hand if view.dim() == 4)]
+
+
+def _kept(port: Attention, softs: list[torch.Tensor | None], right: torch.Tensor) -> Iterator[torch.Tensor | None]:
+    """What the original may add to open positions, if nothing but the mask is wrong."""
+    own = is_open(port)
+    if not softs:
+        yield None
+        return
+    if not torch.equal(own, right):
+        yield softs[0]
+    for soft in softs[1:]:
+        rest = _rest(port, soft)
+        if _weakness(rest, right) is not None or not bool((rest.abs() > 1e-4).logical_and(own).any()):
+            yield soft
 
 
 def _own_changed(own: torch.Tensor) -> Iterator[Edit]:
@@ -59,15 +70,34 @@ def _own_changed(own: torch.Tensor) -> Iterator[Edit]:
         "attention-mask",
         "the mask is inverted: what it should close is open, and the other way round",
         "invert the mask",
-        lambda attention: masked(attention, ~is_open(attention)),
+        lambda attention: masked(attention, ~is_open(attention), soft_bias(attention)),
     )
+
+
+def _whole(port: Attention, clues: Clues) -> Iterator[Edit]:
+    """A tensor at hand that holds both what is closed and what is added to the rest."""
+    batch, heads, length, keys = port.shape()
+    for name, tensor in clues.tensors.items():
+        bias = tensor[..., :keys] if tensor.dim() == 4 else tensor
+        fits = bias.dim() == 4 and _fits(bias[:, :1], batch, length, keys) and bias.shape[1] in (1, heads)
+        if fits and bool((bias < CLOSED).any()) and bool(((bias > CLOSED) & (bias != 0)).any()):
+            yield Edit(
+                "relative-bias",
+                f"what is added to the scores is not the original's, which is {name}",
+                f"add {name} to the scores as it is",
+                partial(_biased, bias=bias),
+            )
+
+
+def _biased(attention: Attention, bias: torch.Tensor) -> Attention:
+    return attention.but(bias=bias)
 
 
 def _candidates(port: Attention, clues: Clues) -> Iterator[tuple[str, torch.Tensor]]:
     """Masks in words and as (batch or 1, 1, queries, keys)."""
     batch, _, length, keys = port.shape()
     own, everything = is_open(port), torch.ones(1, 1, length, keys, dtype=torch.bool)
-    ahead = torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)  # 0 is the query's own place
+    ahead = _ahead(length, keys)
     causal = (ahead <= 0)[None, None]
     paddings = dict(_paddings(clues, batch, length, keys))
     for name, mask in paddings.items():
@@ -117,42 +147,47 @@ def _windows(
         yield f"the last {size} positions, itself among them", closest & causal & (ahead > -size)[None, None]
 
 
-def _is_soft(attention: Attention) -> bool:
-    """Whether anything but zero is added to open positions."""
-    bias = attention.bias
-    return bias is not None and bool(((bias > CLOSED) & (bias != 0)).any())
-
-
-def _named(own: torch.Tensor, right: torch.Tensor, name: str) -> tuple[str, str, str]:
-    """The code of a change of masks, and what is wrong."""
+def _named(port: Attention, right: torch.Tensor, name: str, clues: Clues) -> tuple[str, str, str]:
+    """The code of a change of masks, told by where they differ, and what is wrong."""
+    own = is_open(port)
     ours, theirs = f"each query sees {_spelled(own)}", f"the original's {name}"
-    if "last" in name or "away" in name or _is_windowed(own):
+    weak = next(
+        (w for soft in _softs(port, clues)[1:] if (w := _weakness(_rest(port, soft), right)) is not None), None
+    )
+    if weak is not None:
+        return "attention-mask", f"positions are closed by no more than {weak:g}", theirs
+    changed = own ^ right
+    padding = clues.padding
+    if padding is not None and padding.shape == (len(own), own.shape[-2]):
+        changed = changed & padding[:, None, :, None]
+    ahead = _ahead(*own.shape[-2:])
+    if not bool(changed.any()):
+        return "attention-mask", ours, theirs
+    if not bool((changed & (ahead.abs() <= 1)).any()):
         return "attention-window", ours, theirs
-    if bool((own | right).all()) or bool((own == right).all()):
-        later = _later(own.shape[-2], own.shape[-1])
-        changed = own ^ right
-        return (
-            ("causal-mask" if bool((changed <= later).all()) and bool(changed.any()) else "attention-mask"),
-            ours,
-            theirs,
-        )
-    shifted = _is_causal(right) and not bool((own ^ right).logical_and(_far(own)).any())
-    return ("causal-mask" if shifted else "attention-mask"), ours, theirs
+    return ("attention-mask" if bool((changed & (ahead < 0)).any()) else "causal-mask"), ours, theirs
 
 
-def _later(length: int, keys: int) -> torch.Tensor:
-    return torch.arange(keys)[None] > torch.arange(length)[:, None] + (keys - length)
+def _rest(port: Attention, soft: torch.Tensor | None) -> torch.Tensor:
+    assert port.bias is not None
+    return port.bias if soft is None else port.bias - soft
 
 
-def _far(own: torch.Tensor) -> torch.Tensor:
-    """Positions more than one away from where a causal mask ends."""
-    length, keys = own.shape[-2:]
-    ahead = torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)
-    return (ahead > 1) | (ahead < 0)
+def _weakness(rest: torch.Tensor, right: torch.Tensor) -> float | None:
+    """What the port adds where the original closes, if that is finite and nothing is added elsewhere."""
+    least = float(rest.min())
+    closed = (rest < least / 2).expand(len(right), *rest.shape[1:]) if least < 0 else torch.zeros_like(right)
+    same = closed.shape[1] in (1, right.shape[1]) and torch.equal(closed.expand_as(right), ~right)
+    return least if same and least > CLOSED else None
+
+
+def _ahead(length: int, keys: int) -> torch.Tensor:
+    """By how much each key comes after each query."""
+    return torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)
 
 
 def _is_causal(mask: torch.Tensor) -> bool:
-    return not bool((mask & _later(*mask.shape[-2:])).any()) and not bool(mask.all())
+    return not bool((mask & (_ahead(*mask.shape[-2:]) > 0)).any()) and not bool(mask.all())
 
 
 def _is_windowed(mask: torch.Tensor) -> bool:

@@ -52,7 +52,7 @@ def product_of(node: Node) -> Product | None:
 
 def four(tensor: torch.Tensor, batch: int) -> torch.Tensor:
     """A stack of matrices as (batch, heads, rows, columns)."""
-    if tensor.dim() == 3 and tensor.shape[0] % batch == 0:
+    if tensor.dim() == 3 and tensor.shape[0] % batch == 0 and tensor.shape[0] > 1:
         return tensor.reshape(batch, -1, *tensor.shape[1:])
     while tensor.dim() < 4:
         tensor = tensor[None]

@@ -24,13 +24,13 @@ class Met:
         attention: what it computes.
         result: what the port's own code made of it, in the port's form.
         back: brings (batch, heads, length, channels) into that form.
-        weights: the port's own weights, where its code has them.
+        weights: the port's own weights, where its code has them: as the softmax made them, and as they were used.
     """
 
     attention: Attention
     result: torch.Tensor
     back: Back
-    weights: torch.Tensor | None = None
+    weights: tuple[torch.Tensor, ...] = ()
 
 
 def read_attention(watch: Watch, node: Node, soft: Node | None, batch: int) -> Met | None:
@@ -70,7 +70,15 @@ def _mask(named: dict[str, Any], query: torch.Tensor, key: torch.Tensor) -> torc
     if mask.dtype == torch.bool:
         closed = torch.finfo(query.dtype).min
         mask = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, closed)
-    return four(mask, len(query)) if mask.dim() > 2 else mask
+    return _narrow(mask, len(query))
+
+
+def _narrow(bias: torch.Tensor | None, batch: int) -> torch.Tensor | None:
+    """A bias as (batch or 1, heads or 1, queries, keys): one head where all are alike."""
+    if bias is None:
+        return None
+    bias = four(bias, batch)
+    return bias[:, :1] if bool((bias == bias[:, :1]).all()) else bias
 
 
 def _eager(node: Node, soft: Node, batch: int) -> Met | None:
@@ -87,12 +95,12 @@ def _eager(node: Node, soft: Node, batch: int) -> Met | None:
         side_of(raw.makers[1], used[1]),
         side_of(mixing.makers[1], used[2]),
         scale=scores.scale,
-        bias=None if bias is None else four(bias, rows),
+        bias=_narrow(bias, rows),
         cap=scores.cap,
         axis=_axis(soft) % made.dim() - made.dim(),
         dtype=made.dtype,
     )
-    return Met(attention, node.tensor, lambda tensor: mixing.back(tensor.reshape(mixing.shape())), made)
+    return Met(attention, node.tensor, lambda tensor: mixing.back(tensor.reshape(mixing.shape())), (made, mixing.left))
 
 
 def _axis(soft: Node) -> int:

@@ -64,11 +64,10 @@ class Editor:
     def _changed(self, met: Met) -> torch.Tensor:
         assert self.change is not None
         attention = self.change(met.attention)
-        if met.weights is not None:
-            weights = attention.weights()
-            if weights.numel() == met.weights.numel():
-                with torch.no_grad():
-                    met.weights.copy_(weights.reshape(met.weights.shape))
+        for weights in met.weights:  # which the port may return
+            new = attention.weights()
+            if new.numel() == weights.numel():
+                weights.detach().copy_(new.reshape(weights.shape))
         return met.back(attention.result()).to(met.result.dtype)
 
 

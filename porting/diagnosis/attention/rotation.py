@@ -36,6 +36,14 @@ class Rotation:
         turned = _joined(one * cos - other * sin, other * cos + one * sin, self.layout)
         return torch.cat((before, turned, after), dim=-1)
 
+    def for_width(self, width: int, own: int) -> Rotation:
+        """The rotation of heads of another width, with the same base and share of the channels."""
+        size = self.size * width // own
+        if self.theta is None:
+            raise ValueError("the frequencies do not fall geometrically")
+        angles = standard_angles(self.angles.shape[1], size, self.theta)
+        return Rotation(self.layout, self.start * width // own, size, angles)
+
     @property
     def frequencies(self) -> torch.Tensor:
         """By how much each pair turns from one position to the next, in radians."""

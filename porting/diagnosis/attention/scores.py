@@ -13,6 +13,8 @@ from porting.diagnosis.attention.watching import PRODUCTS, Node
 TIMES = ("mul", "__mul__", "__rmul__", "mul_", "__imul__", "multiply")
 OVER = ("div", "__truediv__", "true_divide", "div_", "__itruediv__", "divide", "__div__")
 
+CASTS = ("to", "type", "type_as", "float", "double", "half", "bfloat16")
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -22,7 +24,7 @@ class Scores:
         product: of queries and transposed keys.
         scale: of the product.
         cap: of the scaled product; None if it has none.
-        tensor: the scores themselves, as the softmax met them.
+        tensor: the scores themselves, as the softmax met them, before they were cast for it.
     """
 
     product: Product
@@ -49,7 +51,7 @@ def read_scores(soft: Node) -> Scores | None:
             continue
         factor = _factor(node)
         scale, cap = scale * factor, None if cap is None else cap * factor
-    return Scores(product, scale, cap, soft.parents[0].tensor)
+    return Scores(product, scale, cap, _before_casts(soft.parents[0]).tensor)
 
 
 def bias_of(scores: Scores) -> torch.Tensor | None:
@@ -73,6 +75,13 @@ def _path(node: Node) -> list[Node] | None:
             return path
         queue += [[parent, *path] for parent in path[0].parents if parent.tensor.numel() == node.tensor.numel()]
     return None
+
+
+def _before_casts(node: Node) -> Node:
+    """What a tensor was before it was brought to another dtype."""
+    while node.name in CASTS and node.parents and node.parents[0].tensor.shape == node.tensor.shape:
+        node = node.parents[0]
+    return node
 
 
 def _factor(node: Node) -> float:

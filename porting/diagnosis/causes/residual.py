@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
+
 from porting.diagnosis.cause import Case
 from porting.diagnosis.relating import Reading, Related, RelationCause
 from porting.diagnosis.roles import Role
@@ -12,7 +14,7 @@ from porting.diagnosis.roles import Role
 class MissingResidual(RelationCause):
     """A tensor that the block had is not added to what it makes of it."""
 
-    codes: ClassVar = ("missing-residual",)
+    codes: ClassVar = ("missing-residual", "residual-source")
     rank: ClassVar = 3
 
     def reading(self, case: Case, found: Related) -> Reading | None:
@@ -22,6 +24,8 @@ class MissingResidual(RelationCause):
         role = Role(case, found.terms[0])
         if role.is_own or role.is_embedding or stream_not_updated(case, found, role):
             return None
+        if role.is_output and (later := _later_stream(case, found)):
+            return Reading("residual-source", found.relation.text, f"add {later} to it, as the original does")
         return Reading(
             "missing-residual",
             f"{found.relation.text}",
@@ -37,7 +41,9 @@ class ResidualSource(RelationCause):
 
     def reading(self, case: Case, found: Related) -> Reading | None:
         """One known term in place of another."""
-        if found.kind != "replaced":
+        if found.kind == "added":
+            return _stream_too_many(case, found)
+        if found.kind != "replaced" or not found.fresh:
             return None
         one, other = (Role(case, name) for name in found.terms)
         if one.is_own or other.is_own:
@@ -47,6 +53,13 @@ class ResidualSource(RelationCause):
             found.relation.text,
             f"add {other.name} in the place of {one.name}" + (", before the norm" if one.is_norm else ""),
         )
+
+
+def _stream_too_many(case: Case, found: Related) -> Reading | None:
+    role = Role(case, found.terms[0])
+    if not role.is_stream or found.relation.parameters["factor"] != -1:
+        return None
+    return Reading("residual-source", found.relation.text, f"add {role.name} once less")
 
 
 class BlockOrder(RelationCause):
@@ -73,8 +86,22 @@ class BlockOrder(RelationCause):
                 "block-order",
                 f"{found.relation.text}: the branches run in sequence, the original's in parallel",
                 "give both branches the block's own input",
+                for_child_only=True,
             )
         return None
+
+
+def _later_stream(case: Case, found: Related) -> str | None:
+    """What had become of the block's input when the missing term was added to it, if the block still had that."""
+    known = case.known(found.gap)
+    term = known.get(found.terms[0])
+    arrived = [t for name, t in known.items() if Role(case, name).kind == "argument"]
+    for name, later in known.items():
+        if term is None or Role(case, name).kind != "input of" or later.shape != term.shape:
+            continue
+        if any(t.shape == term.shape and torch.allclose(t + term, later, 1e-4, 1e-5) for t in arrived):
+            return name
+    return None
 
 
 def stream_not_updated(case: Case, found: Related, missing: Role) -> bool:

@@ -24,6 +24,13 @@ class Scale(RelationCause):
         """A constant factor, part of a term, or a known vector of factors."""
         if found.kind == "scaled":
             return _scaled(case, found)
+        if found.kind == "scaled along" and "different" in found.relation.parameters:
+            return Reading(
+                "missing-scale", f"it is {found.relation.text}", "multiply by these factors, as the original"
+            )
+        if found.kind == "scaled term":
+            term, vector = found.terms
+            return Reading("missing-scale", found.relation.text, f"multiply {term} by {vector} before it is added")
         if found.kind in ("multiplied", "divided"):
             return _by_vector(case, found)
         if found.kind in ("missing", "added"):
@@ -88,12 +95,23 @@ def _by_vector(case: Case, found: Related) -> Reading | None:
 
 
 def _part_of_term(case: Case, found: Related) -> Reading | None:
-    factor = float(found.relation.parameters["factor"])  # type: ignore[arg-type]
+    """A term that counts more on one side; on the other it is taken to count once."""
+    amount = float(found.relation.parameters["factor"])  # type: ignore[arg-type]
     role = Role(case, found.terms[0])
-    if abs(factor) == 1 or role.is_own:
+    term = at_hand(case, found.gap)[found.terms[0]]
+    if abs(amount) == 1 or role.is_own or term.shape != found.gap.wrong.shape:
         return None
-    return Reading(
-        "missing-scale" if factor > 0 or factor > -1 else "extra-scale",
-        f"{role.name} counts {1 + factor:.6g} times in the original, relative to the port",
-        f"multiply {role.name} by {1 + factor:.6g} before it is added",
-    )
+    mine, theirs = (_share(tensor, term) for tensor in (found.gap.wrong, found.gap.right))
+    if abs(theirs - 1) < abs(mine - 1):
+        factor = 1 - amount
+        fix = f"leave out the factor {factor:.6g} of {role.name}"
+        return Reading("extra-scale", f"{role.name} counts {factor:.6g} times, in the original once", fix)
+    factor = 1 + amount
+    fix = f"multiply {role.name} by {factor:.6g} before it is added"
+    return Reading("missing-scale", f"{role.name} counts once, in the original {factor:.6g} times", fix)
+
+
+def _share(tensor: torch.Tensor, term: torch.Tensor) -> float:
+    """How many times a term is in a tensor, about: by projection."""
+    flat = term.double().reshape(-1)
+    return float(flat @ tensor.double().reshape(-1) / (flat @ flat))
