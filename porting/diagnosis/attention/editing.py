@@ -52,7 +52,8 @@ class Editor:
                 yield
 
     def _take(self, watch: Watch, node: Node, soft: Node | None) -> torch.Tensor | None:
-        place = self._places.setdefault(id(soft or node), len(self.met))
+        first = soft.parents[0] if soft is not None and soft.parents else node
+        place = self._places.setdefault(id(first), len(self.met))
         if place == len(self.met):
             self.met.append(None)
         if self.change is not None and self.at not in (None, place):
@@ -77,10 +78,14 @@ class Editor:
             return self.substitute(met)
         if self.change is None:
             return None
-        made = self.change(met.attention).at(met.stage)
-        if made.numel() != met.tensor.numel() and met.stage != "result":
-            return None
-        return met.back(made).to(met.tensor.dtype)
+        attention = self.change(met.attention)
+        made = attention.at(met.stage)
+        if met.stage == "result":
+            if met.weights is not None and met.weights.numel() == attention.weights().numel():
+                met.weights.detach().copy_(attention.weights().reshape(met.weights.shape))
+            return met.back(made).to(met.tensor.dtype)
+        least = torch.promote_types(made.dtype, met.tensor.dtype)  # the port's own softmax may be too coarse
+        return met.back(made).to(least) if made.numel() == met.tensor.numel() else None
 
 
 @contextmanager

@@ -25,12 +25,14 @@ class Met:
         stage: what was met of it: ``scores``, ``weights`` or ``result``.
         tensor: that, as the port's own code made it.
         back: brings it, as (batch, heads, queries, ...), into the port's form.
+        weights: where a result is made, the port's tensor of weights, which its code may return.
     """
 
     attention: Attention
     stage: str
     tensor: torch.Tensor
     back: Back
+    weights: torch.Tensor | None = None
 
 
 def read_attention(watch: Watch, node: Node, soft: Node | None, batch: int) -> Met | None:
@@ -105,7 +107,9 @@ def _weights(scores: Scores, soft: Node, batch: int) -> Met:
 
 def _result(scores: Scores, soft: Node, node: Node, mixing: Product, batch: int) -> Met:
     attention = _attention(scores, mixing.makers[1], mixing.right, _axis(soft), soft.tensor.dtype, batch)
-    return Met(attention, "result", node.tensor, lambda tensor: mixing.back(tensor.reshape(mixing.shape())))
+    return Met(
+        attention, "result", node.tensor, lambda tensor: mixing.back(tensor.reshape(mixing.shape())), mixing.left
+    )
 
 
 def _attention(
