@@ -52,11 +52,14 @@ class Inputs:
         return Inputs(copied(self.args, torch.Tensor.clone), copied(dict(self.kwargs), torch.Tensor.clone))
 
     def attended(self) -> torch.Tensor | None:
-        """The positions that a two-dimensional ``attention_mask`` lets count, as booleans; None without one."""
+        """The positions that a two-dimensional ``attention_mask`` lets count, as booleans; None without one.
+
+        An encoder's where there is one, else the decoder's (``decoder_attention_mask``).
+        """
         import torch
 
-        mask = self.kwargs.get("attention_mask")
-        return mask.bool() if isinstance(mask, torch.Tensor) and mask.dim() == 2 else None
+        masks = (self.kwargs.get(name) for name in ("attention_mask", "decoder_attention_mask"))
+        return next((mask.bool() for mask in masks if isinstance(mask, torch.Tensor) and mask.dim() == 2), None)
 
     def named(self) -> dict[str, Any]:
         """All arguments by name, positional ones as ``args.0`` and so on."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from porting.trace import Call, Trace
+
+if TYPE_CHECKING:
+    from porting.comparison.layout import Layout, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,9 @@ class Group:
         ported: paths on the port's side.
         evidence: why, in a few words.
         confidence: 1.0 for equal weights or the user's map, less for weaker evidence.
-        layout: how the original's results become the port's, where the two are not to be equal.
+        layout: how the original's results are laid out in the port, None if they are as they were.
+        compared: False where the results are not to be equal, as rows are in another order by intent or a weight is
+            applied outside.
     """
 
     original: tuple[str, ...]
@@ -26,6 +32,7 @@ class Group:
     evidence: str
     confidence: float
     layout: str | None = None
+    compared: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,13 @@ class Alignment:
         groups: in the port's execution order.
         unmatched_original: executed original modules without a counterpart.
         unmatched_ported: executed ported modules without a counterpart.
+        layouts: how the port lays out the original's tensors, by the two shapes.
     """
 
     groups: tuple[Group, ...]
     unmatched_original: tuple[str, ...]
     unmatched_ported: tuple[str, ...]
+    layouts: Mapping[tuple[Shape, Shape], Layout] = field(default_factory=dict, repr=False)
 
     @cached_property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -54,7 +63,7 @@ class Alignment:
     @cached_property
     def reordered(self) -> frozenset[str]:
         """Ported paths whose outputs are the original's in another order or short of a bias: not to be compared."""
-        return frozenset(path for group in self.groups if group.layout for path in group.ported)
+        return frozenset(path for group in self.groups if not group.compared for path in group.ported)
 
     @cached_property
     def original_of(self) -> Mapping[str, str]:

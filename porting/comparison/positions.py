@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from porting.comparison.sequences import Key, Sequences
 from porting.trace import Trace
 
 
@@ -17,35 +18,52 @@ class Positions:
         valid: bool over (batch, sequence); None: all do.
         ambiguous: whether some activation is as wide as the sequences are long, so that an axis of that size may be
             either; then an axis that may hold channels is counted whole.
+        sequences: the positions of an encoder's and a decoder's sequence, where the run has both.
     """
 
     valid: torch.Tensor | None
     ambiguous: bool = False
+    sequences: Sequences | None = None
 
     @classmethod
     def of(cls, trace: Trace) -> Positions:
         """The positions of a trace, and whether its activations leave the sequence axis open."""
         valid = trace.valid_positions()
-        if valid is None or bool(valid.all()):
+        if valid is None:
             return cls(None)
-        leaves = (leaf for call in trace.calls for leaf in call.outputs.tensor_leaves())
-        widths = {
-            leaf.shape[-1] for leaf in leaves if leaf.shape and len(leaf.shape) > 2 and "float" in str(leaf.dtype)
-        }
-        return cls(valid, valid.shape[1] in widths)
+        sequences = Sequences.of(trace, valid)
+        known = [valid] if sequences is None else [sequences.main, sequences.decoder]
+        padded = [each for each in known if each is not None and not each.all()]
+        if not padded:
+            return cls(None)
+        leaves = (leaf for call in trace.calls for leaf in call.outputs.tensor_leaves() if "float" in str(leaf.dtype))
+        widths = {leaf.shape[-1] for leaf in leaves if leaf.shape and len(leaf.shape) > 2 and not _is_map(leaf.shape)}
+        return cls(valid, any(each.shape[1] in widths for each in padded), sequences)
 
-    def mask(self, tensor: torch.Tensor) -> torch.Tensor | None:
-        """What counts of a tensor, as `position_mask` finds it; None: everything."""
+    def mask(self, tensor: torch.Tensor, key: Key | None = None, leaf: str = "") -> torch.Tensor | None:
+        """What counts of a tensor, as `position_mask` finds it; None: everything.
+
+        Args:
+            tensor: of the port, or in its layout.
+            key: step, path and call index of the ported call that it belongs to, which tells the sequence.
+            leaf: its name there.
+        """
         shape = tuple(tensor.shape)
-        if self.valid is None or (self.ambiguous and tensor.is_floating_point() and not self._decided(shape)):
+        valid = self.sequences.choose(key, leaf, shape) if self.sequences else self.valid
+        if valid is None or (self.ambiguous and tensor.is_floating_point() and not _decided(shape, valid)):
             return None
-        return position_mask(shape, self.valid)
+        return position_mask(shape, valid)
 
-    def _decided(self, shape: tuple[int, ...]) -> bool:
-        """Whether an axis other than the last, which may hold channels, is as long as the sequences."""
-        assert self.valid is not None
-        batch, length = self.valid.shape
-        return length in shape[1:-1] or shape[:1] in ((length,), (batch * length,))
+
+def _decided(shape: tuple[int, ...], valid: torch.Tensor) -> bool:
+    """Whether an axis other than the last, which may hold channels, is as long as the sequences."""
+    batch, length = valid.shape
+    return length in shape[1:-1] or shape[:1] in ((length,), (batch * length,))
+
+
+def _is_map(shape: tuple[int, ...]) -> bool:
+    """Whether both last axes are positions, as of attention weights."""
+    return len(shape) > 3 and shape[-1] == shape[-2]
 
 
 def position_mask(shape: tuple[int, ...], valid: torch.Tensor | None) -> torch.Tensor | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from porting.alignment import Alignment, align
+from porting.comparison.layout import Layouts
 from porting.comparison.metrics import TensorComparison, compare_tensors, finite
 from porting.comparison.pairing import pair_leaves, pair_results
 from porting.comparison.positions import Positions
@@ -114,6 +115,11 @@ class Comparison(Result):
         """0 verified, 1 a difference, 3 inconclusive."""
         return 0 if self.ok else 3 if self.verdict == "inconclusive" else 1
 
+    def realigned(self, alignment: Alignment) -> Comparison:
+        """The same under an alignment in which fewer modules are compared."""
+        calls = tuple(call for call in self.calls if call.ported.path not in alignment.reordered)
+        return replace(self, alignment=alignment, calls=calls)
+
     def summary(self) -> str:
         """Verdict, the furthest output and the first call that diverges."""
         return summarise(self.verdict, self.outputs, self.tolerance, self.first_divergence)
@@ -164,12 +170,13 @@ def compare(
     return Comparison(
         tolerance=tolerance,
         outputs=tuple(
-            NamedComparison(name, compare_tensors(a, b, tolerance, positions.mask(a))) for name, a, b in pairs
+            NamedComparison(name, compare_tensors(a, b, tolerance, positions.mask(a, (0, "", 0), name)))
+            for name, a, b in pairs
         ),
         unpaired=tuple(unpaired),
         alignment=alignment,
         calls=tuple(
-            compare_calls(original, one, ported, other, tolerance, positions)
+            compare_calls(original, one, ported, other, tolerance, positions, alignment.layouts)
             for one, other in alignment.calls(original, ported)
         ),
         warnings=(*_warnings(unpaired), *_ambiguous(positions), *_dtypes(pairs)),
@@ -177,14 +184,20 @@ def compare(
 
 
 def compare_calls(
-    original: Trace, one: Call, ported: Trace, other: Call, tolerance: Tolerance, positions: Positions
+    original: Trace,
+    one: Call,
+    ported: Trace,
+    other: Call,
+    tolerance: Tolerance,
+    positions: Positions,
+    layouts: Layouts | None = None,
 ) -> CallComparison:
     """Compare the corresponding outputs of two aligned calls."""
     leaves = []
-    for pair in pair_leaves(original, one.outputs, ported, other.outputs):
+    for pair in pair_leaves(original, one.outputs, ported, other.outputs, layouts):
         reference = pair.layout.apply(original.tensor(pair.original))
         tensor = pair.layout.view(ported.tensor(pair.ported))
-        mask = positions.mask(tensor)
+        mask = positions.mask(tensor, other.key, pair.ported.name)
         leaves.append(NamedComparison(pair.ported.name, compare_tensors(reference, tensor, tolerance, mask)))
     return CallComparison(one, other, tuple(leaves))
 

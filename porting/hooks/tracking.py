@@ -107,6 +107,11 @@ class CallTracker:
         self.step = step - 1
         self._repeats = {(step, path): count for path, count in repeats.items()}
 
+    def open_call(self) -> OpenCall | None:
+        """The innermost call that is running in this thread; None outside the model."""
+        stack = self._stack()
+        return stack[-1] if stack else None
+
     def innermost(self, error: BaseException) -> OpenCall | None:
         """The innermost call that raised ``error`` or what it was raised from; None: it arose outside the model."""
         # torch does not tell hooks of SystemExit and the like, so the calls that they ended are still open

@@ -7,8 +7,8 @@ healthy modules (glue) is seen. A second run in float64 measures how much of eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,8 @@ import torch
 from porting.alignment import Alignment
 from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors
 from porting.hooks.tracking import OpenCall
-from porting.isolation.origin import Origin
+from porting.isolation.dataflow import Dataflow
+from porting.isolation.origin import Origin, Sighting
 from porting.noise.floor import Floor, floor_of
 from porting.progress import Progress, silent
 from porting.reruns.feeding import Feeder, Key, Place, Plan, PromotedFeeder, plans_for
@@ -40,6 +41,8 @@ class Observation:
         floor: what rounding alone explains here.
         blamed: path of the deepest ported module in which the difference arises; None for an argument that came
             from outside the model.
+        suspects: paths of all modules in which it may arise, the likeliest first: others than `blamed` where tensors
+            that could not be fed took part.
     """
 
     where: str
@@ -49,6 +52,7 @@ class Observation:
     numbers: TensorComparison
     floor: Floor
     blamed: str | None
+    suspects: tuple[str, ...] = ()
 
     @property
     def above_noise(self) -> bool:
@@ -63,16 +67,20 @@ class Isolation:
     Attributes:
         observations: in the order in which they were made.
         unfed: (label of the ported call, argument) of tensors for which the original has no counterpart, so that the
-            port's own were used.
+            port's own were used, and that nothing proved right: neither were they made from the original's tensors
+            and the inputs alone, nor did a right result come of them.
         noise_measured: False if the port could not run in float64 and rounding was estimated instead.
         stopped: what the port raised when it was fed the original's tensors, so that the rest was not judged; empty
             if it ran to its end.
+        made_up_for: those of the modules whose outputs were left as they are of which something right came, and
+            nothing wrong.
     """
 
     observations: tuple[Observation, ...]
     unfed: tuple[tuple[str, str], ...]
     noise_measured: bool
     stopped: str = ""
+    made_up_for: frozenset[str] = frozenset()
 
     def of_call(self, key: Key) -> Iterator[Observation]:
         """The observations at the output of one ported call."""
@@ -89,6 +97,7 @@ def isolate(
     run: Run | None = None,
     tolerance: Tolerance | None = None,
     seed: int = 0,
+    free: frozenset[str] = frozenset(),
     progress: Progress = silent,
 ) -> Isolation:
     """Judge every aligned module of the port by itself.
@@ -102,20 +111,40 @@ def isolate(
         run: how to run the port, when that is not ``model(*args, **kwargs)``.
         tolerance: of the comparisons; 1e-3 if None.
         seed: of the random generators, as in the free run.
+        free: ported modules whose outputs are neither compared nor replaced, to see what becomes of them.
         progress: called as module calls complete.
     """
     tolerance = tolerance or Tolerance()
-    plans = plans_for(original, ported, alignment)
+    plans = {
+        key: replace(plan, outputs=()) if key[1] in free else plan
+        for key, plan in plans_for(original, ported, alignment).items()
+    }
     native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
-    ended = stopped(model, inputs, run, native, seed)
+    with native.flow:
+        ended = stopped(model, inputs, run, native, seed)
     with in_float64(model) as promotion:
         exact = _ExactFed(model, original, plans, native.kept(), native.positions, promotion)
         exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
         measured = not stopped(model, exactly, run, exact, seed)
-    observations = tuple(
-        seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, model) for seen in native.seen
-    )
-    return Isolation(observations, tuple(native.unfed), measured, ended)
+    judged = [
+        (seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, native), seen.sighting)
+        for seen in native.seen
+    ]
+    made_up_for = native.made_up_for(judged) & free
+    return Isolation(_blamed(judged, native.origin), native.unproven(), measured, ended, made_up_for)
+
+
+def _blamed(judged: Sequence[tuple[Observation, Sighting]], origin: Origin) -> tuple[Observation, ...]:
+    """The observations with their modules at fault: first all that is right is noted, for it clears what made it."""
+    for observation, sighting in judged:
+        if observation.numbers.comparable and not observation.above_noise:
+            origin.clear(sighting)
+    found = []
+    for observation, sighting in judged:
+        suspects = origin.suspects(sighting) if observation.above_noise else (observation.ported.path,)
+        blamed, others = (suspects[0], suspects) if suspects else (None, ())
+        found.append(replace(observation, blamed=blamed, suspects=others))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +157,15 @@ class _Seen:
     place: Place
     plan: Plan
     numbers: TensorComparison
-    blamed: str | None
+    sighting: Sighting
     tensor: torch.Tensor | None
     original_rounding: tuple[float, float] | None
 
-    def judged(
-        self, rounding: tuple[float, float] | None, tolerance: Tolerance, model: torch.nn.Module
-    ) -> Observation:
-        key, where, leaf = self.place
-        exact = where == "output" and _looks_up(model.get_submodule(key[1]))
+    def judged(self, rounding: tuple[float, float] | None, tolerance: Tolerance, run: _Fed) -> Observation:
+        _, where, leaf = self.place
+        exact = where == "output" and len(set(self.numbers.dtypes)) == 1 and run.only_moves(self)
         floor = floor_of(self.numbers, rounding, tolerance, exact=exact, original=self.original_rounding)
-        return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, self.blamed)
+        return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, None)
 
 
 class _Fed(Feeder):
@@ -158,8 +185,10 @@ class _Fed(Feeder):
         self.positions = positions
         self.progress = progress
         self.seen: list[_Seen] = []
-        self.unfed: list[tuple[str, str]] = []
-        self._origin = Origin()
+        self.flow = Dataflow(self.open_call)
+        self.origin = Origin(model, self.flow)
+        self._unfed: list[tuple[str, str, int]] = []
+        self._free: dict[str, set[int]] = {}
 
     def kept(self) -> dict[Place, torch.Tensor]:
         """The ported tensors that differ, by place."""
@@ -168,33 +197,75 @@ class _Fed(Feeder):
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Compare with the original's tensor."""
         reference = pair.layout.apply(self.original.tensor(pair.original))
-        valid = self.positions.mask(tensor)
+        valid = self.positions.mask(tensor, call.key, pair.ported.name)
         numbers = compare_tensors(reference, pair.layout.view(tensor), self.tolerance, valid)
-        differs = numbers.max_abs != 0
-        enclosing = call.parent if where == "input" else call
-        blamed = self._origin.of(tensor, enclosing) if differs else call.path
-        kept = tensor.detach().clone() if differs else None
+        kept = tensor.detach().clone() if numbers.max_abs != 0 else None
         rounding = (pair.original.noise or {}).get("float64")
-        self.seen.append(_Seen((call.key, where, pair.ported.name), plan, numbers, blamed, kept, rounding))
+        sighting = self.origin.seen(tensor, call.parent if where == "input" else call)
+        self.seen.append(_Seen((call.key, where, pair.ported.name), plan, numbers, sighting, kept, rounding))
+
+    def unproven(self) -> tuple[tuple[str, str], ...]:
+        """(call, argument) of what could not be fed and was not found to be right in another way."""
+        return tuple((label, name) for label, name, node in self._unfed if self.origin.doubtful(node))
+
+    def only_moves(self, seen: _Seen) -> bool:
+        """Whether a module made its output by moving elements of what it was fed, and has no parts that do more."""
+        module = self.model.get_submodule(seen.place[0][1])
+        return not any(True for _ in module.children()) and self.origin.moved(seen.sighting)
+
+    def entering(
+        self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Replace the arguments, which is not the model's doing."""
+        with self.flow.paused():
+            return super().entering(call, args, kwargs)
 
     def arrived(self, call: OpenCall, fed: set[int], leaves: Sequence[tuple[str, Any]]) -> None:
         """Note what was fed and, for aligned calls, which tensors could not be."""
         tensors = [(name, leaf) for name, leaf in leaves if isinstance(leaf, torch.Tensor)]
         plan = self.plans.get(call.key)
-        self._origin.enter(call, [tensor for _, tensor in tensors], fed, aligned=plan is not None)
+        self.origin.entered(call, [tensor for _, tensor in tensors], fed, aligned=plan is not None)
         if plan is not None:
-            self.unfed += [(plan.ported.label, name) for name, tensor in tensors if id(tensor) not in fed]
+            self._unfed += [
+                (plan.ported.label, name, self.origin.made_by(call, tensor))
+                for name, tensor in tensors
+                if id(tensor) not in fed
+            ]
+
+    def corrected(self, call: OpenCall, tensor: torch.Tensor) -> None:
+        """The caller's tensor is beyond doubt from here on."""
+        self.origin.renew(tensor, call.parent)
+
+    def written(self, call: OpenCall, tensor: torch.Tensor, source: torch.Tensor) -> None:
+        """The caller's tensor is what the call made of it."""
+        self.origin.copied(tensor, source, call)
+
+    def made_up_for(self, judged: Iterable[tuple[Observation, Sighting]]) -> frozenset[str]:
+        """The modules with free outputs of which something right was made, and nothing wrong."""
+        right: set[int] = set()
+        wrong: set[int] = set()
+        for observation, sighting in judged:
+            if observation.above_noise:
+                wrong |= self.origin.made_from(sighting)
+            elif observation.numbers.comparable:
+                right |= self.origin.made_from(sighting)
+        return frozenset(path for path, nodes in self._free.items() if nodes & right and not nodes & wrong)
 
     def returned(self, call: OpenCall, output: Any) -> None:
         """Note which call made a tensor."""
-        self._origin.made(call, _tensors(output))
+        self.origin.made(call, _tensors(output))
+        plan = self.plans.get(call.key)
+        if plan is not None and not plan.outputs:
+            self._free.setdefault(call.path, set()).update(self.flow.nodes(_tensors(output)))
+
+    def replaced(self, call: OpenCall, tensors: Sequence[torch.Tensor]) -> None:
+        """These are the original's."""
+        self.origin.trust(tensors, call)
 
     def leaving(self, call: OpenCall, output: Any) -> Any:
-        """Replace the outputs; those of an aligned call are beyond doubt from here on."""
-        replaced = super().leaving(call, output)
-        if call.key in self.plans:
-            final = output if replaced is None else replaced
-            self._origin.trust(_tensors(final))
+        """Replace the outputs, which is not the model's doing either."""
+        with self.flow.paused():
+            replaced = super().leaving(call, output)
         self.progress("isolating", len(self.seen), 2 * len(self.plans))
         return replaced
 
@@ -220,15 +291,9 @@ class _ExactFed(PromotedFeeder):
         """Measure how far the native result is from this one: largest and L2 difference."""
         place = (call.key, where, pair.ported.name)
         if place in self.kept and self.kept[place].shape == tensor.shape:
-            mask = self.positions.mask(tensor)
+            mask = self.positions.mask(tensor, call.key, pair.ported.name)
             numbers = compare_tensors(tensor, self.kept[place], Tolerance(), mask)
             self.errors[place] = (numbers.max_abs, numbers.l2)
-
-
-def _looks_up(module: torch.nn.Module) -> bool:
-    """Whether a module copies rows and does nothing else to them."""
-    forward = getattr(module.forward, "__func__", None)
-    return isinstance(module, torch.nn.Embedding) and forward is torch.nn.Embedding.forward
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

@@ -69,10 +69,14 @@ class Difference:
 class SelfFed(PromotedFeeder):
     """A rerun in which every call is fed what it got when the trace was recorded, so that no difference travels on.
 
+    What its caller holds is left alone, as the recorder does, whose figures are the same.
+
     Attributes:
         made: the calls that were made.
         found: by place, what was recorded against what the rerun made there, which is the reference.
     """
+
+    callers_too = False
 
     def __init__(self, model: torch.nn.Module, trace: Trace, positions: Positions, promotion: Promotion) -> None:
         plans = {call.key: Plan(call, call, _itself(call.inputs), _itself(call.outputs)) for call in trace.calls}

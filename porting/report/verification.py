@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from porting.report.alignment import render_alignment
 from porting.report.culprits import culprit_texts
-from porting.report.detail import in_full, typed
+from porting.report.detail import in_full, typed, with_alignment
 from porting.report.figures import figure
+from porting.report.further import further_runs, next_after
 from porting.report.rows import CULPRIT, INHERITED, UNSEEN, Row, folded, layer_rows
 from porting.report.tables import FigureTable
 from porting.text import show
@@ -38,12 +40,14 @@ def render_verification(verification: Verification) -> RenderableType:
     unmatched = len(verification.comparison.alignment.unmatched_ported)
     return Group(
         Text(f"{_model(verification.original)} → {_model(verification.ported)}", style="bold"),
+        *(render_alignment(verification.comparison.alignment) if with_alignment() else ()),
         Text(f"{judged} modules judged on the original's own tensors, {unmatched} without a counterpart\n"),
         _outputs(verification.comparison.outputs),
         Text(),
         _layers(rows if in_full() else folded(rows)),
         Text(),
         *culprit_texts(verification.culprits),
+        *further_runs(verification),
         *_warnings(verification.warnings),
         _verdict(verification.verdict, _explanation(verification)),
         Text(f"Next: {_next(verification)}"),
@@ -128,6 +132,8 @@ def _explanation(verification: Verification) -> str:
 
 
 def _next(verification: Verification) -> str:
+    if verification.verdict != verification.given_verdict:
+        return next_after(verification)
     if verification.verdict == "match":
         return f"{typed('tests')}  (writes an integration test with the original's values)"
     if verification.verdict == "suspicious":

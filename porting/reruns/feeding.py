@@ -6,13 +6,14 @@ import copy
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from porting.alignment import Alignment
 from porting.comparison import LeafPair, pair_leaves
 from porting.hooks.tracking import CallTracker, OpenCall
+from porting.reruns.memory import Loan, Memory
 from porting.reruns.precision import Promotion
 from porting.trace import Call, Trace, flatten
 
@@ -38,20 +39,28 @@ def plans_for(original: Trace, ported: Trace, alignment: Alignment) -> dict[Key,
         other.key: Plan(
             one,
             other,
-            pair_leaves(original, one.inputs, ported, other.inputs),
-            pair_leaves(original, one.outputs, ported, other.outputs),
+            pair_leaves(original, one.inputs, ported, other.inputs, alignment.layouts),
+            pair_leaves(original, one.outputs, ported, other.outputs, alignment.layouts),
         )
         for one, other in alignment.calls(original, ported)
     }
 
 
 class Feeder(CallTracker):
-    """Feeds the original's tensors in and puts them in the place of the outputs."""
+    """Feeds the original's tensors in and puts them in the place of the outputs.
+
+    A tensor that a call was given stays with its caller, too, who may go on with it. So it becomes the original's
+    there as well, and what a call writes into its arguments is written into the caller's, unless `callers_too` is off.
+    """
+
+    callers_too: ClassVar[bool] = True
 
     def __init__(self, model: torch.nn.Module, original: Trace, plans: Mapping[Key, Plan]) -> None:
         super().__init__(model)
         self.original = original
         self.plans = plans
+        self._memory = Memory(model)
+        self._lent: dict[int, list[Loan]] = {}
 
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Look at a ported tensor before it is replaced."""
@@ -59,8 +68,17 @@ class Feeder(CallTracker):
     def arrived(self, call: OpenCall, fed: set[int], leaves: Sequence[tuple[str, Any]]) -> None:
         """Look at all the arguments of a call, aligned or not, after ``fed`` of them were replaced."""
 
+    def corrected(self, call: OpenCall, tensor: torch.Tensor) -> None:
+        """A tensor of the caller was made the original's in place."""
+
+    def written(self, call: OpenCall, tensor: torch.Tensor, source: torch.Tensor) -> None:
+        """A tensor of the caller became what ``call`` wrote into its argument."""
+
+    def replaced(self, call: OpenCall, tensors: Sequence[torch.Tensor]) -> None:
+        """Look at the original's tensors before they take the place of what a call returned."""
+
     def returned(self, call: OpenCall, output: Any) -> None:
-        """Look at what a call without a counterpart returned."""
+        """Look at what a call returned, before any of it is replaced."""
 
     def entering(
         self, call: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -69,6 +87,8 @@ class Feeder(CallTracker):
         plan = self.plans.get(call.key)
         _, leaves = flatten(self.arguments(call, args, kwargs))
         exchange = self._exchange(call, plan, "input", plan.inputs, leaves) if plan else {}
+        if exchange and self.callers_too:
+            self._lend(call, [leaf for _, leaf in leaves if id(leaf) in exchange], exchange)
         fed = {id(tensor) for tensor in exchange.values()}
         new = (substituted(args, exchange), substituted(kwargs, exchange)) if exchange else (args, kwargs)
         if exchange:
@@ -79,11 +99,24 @@ class Feeder(CallTracker):
     def leaving(self, call: OpenCall, output: Any) -> Any:
         """Replace the outputs that the original recorded."""
         plan = self.plans.get(call.key)
-        if plan is None:
-            self.returned(call, output)
-            return None
-        exchange = self._exchange(call, plan, "output", plan.outputs, flatten(output)[1])
+        self.returned(call, output)
+        exchange = self._exchange(call, plan, "output", plan.outputs, flatten(output)[1]) if plan else {}
+        self.replaced(call, list(exchange.values()))
+        for loan in self._lent.pop(call.index, ()):
+            if loan.changed and self._memory.writable(loan.own):
+                source = exchange.get(id(loan.fed), loan.fed)
+                loan.own.copy_(source)
+                self.written(call, loan.own, source)
         return substituted(output, exchange) if exchange else None
+
+    def _lend(self, call: OpenCall, own: Sequence[torch.Tensor], exchange: Mapping[int, torch.Tensor]) -> None:
+        """Make the caller's tensors the original's, and remember what was given in their place."""
+        for tensor in own:
+            fed = exchange[id(tensor)]
+            if call.parent is not None and tensor.is_floating_point() and self._memory.writable(tensor, anew=True):
+                tensor.copy_(fed)
+                self.corrected(call, tensor)
+        self._lent[call.index] = [Loan.of(tensor, exchange[id(tensor)]) for tensor in own]
 
     def _exchange(
         self,
@@ -100,6 +133,7 @@ class Feeder(CallTracker):
             if isinstance(tensor, torch.Tensor) and tuple(tensor.shape) == pair.layout.shape:
                 self.observe(call, plan, where, pair, tensor)
                 found[id(tensor)] = pair.layout.feed(self.original.tensor(pair.original), tensor)
+                self._memory.give(found[id(tensor)])
         return found
 
 

@@ -73,7 +73,7 @@ def expected_outputs(portfile: Portfile, verification: Verification, call: Call)
     found = []
     for (name, original, own), numbers in zip(_pairs(portfile, verification), compared, strict=True):
         if id(own) in reachable and original.is_floating_point() and original.dim():
-            mask = positions.mask(original)
+            mask = positions.mask(original, call.key, name)
             access, max_abs = reachable[id(own)], numbers.numbers.max_abs
             found.append(ExpectedOutput(name, access, original, own, max_abs, choose(original, mask)))
     if not found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from toys import make_inputs, make_pair
@@ -60,30 +61,40 @@ def test_several_faults_are_found_in_one_run() -> None:
     assert blamed(isolated(three)) == {"model.layers.0.mlp.act", "model.layers.1.self_attn", "lm_head"}
 
 
-def test_a_tensor_without_a_counterpart_is_listed() -> None:
-    class Gated(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.linear = nn.Linear(4, 4)
+class Gated(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Linear(4, 4)
 
-        def forward(self, x: torch.Tensor, gate: torch.Tensor | None = None) -> torch.Tensor:
-            result: torch.Tensor = self.linear(x)
-            return result if gate is None else result * gate
+    def forward(self, x: torch.Tensor, gate: torch.Tensor | None = None) -> torch.Tensor:
+        result: torch.Tensor = self.linear(x)
+        return result if gate is None else result * gate
 
-    class Outer(nn.Module):
-        def __init__(self, *, gated: bool) -> None:
-            super().__init__()
-            self.inner, self.gated = Gated(), gated
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = self.inner(x, torch.ones(3)[:1]) if self.gated else self.inner(x)
-            return result
+class Gating(nn.Module):
+    def __init__(self, gate: float | None) -> None:
+        super().__init__()
+        self.inner, self.gate = Gated(), gate
 
-    x = (torch.randn(2, 4),)
-    original, ported = Outer(gated=False).eval(), Outer(gated=True).eval()
-    one, other = capture(original, x), capture(ported, x)
-    assert isolate(ported, Inputs(x), one, other, align(one, other)).unfed == (("inner", "gate"),)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = None if self.gate is None else torch.full((3,), self.gate)[:1]
+        result: torch.Tensor = self.inner(x, gate)
+        return result
+
+
+def isolated_pair(original: nn.Module, ported: nn.Module, x: torch.Tensor) -> Isolation:
+    one, other = capture(original.eval(), (x,)), capture(ported.eval(), (x,))
+    return isolate(ported, Inputs((x,)), one, other, align(one, other))
+
+
+@pytest.mark.parametrize(("gate", "unfed"), [(1.0, ()), (2.0, (("inner", "gate"),))])
+def test_a_tensor_without_a_counterpart_is_listed_unless_a_right_result_came_of_it(
+    gate: float, unfed: tuple[tuple[str, str], ...]
+) -> None:
+    isolation = isolated_pair(Gating(None), Gating(gate), torch.randn(2, 4))
+    assert isolation.unfed == unfed
+    assert [o.suspects for o in isolation.observations if o.above_noise] == [("inner", "")] * bool(unfed)
 
 
 def test_the_models_own_inputs_are_not_its_fault() -> None:

@@ -15,15 +15,33 @@ from porting.tolerance import Tolerance
 UNIT = torch.finfo(torch.float32).eps / 2
 
 
-def numbers(difference: float, dtype: torch.dtype = torch.float32) -> TensorComparison:
-    original = torch.ones(4, dtype=dtype)
-    return compare_tensors(original, original + torch.tensor([difference, 0, 0, 0], dtype=dtype), Tolerance())
+def numbers(difference: float, dtype: torch.dtype = torch.float32, elements: int = 9) -> TensorComparison:
+    original = torch.ones(elements, dtype=dtype)
+    ported = original.clone()
+    ported[0] += difference
+    return compare_tensors(original, ported, Tolerance())
 
 
 def test_the_floor_is_the_measured_rounding() -> None:
     floor = floor_of(numbers(1e-5), (2e-6, 3e-6), Tolerance(), exact=False)
     assert floor == Floor(2e-6, 3e-6)
     assert floor.ratio(numbers(1e-5)) == pytest.approx(5, rel=0.01)
+
+
+def test_few_elements_may_round_by_little_by_luck() -> None:
+    floors = [
+        floor_of(numbers(1e-6, elements=count), (1e-6, 1e-6), Tolerance(), exact=False) for count in (1, 2, 4, 9)
+    ]
+    assert [floor.max_abs for floor in floors] == sorted((floor.max_abs for floor in floors), reverse=True)
+    assert floors[0].max_abs > 100e-6
+    assert floors[-1] == Floor(1e-6, 1e-6)
+
+
+def test_a_rerun_in_float64_shows_only_the_lower_precisions_of_what_is_float64() -> None:
+    place = numbers(1e-15, torch.float64)
+    estimated = floor_of(place, None, Tolerance(), exact=False)
+    assert floor_of(place, (0.0, 0.0), Tolerance(), exact=False) == estimated
+    assert floor_of(place, (1e-7, 1e-7), Tolerance(), exact=False) == Floor(1e-7, 1e-7)
 
 
 @pytest.mark.parametrize(("times", "exceeded"), [(0.5, False), (FACTOR * 0.9, False), (FACTOR * 1.2, True)])
