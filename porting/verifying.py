@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from porting.extending import Positions, require_live
 from porting.original.recorded import require_accepted
 from porting.progress import Progress, silent
 from porting.runs import Inputs
@@ -22,6 +23,8 @@ def verify_portfile(
     *,
     ported: torch.nn.Module | None = None,
     strict: bool = False,
+    probe: bool = False,
+    reinit: int | None = None,
     progress: Progress = silent,
 ) -> Verification:
     """Verify what a portfile describes; with an ``ORIGINAL_TRACE`` the original is not built.
@@ -30,6 +33,8 @@ def verify_portfile(
         portfile: says how to build and run both sides.
         ported: the port, where ``ported()`` was called before; None calls it.
         strict: make ``suspicious`` a failure.
+        probe: also run both models on generated inputs.
+        reinit: also run both models with the same new weights, made from this seed.
         progress: called as the work goes on.
 
     Raises:
@@ -37,6 +42,8 @@ def verify_portfile(
         TraceError: the recorded trace is missing or damaged.
         CaptureError: a forward raised.
     """
+    live = portfile.original_trace is None and portfile.original_python is None
+    require_live(live, probe=probe, reinit=reinit)
     progress("building the original", 0, 1)
     original = _original_of(portfile, progress)
     # original_inputs() of a recorded original may need its environment, and is not asked again
@@ -47,8 +54,9 @@ def verify_portfile(
     inputs = portfile.inputs("ported")
     if portfile.takes_recorded_inputs("ported") and "run_ported" not in portfile.functions:
         require_accepted(port, inputs)
-    positions = portfile.valid_positions()
-    declared = positions is not None or "valid_positions" in portfile.functions
+    positions: Positions = portfile.valid_positions()
+    if "valid_positions" in portfile.functions:
+        positions = portfile.positions_of
     verification = verify(
         original,
         port,
@@ -57,10 +65,12 @@ def verify_portfile(
         run_original=lambda model, inputs: portfile.run("original", model, inputs),
         run_ported=lambda model, inputs: portfile.run("ported", model, inputs),
         outputs=portfile.pair_outputs,
-        valid_positions=positions if declared else "attended",
+        valid_positions="attended" if positions is None else positions,
         tolerance=portfile.tolerance(),
         module_map=portfile.module_map,
         strict=strict,
+        probe=probe,
+        reinit=reinit,
         progress=progress,
     )
     misspelt = tuple(("portfile-name", text) for text in portfile.warnings)

@@ -3,6 +3,7 @@
 python scripts/benchmark.py capture    # what recording costs, against the bare forward
 python scripts/benchmark.py verify     # what verifying costs, against the two forwards
 python scripts/benchmark.py memory     # what recording needs in memory beyond the bare forward, for growing models
+python scripts/benchmark.py diagnose   # what is found of the seeded bugs of the tests' real pairs, without any map
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import diagnosing
 import torch
 
 import porting
@@ -40,11 +42,15 @@ TARGETS = {
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["capture", "verify", "memory"])
+    parser.add_argument("what", choices=["capture", "verify", "memory", "diagnose"])
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    diagnosing.add_options(parser.add_argument_group("diagnose"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.what == "diagnose":
+        diagnosing.diagnose(options)
+        return
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.threads} threads, "
         f"torch {torch.__version__}, {options.rounds} rounds"

@@ -1,8 +1,9 @@
 """Alignment: which original module corresponds to which ported one, and on what evidence.
 
-Three kinds of evidence, strongest first: equal weights (``weights``), the aligned weights below a container
-(``containers``), and call order, shapes, classes and names below an aligned parent (``siblings``). The user's map
-overrules them all. Only traces are read, never a live model.
+Only traces are read, never a live model. ``sides`` lists the modules that ran; ``contents`` finds the weights that
+both sides hold, ``activations`` the values that run through both, ``placing`` the place of a module among known pairs.
+``scoring`` puts these into one matrix and ``solving`` assigns, again and again, until nothing changes; ``disputes``
+withdraws weights that were loaded into another's place. ``reasons`` says what each pair stands on.
 """
 
 from __future__ import annotations

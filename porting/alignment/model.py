@@ -18,7 +18,9 @@ class Group:
         ported: paths on the port's side.
         evidence: why, in a few words.
         confidence: 1.0 for equal weights or the user's map, less for weaker evidence.
-        layout: how the original's results become the port's, where the two are not to be equal.
+        layout: how the original's results are laid out in the port, None if they are as they were.
+        compared: False where the results are not to be equal, as rows are in another order by intent or a weight is
+            applied outside.
     """
 
     original: tuple[str, ...]
@@ -26,6 +28,7 @@ class Group:
     evidence: str
     confidence: float
     layout: str | None = None
+    compared: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Alignment:
     @cached_property
     def reordered(self) -> frozenset[str]:
         """Ported paths whose outputs are the original's in another order or short of a bias: not to be compared."""
-        return frozenset(path for group in self.groups if group.layout for path in group.ported)
+        return frozenset(path for group in self.groups if not group.compared for path in group.ported)
 
     @cached_property
     def original_of(self) -> Mapping[str, str]:

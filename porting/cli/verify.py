@@ -10,8 +10,18 @@ from porting.cli._frame import common_options, finish, progress_bar, say
 @click.command()
 @click.option("--strict", is_flag=True, help="Fail on `suspicious`: a bug that the tolerance hides.")
 @click.option("--full", is_flag=True, help="Show every module, without folding equal layers.")
+@click.option("--probe", is_flag=True, help="Also run generated inputs: longer, padded, batched, of other sizes.")
+@click.option(
+    "--reinit",
+    type=int,
+    is_flag=False,
+    flag_value=0,
+    default=None,
+    metavar="[SEED]",
+    help="Also run both models with the same new weights.",
+)
 @common_options
-def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
+def command(portfile: str, as_json: bool, strict: bool, full: bool, probe: bool, reinit: int | None) -> None:
     """Prove that a port is the same model as its original, or name the modules that differ.
 
     Runs both models on the portfile's inputs, aligns their modules, compares the outputs, and then judges every
@@ -22,6 +32,7 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
       porting verify
       porting verify --portfile ports/bert.py --strict
       porting verify --json | jq .verdict
+      porting verify --probe --reinit
     """
     from porting.portfile import Portfile
     from porting.recipe import record_verification
@@ -30,7 +41,7 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool) -> None:
 
     loaded = Portfile.load(portfile)
     with progress_bar() as progress:
-        verification = verify_portfile(loaded, strict=strict, progress=progress)
+        verification = verify_portfile(loaded, strict=strict, probe=probe, reinit=reinit, progress=progress)
     warning = record_verification(loaded, verification)
     if warning:
         say(warning)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from porting.alignment import Alignment, align
@@ -113,6 +113,11 @@ class Comparison(Result):
     def exit_code(self) -> int:
         """0 verified, 1 a difference, 3 inconclusive."""
         return 0 if self.ok else 3 if self.verdict == "inconclusive" else 1
+
+    def realigned(self, alignment: Alignment) -> Comparison:
+        """The same under an alignment in which fewer modules are compared."""
+        calls = tuple(call for call in self.calls if call.ported.path not in alignment.reordered)
+        return replace(self, alignment=alignment, calls=calls)
 
     def summary(self) -> str:
         """Verdict, the furthest output and the first call that diverges."""

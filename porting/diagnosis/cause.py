@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
 
 from porting.alignment import Alignment
 from porting.comparison.metrics import finite
+from porting.comparison.relations import Relation
 from porting.diagnosis.culprits import Culprit
 from porting.diagnosis.scene import Gap, Moment
 from porting.diagnosis.trial import Applied
+from porting.reruns.feeding import Place
 from porting.trace import ModuleInfo, Trace, flatten
 
 Weights = Callable[[str, str], torch.Tensor | None]
@@ -34,6 +36,11 @@ class Repair:
         fix: what the contributor should change, in one sentence.
         apply: makes the change for as long as its context lasts; None where nothing can be tried.
         recognised: whether the cause is worth naming without proof, as a weight that differs from the original's.
+        follows: for modules whose weights the repair changes, the path of the ported module whose place in the
+            original each takes by that (weights of two modules exchanged: each that of the other); None: what it
+            computes then has no counterpart. The trial judges each by its new counterpart.
+        owner: path of the module below the culprit whose own tensors are at fault, if these are: with the proof the
+            fault is pinned to it.
     """
 
     code: str
@@ -41,6 +48,8 @@ class Repair:
     fix: str
     apply: Applied | None = None
     recognised: bool = False
+    follows: Mapping[str, str | None] = field(default_factory=dict)
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Finding:
         fix: what to change.
         verified: whether the repair, tried on the live port, brought every difference down to the noise floor.
         max_abs_after: largest difference that was left in that trial; None if nothing was tried.
+        owner: of the tensors at fault, if these are.
     """
 
     code: str
@@ -60,6 +70,7 @@ class Finding:
     fix: str
     verified: bool
     max_abs_after: float | None
+    owner: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The entry of ``causes`` in ``porting verify --json``."""
@@ -86,6 +97,7 @@ class Case:
         ported: the port's trace.
         alignment: between the two.
         weights: contents of original tensors, where they are at hand.
+        relations: what explains the gap at a place, kept from cause to cause.
     """
 
     culprit: Culprit
@@ -97,6 +109,7 @@ class Case:
     ported: Trace
     alignment: Alignment
     weights: Weights
+    relations: dict[Place, list[Relation]] = field(default_factory=dict, repr=False)
 
     @property
     def path(self) -> str:

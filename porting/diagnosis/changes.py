@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -60,6 +61,23 @@ def content(tensor: torch.Tensor, values: torch.Tensor) -> Iterator[None]:
     finally:
         with torch.no_grad():
             tensor.copy_(before)
+
+
+@contextmanager
+def rotated(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+    """Give each module the contents of the next one's parameters and buffers, and the last those of the first.
+
+    Raises:
+        ValueError: they do not have tensors of the same shapes.
+    """
+    rows = [[*module.parameters(), *module.buffers()] for module in modules]
+    if len({tuple(tensor.shape for tensor in row) for row in rows}) != 1:
+        raise ValueError("the modules do not have the same tensors")
+    taken = [[tensor.detach().clone() for tensor in row] for row in (*rows[1:], rows[0])]
+    with ExitStack() as stack:
+        for tensor, values in zip(chain(*rows), chain(*taken), strict=True):
+            stack.enter_context(content(tensor, values))
+        yield
 
 
 @contextmanager

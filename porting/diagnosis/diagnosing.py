@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 
@@ -20,6 +21,7 @@ from porting.isolation.isolating import Isolation
 from porting.progress import Progress, silent
 from porting.reruns.feeding import plans_for
 from porting.runs import Inputs, Run
+from porting.text import show
 from porting.tolerance import Tolerance
 from porting.trace import Trace
 
@@ -29,6 +31,19 @@ MOST_TRIALS = 64
 """Repairs that are tried at one culprit."""
 MOST_UNPROVEN = 3
 """Causes that are named without proof at one culprit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found out about culprits.
+
+    Attributes:
+        culprits: with their causes, most upstream first.
+        warnings: code and message of what went wrong in the search itself.
+    """
+
+    culprits: tuple[Culprit, ...]
+    warnings: tuple[tuple[str, str], ...] = ()
 
 
 def diagnose(
@@ -45,7 +60,7 @@ def diagnose(
     tolerance: Tolerance | None = None,
     seed: int = 0,
     progress: Progress = silent,
-) -> tuple[Culprit, ...]:
+) -> Diagnosis:
     """Find the causes of culprits: propose repairs, try each on the live port, name what was proven first.
 
     Args:
@@ -64,7 +79,7 @@ def diagnose(
     """
     looked_at, rest = culprits[:MOST_CULPRITS], culprits[MOST_CULPRITS:]
     if not looked_at:
-        return ()
+        return Diagnosis(())
     plans = plans_for(original, ported, alignment)
     scenes = scenes_of(model, inputs, looked_at, isolation, original, ported, plans, run=run, seed=seed)
     causes = _InTurn(all_causes())
@@ -76,8 +91,20 @@ def diagnose(
             run=run, seed=seed, tolerance=tolerance or Tolerance(),
         )  # fmt: skip
         case = _case(scene, model, original, ported, alignment, weights)
-        done.append(scene.culprit if case is None else _diagnosed(case, stage, causes))
-    return tuple(replace(culprit, source=source_of(model.get_submodule(culprit.ported))) for culprit in (*done, *rest))
+        found = scene.culprit if case is None else _diagnosed(case, stage, causes)
+        done.append(_pinned(found, alignment, {culprit.ported for culprit in culprits}))
+    return Diagnosis(
+        tuple(replace(culprit, source=source_of(model.get_submodule(culprit.ported))) for culprit in (*done, *rest)),
+        causes.warnings(),
+    )
+
+
+def _pinned(culprit: Culprit, alignment: Alignment, taken: set[str]) -> Culprit:
+    """The culprit moved to the module whose tensors were proven to be at fault, if that is another."""
+    owner = culprit.causes[0].owner if culprit.causes and culprit.causes[0].verified else None
+    if owner is None or owner in taken - {culprit.ported}:
+        return culprit
+    return replace(culprit, ported=owner, original=alignment.original_of.get(owner), where="weights")
 
 
 class _InTurn:
@@ -85,11 +112,27 @@ class _InTurn:
 
     def __init__(self, causes: Iterable[Cause]) -> None:
         self._causes = sorted(causes, key=lambda cause: cause.rank)
+        self._failed: dict[str, str] = {}
 
-    def __iter__(self) -> Iterator[Cause]:
-        return iter(tuple(self._causes))
+    def repairs(self, case: Case) -> Iterator[tuple[Cause, Repair]]:
+        """What each cause proposes; one that raises is left at that, and the others go on."""
+        for cause in tuple(self._causes):
+            try:
+                for repair in cause.repairs(case):
+                    yield cause, repair
+            except Exception as error:
+                at = case.path or "the model itself"
+                self._failed.setdefault(type(cause).__name__, f"at {at}: {type(error).__name__}: {error}")
+
+    def warnings(self) -> tuple[tuple[str, str], ...]:
+        """A warning for each cause that raised."""
+        return tuple(
+            ("cause-failed", f"the cause {name} could not be looked for {show(text, 300)}; this is a bug in porting")
+            for name, text in self._failed.items()
+        )
 
     def explained(self, cause: Cause) -> None:
+        """Try this cause first from now on."""
         self._causes.remove(cause)
         self._causes.insert(0, cause)
 
@@ -122,23 +165,18 @@ def _found(case: Case, stage: Stage, causes: _InTurn) -> tuple[Finding, ...]:
     """The first proven cause, or several that only together close every gap, and then those without proof."""
     unproven: list[Finding] = []
     partial: list[tuple[Repair, Outcome]] = []
-    trials = 0
-    for cause in causes:
-        for repair in cause.repairs(case):
-            if repair.apply is None:
-                unproven.append(_finding(repair, None))
-                continue
-            trials += 1
-            outcome = stage.tried(repair.apply)
-            if outcome.proven:
-                causes.explained(cause)
-                return (_finding(repair, outcome), *unproven[:MOST_UNPROVEN])
-            if outcome.cleared and not outcome.broken:
-                partial.append((repair, outcome))
-            elif repair.recognised:
-                unproven.append(_finding(repair, outcome))
-            if trials == MOST_TRIALS:
-                break
+    for cause, repair in islice(causes.repairs(case), MOST_TRIALS):
+        if repair.apply is None:
+            unproven.append(_finding(repair, None))
+            continue
+        outcome = stage.tried(repair.apply, repair.follows)
+        if outcome.proven:
+            causes.explained(cause)
+            return (_finding(repair, outcome), *unproven[:MOST_UNPROVEN])
+        if outcome.cleared and not outcome.broken:
+            partial.append((repair, outcome))
+        elif repair.recognised:
+            unproven.append(_finding(repair, outcome))
     proven, left = _together(partial, stage)
     return (*proven, *left, *unproven)[: max(MOST_UNPROVEN, len(proven))]
 
@@ -154,7 +192,8 @@ def _together(
             chosen.append(repair)
             closed |= outcome.cleared
     if len(chosen) > 1:
-        both = stage.tried(together(*(repair.apply for repair in chosen if repair.apply)))
+        follows = {path: other for repair in chosen for path, other in repair.follows.items()}
+        both = stage.tried(together(*(repair.apply for repair in chosen if repair.apply)), follows)
         if both.proven:
             return tuple(_finding(repair, both) for repair in chosen), ()
     return (), tuple(_finding(repair, outcome) for repair, outcome in partial if repair.recognised)
@@ -162,7 +201,8 @@ def _together(
 
 def _finding(repair: Repair, outcome: Outcome | None) -> Finding:
     proven = outcome is not None and outcome.proven
-    return Finding(repair.code, repair.summary, repair.fix, proven, None if outcome is None else outcome.max_abs)
+    max_abs = None if outcome is None else outcome.max_abs
+    return Finding(repair.code, repair.summary, repair.fix, proven, max_abs, repair.owner)
 
 
 def _no_weights(_path: str, _name: str) -> torch.Tensor | None:

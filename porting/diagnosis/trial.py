@@ -83,11 +83,17 @@ class Stage:
         self.alone = bool(scene.entries)
         self.alone = self.alone and self._same_gaps()
 
-    def tried(self, apply: Applied) -> Outcome:
-        """Run with a repair in place, and take it out again."""
+    def tried(self, apply: Applied, follows: Mapping[str, str | None] | None = None) -> Outcome:
+        """Run with a repair in place, and take it out again.
+
+        Args:
+            apply: puts the repair in.
+            follows: the ported module whose counterpart a module has with it, None for no counterpart.
+        """
+        plans = _following(self.plans, follows) if follows else self.plans
         try:
             with apply():
-                judge = self._ran()
+                judge = self._ran(plans)
         except Exception:
             return Outcome(frozenset(), self.scene.places, broken=True, max_abs=float("inf"))
         return self._outcome(judge)
@@ -95,7 +101,7 @@ class Stage:
     def _same_gaps(self) -> bool:
         """Whether the scope alone, with nothing repaired, goes wrong as the whole run did."""
         try:
-            seen = self._ran().numbers
+            seen = self._ran(self.plans).numbers
         except Exception:
             return False
         return all(
@@ -103,13 +109,13 @@ class Stage:
             for gap in self.scene.gaps
         )
 
-    def _ran(self) -> _Judge:
+    def _ran(self, plans: Mapping[Key, Plan]) -> _Judge:
         if not self.alone:
-            judge = _Judge(self.model, self.original, self.plans, self.floors, self.positions, self.tolerance)
+            judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance)
             rerun(self.model, self.inputs, self.run, judge, self.seed)
             return judge
         scope = self.model.get_submodule(self.scene.scope)
-        judge = _Judge(self.model, self.original, self.plans, self.floors, self.positions, self.tolerance)
+        judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance)
         with preserved(scope), torch.no_grad(), judge.hooked(below=scope):
             seed_everything(self.seed)
             for entry in self.scene.entries:
@@ -127,6 +133,19 @@ class Stage:
         )
         largest = max((numbers.max_abs for numbers in seen.values()), default=float("inf"))
         return Outcome(cleared, self.scene.places - cleared, opened, largest)
+
+
+def _following(plans: Mapping[Key, Plan], follows: Mapping[str, str | None]) -> dict[Key, Plan]:
+    """The plans with those of some modules, and of what lies below them, taken from others or left out."""
+    found: dict[Key, Plan] = {}
+    for key, plan in plans.items():
+        step, path, repeat = key
+        moved = next((name for name in follows if path == name or path.startswith(f"{name}.")), None)
+        if moved is None:
+            found[key] = plan
+        elif (other := follows[moved]) is not None and (there := (step, other + path[len(moved) :], repeat)) in plans:
+            found[key] = plans[there]
+    return found
 
 
 def _call(scope: torch.nn.Module, entry: Entry) -> None:

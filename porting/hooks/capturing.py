@@ -191,5 +191,5 @@ def _raised(failure: Failure, side: str, folder: str | os.PathLike[str] | None) 
     )
     which = f"the {side} model" if side else "the model"
     if not failure.class_name:
-        return CaptureError(f"the code that runs {which} raised {failure.error}", hint=hint)
-    return CaptureError(f"{which}'s forward raised in {failure.where}: {failure.error}", hint=hint)
+        return CaptureError(f"the code that runs {which} raised {failure.error}", hint=hint, side=side)
+    return CaptureError(f"{which}'s forward raised in {failure.where}: {failure.error}", hint=hint, side=side)

@@ -7,7 +7,7 @@ healthy modules (glue) is seen. A second run in float64 measures how much of eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,12 +72,15 @@ class Isolation:
         noise_measured: False if the port could not run in float64 and rounding was estimated instead.
         stopped: what the port raised when it was fed the original's tensors, so that the rest was not judged; empty
             if it ran to its end.
+        made_up_for: those of the modules whose outputs were left as they are of which something right came, and
+            nothing wrong.
     """
 
     observations: tuple[Observation, ...]
     unfed: tuple[tuple[str, str], ...]
     noise_measured: bool
     stopped: str = ""
+    made_up_for: frozenset[str] = frozenset()
 
     def of_call(self, key: Key) -> Iterator[Observation]:
         """The observations at the output of one ported call."""
@@ -94,6 +97,7 @@ def isolate(
     run: Run | None = None,
     tolerance: Tolerance | None = None,
     seed: int = 0,
+    free: frozenset[str] = frozenset(),
     progress: Progress = silent,
 ) -> Isolation:
     """Judge every aligned module of the port by itself.
@@ -107,10 +111,14 @@ def isolate(
         run: how to run the port, when that is not ``model(*args, **kwargs)``.
         tolerance: of the comparisons; 1e-3 if None.
         seed: of the random generators, as in the free run.
+        free: ported modules whose outputs are neither compared nor replaced, to see what becomes of them.
         progress: called as module calls complete.
     """
     tolerance = tolerance or Tolerance()
-    plans = plans_for(original, ported, alignment)
+    plans = {
+        key: replace(plan, outputs=()) if key[1] in free else plan
+        for key, plan in plans_for(original, ported, alignment).items()
+    }
     native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
     with native.flow:
         ended = stopped(model, inputs, run, native, seed)
@@ -122,7 +130,8 @@ def isolate(
         (seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, native), seen.sighting)
         for seen in native.seen
     ]
-    return Isolation(_blamed(judged, native.origin), native.unproven(), measured, ended)
+    made_up_for = native.made_up_for(judged) & free
+    return Isolation(_blamed(judged, native.origin), native.unproven(), measured, ended, made_up_for)
 
 
 def _blamed(judged: Sequence[tuple[Observation, Sighting]], origin: Origin) -> tuple[Observation, ...]:
@@ -179,6 +188,7 @@ class _Fed(Feeder):
         self.flow = Dataflow(self.open_call)
         self.origin = Origin(model, self.flow)
         self._unfed: list[tuple[str, str, int]] = []
+        self._free: dict[str, set[int]] = {}
 
     def kept(self) -> dict[Place, torch.Tensor]:
         """The ported tensors that differ, by place."""
@@ -230,9 +240,23 @@ class _Fed(Feeder):
         """The caller's tensor is what the call made of it."""
         self.origin.copied(tensor, source, call)
 
+    def made_up_for(self, judged: Iterable[tuple[Observation, Sighting]]) -> frozenset[str]:
+        """The modules with free outputs of which something right was made, and nothing wrong."""
+        right: set[int] = set()
+        wrong: set[int] = set()
+        for observation, sighting in judged:
+            if observation.above_noise:
+                wrong |= self.origin.made_from(sighting)
+            elif observation.numbers.comparable:
+                right |= self.origin.made_from(sighting)
+        return frozenset(path for path, nodes in self._free.items() if nodes & right and not nodes & wrong)
+
     def returned(self, call: OpenCall, output: Any) -> None:
         """Note which call made a tensor."""
         self.origin.made(call, _tensors(output))
+        plan = self.plans.get(call.key)
+        if plan is not None and not plan.outputs:
+            self._free.setdefault(call.path, set()).update(self.flow.nodes(_tensors(output)))
 
     def replaced(self, call: OpenCall, tensors: Sequence[torch.Tensor]) -> None:
         """These are the original's."""

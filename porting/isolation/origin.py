@@ -88,6 +88,10 @@ class Origin:
         """The tensor was right, and with it all that it was made from."""
         self._walk(sighting.node, self._cleared)
 
+    def made_from(self, sighting: Sighting) -> set[int]:
+        """The operations that a tensor came of, back to what is the original's."""
+        return self._walk(sighting.node, set())
+
     def made_by(self, call: OpenCall, tensor: torch.Tensor) -> int:
         """The operation that made an argument of a call, which can be asked for in the end whether it is doubtful."""
         return self._known(tensor, call.parent, ())[0]

@@ -11,6 +11,7 @@ from rich.text import Text
 from porting.report.culprits import culprit_texts
 from porting.report.detail import in_full, typed
 from porting.report.figures import figure
+from porting.report.further import further_runs, next_after
 from porting.report.rows import CULPRIT, INHERITED, UNSEEN, Row, folded, layer_rows
 from porting.report.tables import FigureTable
 from porting.text import show
@@ -44,6 +45,7 @@ def render_verification(verification: Verification) -> RenderableType:
         _layers(rows if in_full() else folded(rows)),
         Text(),
         *culprit_texts(verification.culprits),
+        *further_runs(verification),
         *_warnings(verification.warnings),
         _verdict(verification.verdict, _explanation(verification)),
         Text(f"Next: {_next(verification)}"),
@@ -128,6 +130,8 @@ def _explanation(verification: Verification) -> str:
 
 
 def _next(verification: Verification) -> str:
+    if verification.verdict != verification.given_verdict:
+        return next_after(verification)
     if verification.verdict == "match":
         return f"{typed('tests')}  (writes an integration test with the original's values)"
     if verification.verdict == "suspicious":

@@ -79,6 +79,17 @@ def test_what_was_not_proven_is_not_called_so(monkeypatch: pytest.MonkeyPatch, p
     assert culprit.proven is None
 
 
+def test_a_cause_that_raises_is_warned_of_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(case: Case) -> Iterator[Repair]:
+        raise IndexError("no such axis")
+
+    only(monkeypatch, broken, right_eps)
+    verification = verified(wrong_eps)
+    assert verification.culprits[0].proven
+    (message,) = [text for code, text in verification.warnings if code == "cause-failed"]
+    assert f"at {NORM}: IndexError: no such axis" in message
+
+
 def test_a_right_port_has_no_cause() -> None:
     assert verified().to_dict()["culprits"] == []
 

@@ -1,0 +1,119 @@
+"""Evidence from activations: in free runs, modules with one role receive and return the same values.
+
+Values are compared by figures that no transposition, reshape or repetition changes, so that the layout is no matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from porting.alignment.sides import Side
+from porting.trace import Leaf, Trace, Value
+
+CLOSE = 1e-3
+"""Difference of two tensors' figures, relative to their root mean square, up to which they are the same."""
+CLOSE_HALF = 2e-2
+"""The same if either is in half precision."""
+FIGURES = 5
+RESULTS = 3
+"""How many of a module's results are looked at."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What goes in and comes out of the modules of both sides; every matrix is (original, ported), bool.
+
+    Attributes:
+        inputs: whether two modules are given the same values.
+        outputs: whether they return the same.
+    """
+
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+    @classmethod
+    def of(cls, original: Side, ported: Side) -> Flow:
+        """Look at the first tensor that each module was given, and at the first few that it returned."""
+        one, other = _Figures(original.trace), _Figures(ported.trace)
+        given = [
+            (each.table([call.inputs for call in side.calls])) for each, side in ((one, original), (other, ported))
+        ]
+        made = [
+            [each.table([call.outputs for call in side.calls], place) for place in range(RESULTS)]
+            for each, side in ((one, original), (other, ported))
+        ]
+        results = [_same(left, right) for left in made[0] for right in made[1]]
+        return cls(_same(*given), np.asarray(np.any(results, axis=0)))
+
+
+def elsewhere(same: np.ndarray) -> np.ndarray:
+    """Where the values of either are those of a module of the other side, and not of this one; bool."""
+    known = np.asarray(same.any(1)), np.asarray(same.any(0))
+    return np.asarray(~same & (known[0][:, None] | known[1][None, :]))
+
+
+class _Figures:
+    """The figures of a trace's tensors, each computed once."""
+
+    def __init__(self, trace: Trace) -> None:
+        from porting.comparison.positions import Positions  # the room of comparisons stands on this one
+
+        self.trace = trace
+        self.positions = Positions.of(trace)
+        self._known: dict[str, np.ndarray] = {}
+
+    def table(self, values: list[Value], place: int = 0) -> np.ndarray:
+        """(values, figures and tolerance) of the first tensors or later ones, NaN where there is nothing to go by."""
+        leaves = [_telling(value)[place : place + 1] for value in values]
+        rows = [self.of(found[0]) if found else np.full(FIGURES + 1, np.nan) for found in leaves]
+        return np.array(rows).reshape(len(rows), FIGURES + 1)
+
+    def of(self, leaf: Leaf) -> np.ndarray:
+        """The figures of one tensor: root mean square, means, largest element, and the tolerance last."""
+        key = str(leaf.tensor)
+        if key not in self._known:
+            tensor = self.trace.tensor(leaf)
+            mask = self.positions.mask(tensor)
+            values = tensor if mask is None else tensor[mask]
+            tolerance = CLOSE_HALF if tensor.is_floating_point() and tensor.element_size() < 4 else CLOSE
+            self._known[key] = np.array([*_figures(values), tolerance])
+        return self._known[key]
+
+
+def _telling(value: Value) -> list[Leaf]:
+    """The tensors that a module works on: those of real numbers first, then those of whole ones."""
+    leaves = [leaf for leaf in value.tensor_leaves() if leaf.dtype not in (None, "bool")]
+    return sorted(leaves, key=lambda leaf: "float" not in str(leaf.dtype))
+
+
+def _figures(tensor: torch.Tensor) -> list[float]:
+    """Root mean square, and mean, mean size, mean signed square and largest size in its units; NaN for a constant."""
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    flat = torch.nan_to_num(tensor.detach().reshape(-1).float(), posinf=0.0, neginf=0.0)
+    if flat.numel() < 2 or bool(flat[0] == flat.min()) & bool(flat[0] == flat.max()):
+        return [float("nan")] * FIGURES
+    size = flat.abs()
+    scale = float(flat.square().mean().sqrt()) or 1.0
+    return [
+        scale,
+        float(flat.mean()) / scale,
+        float(size.mean()) / scale,
+        float((flat * size).mean()) / scale**2,
+        float(size.max()) / scale,
+    ]
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Which rows of figures are the same."""
+    tolerance = np.maximum(one[:, None, -1], other[None, :, -1])
+    found = np.ones(tolerance.shape, bool)
+    for column in range(FIGURES):
+        a, b = one[:, None, column], other[None, :, column]
+        units = np.maximum(np.abs(a), np.abs(b)) if column in (0, FIGURES - 1) else 1.0
+        with np.errstate(invalid="ignore"):
+            found &= np.abs(a - b) <= tolerance * units
+    return found

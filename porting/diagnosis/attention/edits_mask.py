@@ -1,0 +1,206 @@
+"""``causal-mask``, ``attention-mask`` and ``attention-window``: which keys each query sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+
+from porting.diagnosis.attention.bench import Bench
+from porting.diagnosis.attention.biases import CLOSED, is_open, soft_bias, views_as_bias
+from porting.diagnosis.attention.clues import Clues
+from porting.diagnosis.attention.model import Attention, Edit
+
+
+def mask_edits(bench: Bench) -> Iterator[Edit]:
+    """Other masks: those that were at hand, causal ones and padding, alone and together, and windows."""
+    port = bench.attention
+    own = is_open(port)
+    softs = _softs(port, bench.clues)
+    yield from _own_changed(own)
+    yield from _whole(port, bench.clues)
+    for name, mask in _candidates(port, bench.clues):
+        if not torch.equal(mask.expand_as(own), own) or softs:
+            code, ours, theirs = _named(port, mask.expand_as(own), name, bench.clues)
+            for soft in _kept(port, softs, mask.expand_as(own)):
+                yield Edit(
+                    code,
+                    f"{ours}, {theirs}",
+                    f"let each query see what the original does: {name}",
+                    partial(masked, mask=mask, soft=soft),
+                )
+
+
+def masked(attention: Attention, mask: torch.Tensor, soft: torch.Tensor | None = None) -> Attention:
+    """An attention with another mask, and with ``soft`` added to what it leaves open."""
+    closed = torch.finfo(attention.query.before.dtype).min
+    bias = torch.zeros(1, 1, 1, 1, dtype=attention.query.before.dtype) if soft is None else soft
+    return attention.but(bias=torch.where(mask.to(bias.device), bias, closed))
+
+
+def _softs(port: Attention, clues: Clues) -> list[torch.Tensor | None]:
+    """What may be added to open positions, where the port adds anything: that, nothing, and what was at hand."""
+    own = soft_bias(port)
+    if own is None:
+        return []
+    at_hand = [view.to(own.dtype) for tensor in clues.tensors.values() for view in views_as_bias(tensor, port)]
+    return [own, None, *(view for view in at_hand if view.dim() == 4)]
+
+
+def _kept(port: Attention, softs: list[torch.Tensor | None], right: torch.Tensor) -> Iterator[torch.Tensor | None]:
+    """What the original may add to open positions, if nothing but the mask is wrong."""
+    own = is_open(port)
+    if not softs:
+        yield None
+        return
+    if not torch.equal(own, right):
+        yield softs[0]
+    for soft in softs[1:]:
+        rest = _rest(port, soft)
+        if _weakness(rest, right) is not None or not bool((rest.abs() > 1e-4).logical_and(own).any()):
+            yield soft
+
+
+def _own_changed(own: torch.Tensor) -> Iterator[Edit]:
+    """The port's own mask the other way round."""
+    if bool(own.all()):
+        return
+    yield Edit(
+        "attention-mask",
+        "the mask is inverted: what it should close is open, and the other way round",
+        "invert the mask",
+        lambda attention: masked(attention, ~is_open(attention), soft_bias(attention)),
+    )
+
+
+def _whole(port: Attention, clues: Clues) -> Iterator[Edit]:
+    """A tensor at hand that holds both what is closed and what is added to the rest."""
+    batch, heads, length, keys = port.shape()
+    for name, tensor in clues.tensors.items():
+        bias = tensor[..., :keys] if tensor.dim() == 4 else tensor
+        fits = bias.dim() == 4 and _fits(bias[:, :1], batch, length, keys) and bias.shape[1] in (1, heads)
+        if fits and bool((bias < CLOSED).any()) and bool(((bias > CLOSED) & (bias != 0)).any()):
+            yield Edit(
+                "relative-bias",
+                f"what is added to the scores is not the original's, which is {name}",
+                f"add {name} to the scores as it is",
+                partial(_biased, bias=bias),
+            )
+
+
+def _biased(attention: Attention, bias: torch.Tensor) -> Attention:
+    return attention.but(bias=bias)
+
+
+def _candidates(port: Attention, clues: Clues) -> Iterator[tuple[str, torch.Tensor]]:
+    """Masks in words and as (batch or 1, 1, queries, keys)."""
+    batch, _, length, keys = port.shape()
+    own, everything = is_open(port), torch.ones(1, 1, length, keys, dtype=torch.bool)
+    ahead = _ahead(length, keys)
+    causal = (ahead <= 0)[None, None]
+    paddings = dict(_paddings(clues, batch, length, keys))
+    for name, mask in paddings.items():
+        yield name, mask
+    yield "every position", everything
+    yield "itself and what came before", causal
+    for name, mask in paddings.items():
+        yield f"itself and what came before, of {name}", causal & mask
+    yield "its own mask and nothing that comes later", own & causal
+    for name, mask in paddings.items():
+        yield f"its own mask and of it {name}", own & mask
+    if length == keys:
+        yield "only what came before", (ahead < 0)[None, None]
+        yield "itself, what came before and the next position", (ahead <= 1)[None, None]
+        yield "itself and what comes later", (ahead >= 0)[None, None]
+    yield from _windows(own, causal, everything, ahead)
+
+
+def _paddings(clues: Clues, batch: int, length: int, keys: int) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, mask in clues.masks.items():
+        if mask.dim() == 2 and mask.shape == (batch, keys):
+            yield f"what {name} leaves open", mask[:, None, None]
+        elif mask.dim() == 4 and _fits(mask[..., -length:, :keys], batch, length, keys):
+            yield f"what {name} leaves open", mask[..., -length:, :keys]
+    if clues.padding is not None and clues.padding.shape == (batch, keys):
+        yield "what is not padding", clues.padding[:, None, None]
+
+
+def _fits(mask: torch.Tensor, batch: int, length: int, keys: int) -> bool:
+    return all(a in (1, b) for a, b in zip(mask.shape, (batch, mask.shape[1], length, keys), strict=True))
+
+
+def _windows(
+    own: torch.Tensor, causal: torch.Tensor, everything: torch.Tensor, ahead: torch.Tensor
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """The last positions only, or those within a distance."""
+    keys = ahead.shape[-1]
+    sizes = range(1, keys) if keys <= 256 else [2**n for n in range(2, 14) if 2**n < keys]
+    is_causal = not bool((own & ~causal).any())
+    closest = causal if is_causal else everything
+    for size in sizes:
+        yield f"the last {size} positions, itself among them", closest & causal & (ahead > -size)[None, None]
+        if not is_causal:
+            yield f"positions at most {size} away", (ahead.abs() <= size)[None, None]
+    wider = [n for n in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096) if n < keys]
+    for size in wider if keys > 256 else []:
+        yield f"the last {size} positions, itself among them", closest & causal & (ahead > -size)[None, None]
+
+
+def _named(port: Attention, right: torch.Tensor, name: str, clues: Clues) -> tuple[str, str, str]:
+    """The code of a change of masks, told by where they differ, and what is wrong."""
+    own = is_open(port)
+    ours, theirs = f"each query sees {_spelled(own)}", f"the original's {name}"
+    weak = next(
+        (w for soft in _softs(port, clues)[1:] if (w := _weakness(_rest(port, soft), right)) is not None), None
+    )
+    if weak is not None:
+        return "attention-mask", f"positions are closed by no more than {weak:g}", theirs
+    changed = own ^ right
+    padding = clues.padding
+    if padding is not None and padding.shape == (len(own), own.shape[-2]):
+        changed = changed & padding[:, None, :, None]
+    ahead = _ahead(*own.shape[-2:])
+    if not bool(changed.any()):
+        return "attention-mask", ours, theirs
+    if not bool((changed & (ahead.abs() <= 1)).any()):
+        return "attention-window", ours, theirs
+    return ("attention-mask" if bool((changed & (ahead < 0)).any()) else "causal-mask"), ours, theirs
+
+
+def _rest(port: Attention, soft: torch.Tensor | None) -> torch.Tensor:
+    assert port.bias is not None
+    return port.bias if soft is None else port.bias - soft
+
+
+def _weakness(rest: torch.Tensor, right: torch.Tensor) -> float | None:
+    """What the port adds where the original closes, if that is finite and nothing is added elsewhere."""
+    least = float(rest.min())
+    closed = (rest < least / 2).expand(len(right), *rest.shape[1:]) if least < 0 else torch.zeros_like(right)
+    same = closed.shape[1] in (1, right.shape[1]) and torch.equal(closed.expand_as(right), ~right)
+    return least if same and least > CLOSED else None
+
+
+def _ahead(length: int, keys: int) -> torch.Tensor:
+    """By how much each key comes after each query."""
+    return torch.arange(keys)[None] - torch.arange(length)[:, None] - (keys - length)
+
+
+def _is_causal(mask: torch.Tensor) -> bool:
+    return not bool((mask & (_ahead(*mask.shape[-2:]) > 0)).any()) and not bool(mask.all())
+
+
+def _is_windowed(mask: torch.Tensor) -> bool:
+    """Whether late queries do not see early keys that the first queries see."""
+    length, keys = mask.shape[-2:]
+    return length > 1 and keys == length and not bool(mask[..., -1, 0].any()) and bool(mask[..., 0, 0].any())
+
+
+def _spelled(mask: torch.Tensor) -> str:
+    if bool(mask.all()):
+        return "every position"
+    if _is_windowed(mask):
+        return f"{int(mask[..., -1, :].sum(-1).max())} positions at most"
+    if _is_causal(mask):
+        return "itself and what came before"
+    return f"{float(mask.double().mean()):.0%} of the positions"

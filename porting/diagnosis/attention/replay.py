@@ -1,0 +1,159 @@
+"""A module run again by itself on what it was fed, with its attention as it is or edited."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+
+from porting.copying import copied
+from porting.diagnosis import changes
+from porting.diagnosis.attention.model import Attention
+from porting.diagnosis.attention.reading import Met, read_attention
+from porting.diagnosis.attention.watching import Node, Watch
+from porting.diagnosis.scene import Gap, Moment
+from porting.hooks.tracking import forward_signature, named_arguments
+from porting.trace import flatten
+
+Change = Callable[[Attention], Attention]
+
+
+@dataclass(slots=True)
+class Editor:
+    """What is done with each attention that a forward meets.
+
+    Attributes:
+        batch: how many rows the inputs have.
+        change: what to make of the attention; None: leave it.
+        at: which attention is meant, by order in one forward; None: all.
+        substitute: what to put in the place of the result, of its shape; None: nothing.
+        met: the attentions, in order; None where the form of one was not understood.
+    """
+
+    batch: int
+    change: Change | None = None
+    at: int | None = None
+    substitute: Callable[[Met], torch.Tensor] | None = None
+    met: list[Met | None] = field(default_factory=list)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Follow what runs in this context."""
+        self.met.clear()
+        watch = Watch(lambda node, soft: self._take(watch, node, soft))
+        with watch:
+            yield
+
+    def _take(self, watch: Watch, node: Node, soft: Node | None) -> torch.Tensor | None:
+        meant = self.at is None or self.at == len(self.met)
+        wanted = meant and (self.change is not None or self.substitute is not None)
+        if not wanted and self.change is not None:
+            self.met.append(None)
+            return None
+        met = read_attention(watch, node, soft, self.batch)
+        self.met.append(met)
+        if met is None or not wanted:
+            return None
+        return self.substitute(met) if self.substitute is not None else self._changed(met)
+
+    def _changed(self, met: Met) -> torch.Tensor:
+        assert self.change is not None
+        attention = self.change(met.attention)
+        for weights in met.weights:  # which the port may return
+            new = attention.weights()
+            if new.numel() == weights.numel():
+                weights.detach().copy_(new.reshape(weights.shape))
+        return met.back(attention.result()).to(met.result.dtype)
+
+
+@contextmanager
+def edited(module: torch.nn.Module, batch: int, change: Change, at: int | None) -> Iterator[None]:
+    """Let the attention of a live module be another one."""
+    own = module.forward
+    editor = Editor(batch, change, at)
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        with editor.watching():
+            return own(*args, **kwargs)
+
+    with changes.forward(module, forward):
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One call of a module, to be made again: its aligned children return the original's tensors at once.
+
+    Attributes:
+        model: the live port.
+        moment: the call.
+        gap: the place to look at.
+        batch: how many rows the inputs have.
+    """
+
+    model: torch.nn.Module
+    moment: Moment
+    gap: Gap
+    batch: int
+
+    def run(self, editor: Editor) -> torch.Tensor | None:
+        """What stands at the gap; None if it is not met again."""
+        seen: list[torch.Tensor] = []
+        args, kwargs = copied((self.moment.args, self.moment.kwargs), torch.Tensor.clone)
+        with ExitStack() as stack, torch.no_grad():
+            for module, results in self._fed().items():
+                stack.enter_context(changes.forward(module, partial(_next, results)))
+            own = self.gap.place[0] == self.moment.key and self.gap.where == "output"
+            if not own:
+                stack.enter_context(self._seen(seen))
+            with editor.watching():
+                output = self.moment.module(*args, **kwargs)
+        if own:
+            seen += [leaf for name, leaf in flatten(output)[1] if name == self.gap.leaf and _is_tensor(leaf)]
+        return seen[self._turn()] if len(seen) > self._turn() else None
+
+    def _fed(self) -> dict[torch.nn.Module, deque[Any]]:
+        results: dict[torch.nn.Module, deque[Any]] = defaultdict(deque)
+        loose = {child.module for child in self.moment.children if child.original is None}
+        for child in self.moment.children:
+            if child.module not in loose and child.key != self.gap.place[0]:
+                results[child.module].append(child.result)
+        return results
+
+    def _turn(self) -> int:
+        """Which of the calls of the gap's module within this one is meant."""
+        keys = [child.key for child in self.moment.children if child.path == self.gap.path]
+        return keys.index(self.gap.place[0]) if self.gap.place[0] in keys else 0
+
+    @contextmanager
+    def _seen(self, seen: list[torch.Tensor]) -> Iterator[None]:
+        module = self.model.get_submodule(self.gap.path)
+        signature = forward_signature(module)
+
+        def keep(value: Any) -> None:
+            leaves = [leaf for name, leaf in flatten(value)[1] if name == self.gap.leaf and _is_tensor(leaf)]
+            seen.extend(leaf.detach().clone() for leaf in leaves[:1])
+
+        if self.gap.where == "input":
+            handle = module.register_forward_pre_hook(
+                lambda _, args, kwargs: keep(named_arguments(signature, args, kwargs)), with_kwargs=True
+            )
+        else:
+            handle = module.register_forward_hook(lambda _, __, output: keep(output))
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
+def _next(results: deque[Any], *_: Any, **__: Any) -> Any:
+    return copied(results.popleft(), torch.Tensor.clone)
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return isinstance(leaf, torch.Tensor)

@@ -1,0 +1,83 @@
+"""Sibling modules with each other's weights, where alignment by these weights shows the fault as glue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import combinations
+from typing import ClassVar
+
+import torch
+
+from porting.diagnosis import changes
+from porting.diagnosis.cause import Case, Cause, Repair
+from porting.diagnosis.tensors.roles import places, projection
+
+MOST_PAIRS = 10
+"""Exchanges that are tried at one culprit."""
+
+
+class ExchangedModules(Cause):
+    """The culprit's forward is wrong, and it uses modules of one shape whose weights may have changed places."""
+
+    codes: ClassVar = ("swapped", "wrong-layer", "qkv-order")
+    rank: ClassVar = 1
+
+    def repairs(self, case: Case) -> Iterator[Repair]:
+        """Layers that are aligned crosswise, then pairs of children, then three projections in turn."""
+        if case.culprit.where == "input":
+            return
+        yield from (_exchange(case, pair, "wrong-layer") for pair in _crossed(case))
+        alike = _alike(case)
+        pairs = [pair for paths in alike for pair in combinations(paths, 2)]
+        pairs.sort(key=lambda pair: not _is_likely(pair))
+        yield from (_exchange(case, pair, "swapped") for pair in pairs[:MOST_PAIRS])
+        for paths in alike:
+            three = [path for path in paths if projection(path)]
+            if len(three) == 3:
+                yield from (_exchange(case, turn, "qkv-order") for turn in (three, three[::-1]))
+
+
+def _exchange(case: Case, paths: Sequence[str], code: str) -> Repair:
+    modules = [case.model.get_submodule(path) for path in paths]
+    follows = dict(zip(paths, (*paths[1:], paths[0]), strict=True))
+    named = ", ".join(f"{path} holds the weights that belong in {other}" for other, path in follows.items())
+    return Repair(
+        code=code,
+        summary=named,
+        fix=f"exchange the weights of {' and '.join(paths)} in the conversion",
+        apply=partial(changes.rotated, modules),
+        follows=follows,
+        owner=paths[0] if code == "wrong-layer" else case.path,
+    )
+
+
+def _crossed(case: Case) -> Iterator[tuple[str, str]]:
+    """Modules below the culprit that are aligned with each other's counterparts, by their numbers; outermost ones."""
+    below = f"{case.path}." if case.path else ""
+    aligned = {path: one for path, one in case.alignment.original_of.items() if path.startswith(below) and path}
+    done: list[str] = []
+    for path, other in combinations(aligned, 2):
+        one, two = places(path), places(other)
+        theirs, others = places(aligned[path]), places(aligned[other])
+        crossed = one[1] == others[1] != theirs[1] == two[1]
+        if one[0] != two[0] or theirs[0] != others[0] or not crossed:
+            continue
+        if not any(each.startswith(f"{above}.") for above in done for each in (path, other)):
+            done += [path, other]
+            yield path, other
+
+
+def _alike(case: Case) -> list[list[str]]:
+    """The culprit's children with weights, those with tensors of the same shapes together."""
+    groups: dict[object, list[str]] = {}
+    for name, child in case.module.named_children():
+        shapes = tuple((key, tuple(tensor.shape)) for key, tensor in child.state_dict().items())
+        if shapes and not isinstance(child, torch.nn.ModuleList):
+            groups.setdefault(shapes, []).append(f"{case.path}.{name}" if case.path else name)
+    return [paths for paths in groups.values() if len(paths) > 1]
+
+
+def _is_likely(pair: tuple[str, str]) -> bool:
+    """Whether both modules are projections of an attention, or neither is: an output projection is no key."""
+    return (projection(pair[0]) is None) == (projection(pair[1]) is None)

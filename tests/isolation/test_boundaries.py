@@ -1,0 +1,104 @@
+"""Boundaries: what one side does inside a module and the other around it is no fault; a fault there is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from porting import Verification, verify
+
+IDS = torch.tensor([[1, 5, 2, 7, 3], [4, 4, 0, 6, 1]])
+
+
+class Scaled(nn.Embedding):
+    factor = 4.0
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return super().forward(ids) * self.factor
+
+
+class Wrapped(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.inner(ids)
+        return result
+
+
+class Outside(nn.Module):
+    """The original: scales behind the embedding."""
+
+    def __init__(self, embed: nn.Module, *, factor: float) -> None:
+        super().__init__()
+        self.embed, self.factor = embed, factor
+        self.norm, self.head = nn.LayerNorm(16), nn.Linear(16, 8)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        hidden = self.embed(ids) * self.factor
+        result: torch.Tensor = self.head(hidden + self.norm(hidden))
+        return result
+
+
+def pair(ported: nn.Module) -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    original = Outside(nn.Embedding(8, 16), factor=4.0)
+    nn.init.normal_(original.norm.weight)
+    weights = dict(zip(ported.state_dict(), original.state_dict().values(), strict=True))
+    ported.load_state_dict(weights)
+    return original.eval(), ported.eval()
+
+
+def verified(ported: nn.Module) -> Verification:
+    original, port = pair(ported)
+    return verify(original, port, (IDS,))
+
+
+INSIDE: dict[str, Callable[[], Any]] = {
+    "in the module": lambda: Outside(Scaled(8, 16), factor=1.0),
+    "in a module within": lambda: Outside(Wrapped(Scaled(8, 16)), factor=1.0),
+}
+
+
+@pytest.mark.parametrize("inside", INSIDE)
+def test_what_the_port_does_inside_and_the_original_outside_is_a_match(inside: str) -> None:
+    verification = verified(INSIDE[inside]())
+    assert verification.verdict == "match"
+    assert verification.culprits == ()
+    assert verification.first_divergence is None
+    assert any(
+        group.layout == "ends at another place" and not group.compared
+        for group in verification.comparison.alignment.groups
+    )
+
+
+def test_a_port_that_scales_nowhere_is_found() -> None:
+    verification = verified(Outside(nn.Embedding(8, 16), factor=1.0))
+    assert verification.verdict == "mismatch"
+    assert verification.culprits[0].ported == ""
+
+
+def test_a_port_that_scales_twice_is_found() -> None:
+    verification = verified(Outside(Scaled(8, 16), factor=4.0))
+    assert verification.verdict == "mismatch"
+    assert verification.culprits[0].ported == "embed"
+
+
+def test_a_wrong_factor_inside_is_found() -> None:
+    port = Outside(Scaled(8, 16), factor=1.0)
+    port.embed.factor = 4.001  # type: ignore[assignment]
+    verification = verified(port)
+    assert verification.verdict in ("mismatch", "suspicious")
+    assert verification.culprits
+
+
+def test_another_fault_behind_it_is_found() -> None:
+    port = Outside(Scaled(8, 16), factor=1.0)
+    port.norm.eps = 1e-2
+    verification = verified(port)
+    assert [culprit.ported for culprit in verification.culprits] == ["norm"]

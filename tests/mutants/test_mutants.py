@@ -1,0 +1,114 @@
+"""Seeded bugs: none is taken for right, and the module that is wrong is named."""
+
+from __future__ import annotations
+
+import pytest
+from mutants.catalogue import MUTANTS, of
+from mutants.mutant import Mutant
+from mutants.outcomes import Outcome, share, verify_mutant, verify_together
+from mutants.several import TOGETHER, groups
+from pairs.catalogue import NAMES, build
+from pairs.installed import require_original
+
+SAMPLE = {
+    ("bert", "attention.merge_heads"),
+    ("bert", "modes.dropout_active"),
+    ("bert", "positions.off_by_one"),
+    ("whisper", "blocks.layer_skipped"),
+    ("whisper", "convolutions.padding_replicated"),
+    ("whisper", "modes.layer_bfloat16"),
+    ("vit", "attention.more_heads"),
+    ("vit", "weights.qk_swapped"),
+    ("llama", "attention.kv_repeated_in_blocks"),
+    ("llama", "blocks.wrong_side_gated"),
+    ("llama", "norms.eps_outside_root"),
+    ("llama", "weights.transposed"),
+    ("pythia", "blocks.in_sequence"),
+    ("esm2", "positions.token_dropout_missing"),
+    ("resnet", "modes.batch_norm_training"),
+    ("resnet", "weights.running_stats_not_loaded"),
+    ("encodec", "convolutions.causal_missing"),
+    ("encodec", "weights.lstm_gates"),
+    ("mixtral", "routing.one_expert"),
+    ("mamba", "states.skip_missing"),
+    ("clip", "weights.kv_swapped"),
+    ("swin", "norms.eps_large"),
+    ("convnext", "convolutions.dilated"),
+}
+"""A few of every kind, for every run of the tests; the marker ``zoo`` runs all."""
+
+
+def label(mutant: Mutant) -> str:
+    return f"{mutant.pair}-{mutant.name}"
+
+
+def sample() -> list[Mutant]:
+    return [mutant for mutant in MUTANTS if (mutant.pair, mutant.name) in SAMPLE]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    for name in NAMES:
+        require_original(name)
+    return [verify_mutant(mutant) for mutant in MUTANTS]
+
+
+def test_mutants_have_names_of_their_own() -> None:
+    names = [(mutant.pair, mutant.name) for mutant in MUTANTS]
+    assert len(names) == len(set(names))
+    assert set(names) >= SAMPLE
+    assert {pair for pair, _ in names} == set(NAMES) == set(TOGETHER)
+
+
+@pytest.mark.parametrize("pair", NAMES)
+def test_every_mutant_changes_the_output(pair: str) -> None:
+    require_original(pair)
+    clean = build(pair).difference()
+    for mutant in of(pair):
+        built = build(pair)
+        built.ported.get_submodule(mutant.path)
+        mutant.put_into(built.ported)
+        assert built.difference() > max(1e-6, 5 * clean), label(mutant)
+
+
+@pytest.mark.parametrize("mutant", sample(), ids=label)
+def test_a_seeded_bug_is_found_where_it_is(mutant: Mutant) -> None:
+    require_original(mutant.pair)
+    outcome = verify_mutant(mutant)
+    assert outcome.verdict in ("mismatch", "suspicious")
+    assert outcome.first_hit, outcome.blamed
+
+
+@pytest.mark.parametrize("pair", ["whisper", "llama"])
+def test_several_bugs_at_once_are_all_found(pair: str) -> None:
+    assert_all_found(pair)
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("pair", NAMES)
+def test_several_bugs_at_once_are_all_found_on_every_pair(pair: str) -> None:
+    assert_all_found(pair)
+
+
+def assert_all_found(pair: str) -> None:
+    require_original(pair)
+    for mutants in groups(pair):
+        found = verify_together(mutants)
+        assert [label(outcome.mutant) for outcome in found if not outcome.any_hit] == [], found[0].blamed
+
+
+@pytest.mark.zoo
+def test_no_bug_is_called_a_match(outcomes: list[Outcome]) -> None:
+    assert [label(outcome.mutant) for outcome in outcomes if outcome.verdict == "match"] == []
+
+
+@pytest.mark.zoo
+def test_the_first_culprit_is_nearly_always_right(outcomes: list[Outcome]) -> None:
+    large = [outcome for outcome in outcomes if outcome.difference > 1e-3]
+    assert share(large, "first_hit") >= 0.9, [label(outcome.mutant) for outcome in large if not outcome.first_hit]
+
+
+@pytest.mark.zoo
+def test_hardly_any_verified_cause_is_wrong(outcomes: list[Outcome]) -> None:
+    wrong = [label(outcome.mutant) for outcome in outcomes if outcome.verified_wrong]
+    assert share(outcomes, "verified_wrong") <= 0.03, wrong
