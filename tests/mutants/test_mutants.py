@@ -30,6 +30,7 @@ SAMPLE = {
     ("encodec", "convolutions.causal_missing"),
     ("encodec", "weights.lstm_gates"),
     ("mixtral", "routing.one_expert"),
+    ("gemma2", "windows.window_missing"),
     ("mamba", "states.skip_missing"),
     ("clip", "weights.kv_swapped"),
     ("swin", "norms.eps_large"),
