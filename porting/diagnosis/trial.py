@@ -14,8 +14,8 @@ from porting.copying import copied
 from porting.diagnosis.scene import Entry, Scene
 from porting.hooks.preserving import preserved, seed_everything
 from porting.hooks.tracking import OpenCall
-from porting.isolation.isolating import Isolation
-from porting.noise.floor import Floor
+from porting.isolation.isolating import Isolation, Observation
+from porting.noise.floor import Floor, floor_of
 from porting.reruns.feeding import Feeder, Key, Place, Plan
 from porting.reruns.rerunning import rerun
 from porting.runs import Inputs, Run
@@ -78,7 +78,7 @@ class Stage:
         below = f"{scene.scope}." if scene.scope else ""
         self.plans = {key: plan for key, plan in plans.items() if key[1] == scene.scope or key[1].startswith(below)}
         self.positions = Positions.of(ported)
-        self.floors = {(o.ported.key, o.where, o.leaf): o.floor for o in isolation.observations}
+        self.floors = {(o.ported.key, o.where, o.leaf): _floor(o, tolerance) for o in isolation.observations}
         self.wrong_before = {(o.ported.key, o.where, o.leaf) for o in isolation.observations if o.above_noise}
         self.alone = bool(scene.entries)
         self.alone = self.alone and self._same_gaps()
@@ -146,6 +146,13 @@ def _following(plans: Mapping[Key, Plan], follows: Mapping[str, str | None]) -> 
         elif (other := follows[moved]) is not None and (there := (step, other + path[len(moved) :], repeat)) in plans:
             found[key] = plans[there]
     return found
+
+
+def _floor(observation: Observation, tolerance: Tolerance) -> Floor:
+    """The floor of a place; where the wrong code only moves elements, what repairs it may compute, and round."""
+    if not observation.above_noise or observation.floor.max_abs:
+        return observation.floor
+    return floor_of(observation.numbers, None, tolerance, exact=False)
 
 
 def _call(scope: torch.nn.Module, entry: Entry) -> None:
