@@ -37,10 +37,8 @@ def test_a_bend_is_no_norm() -> None:
 
 
 def test_a_norm_replaced_by_the_identity_whose_own_floor_is_zero() -> None:
-    ported, original = (
-        nn.Sequential(nn.Linear(8, 16), nn.Identity()),
-        nn.Sequential(nn.Linear(8, 16), nn.LayerNorm(16)),
-    )
+    norm = nn.LayerNorm(16)
+    ported, original = nn.Sequential(nn.Linear(8, 16), nn.Identity()), nn.Sequential(nn.Linear(8, 16), norm)
     nn.init.normal_(norm.weight, 1.0, 0.4)
     ported[0].load_state_dict(original[0].state_dict())
     verification = verify(original, ported, (X,))
