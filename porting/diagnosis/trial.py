@@ -11,11 +11,11 @@ import torch
 
 from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors
 from porting.copying import copied
-from porting.diagnosis.scene import Entry, Scene
+from porting.diagnosis.scene import Entry, Scene, floor_of_repaired
 from porting.hooks.preserving import preserved, seed_everything
 from porting.hooks.tracking import OpenCall
-from porting.isolation.isolating import Isolation, Observation
-from porting.noise.floor import Floor, floor_of
+from porting.isolation.isolating import Isolation
+from porting.noise.floor import Floor
 from porting.reruns.feeding import Feeder, Key, Place, Plan
 from porting.reruns.rerunning import rerun
 from porting.runs import Inputs, Run
@@ -76,24 +76,28 @@ class Stage:
         self.scene = scene
         self.original, self.tolerance = original, tolerance
         below = f"{scene.scope}." if scene.scope else ""
+        self.all_plans = dict(plans)
         self.plans = {key: plan for key, plan in plans.items() if key[1] == scene.scope or key[1].startswith(below)}
         self.positions = Positions.of(ported)
-        self.floors = {(o.ported.key, o.where, o.leaf): _floor(o, tolerance) for o in isolation.observations}
+        self.floors = {(o.ported.key, o.where, o.leaf): floor_of_repaired(o) for o in isolation.observations}
         self.wrong_before = {(o.ported.key, o.where, o.leaf) for o in isolation.observations if o.above_noise}
         self.alone = bool(scene.entries)
         self.alone = self.alone and self._same_gaps()
 
-    def tried(self, apply: Applied, follows: Mapping[str, str | None] | None = None) -> Outcome:
+    def tried(
+        self, apply: Applied, follows: Mapping[str, str | None] | None = None, *, whole: bool = False
+    ) -> Outcome:
         """Run with a repair in place, and take it out again.
 
         Args:
             apply: puts the repair in.
             follows: the ported module whose counterpart a module has with it, None for no counterpart.
+            whole: run the whole model, and judge every place of it.
         """
-        plans = _following(self.plans, follows) if follows else self.plans
+        plans = self.all_plans if whole else self.plans
         try:
             with apply():
-                judge = self._ran(plans)
+                judge = self._ran(plans, follows or {}, alone=self.alone and not whole)
         except Exception:
             return Outcome(frozenset(), self.scene.places, broken=True, max_abs=float("inf"))
         return self._outcome(judge)
@@ -101,7 +105,7 @@ class Stage:
     def _same_gaps(self) -> bool:
         """Whether the scope alone, with nothing repaired, goes wrong as the whole run did."""
         try:
-            seen = self._ran(self.plans).numbers
+            seen = self._ran(self.plans, {}, alone=True).numbers
         except Exception:
             return False
         return all(
@@ -109,13 +113,12 @@ class Stage:
             for gap in self.scene.gaps
         )
 
-    def _ran(self, plans: Mapping[Key, Plan]) -> _Judge:
-        if not self.alone:
-            judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance)
+    def _ran(self, plans: Mapping[Key, Plan], follows: Mapping[str, str | None], *, alone: bool) -> _Judge:
+        judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance, follows)
+        if not alone:
             rerun(self.model, self.inputs, self.run, judge, self.seed)
             return judge
         scope = self.model.get_submodule(self.scene.scope)
-        judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance)
         with preserved(scope), torch.no_grad(), judge.hooked(below=scope):
             seed_everything(self.seed)
             for entry in self.scene.entries:
@@ -135,24 +138,24 @@ class Stage:
         return Outcome(cleared, self.scene.places - cleared, opened, largest)
 
 
+def _moved(key: Key, follows: Mapping[str, str | None]) -> Key | None:
+    """The ported call whose place in the original another takes; None for one that has none then."""
+    step, path, repeat = key
+    name = next((each for each in follows if path == each or path.startswith(f"{each}.")), None)
+    if name is None:
+        return key
+    other = follows[name]
+    return None if other is None else (step, other + path[len(name) :], repeat)
+
+
 def _following(plans: Mapping[Key, Plan], follows: Mapping[str, str | None]) -> dict[Key, Plan]:
-    """The plans with those of some modules, and of what lies below them, taken from others or left out."""
-    found: dict[Key, Plan] = {}
-    for key, plan in plans.items():
-        step, path, repeat = key
-        moved = next((name for name in follows if path == name or path.startswith(f"{name}.")), None)
-        if moved is None:
-            found[key] = plan
-        elif (other := follows[moved]) is not None and (there := (step, other + path[len(moved) :], repeat)) in plans:
-            found[key] = plans[there]
+    """The plans by the calls that have them with a repair in place."""
+    found = {key: plan for key, plan in plans.items() if _moved(key, follows) == key}
+    for name, other in follows.items():
+        for (step, path, repeat), plan in plans.items():
+            if other is not None and (path == other or path.startswith(f"{other}.")):
+                found[step, name + path[len(other) :], repeat] = plan
     return found
-
-
-def _floor(observation: Observation, tolerance: Tolerance) -> Floor:
-    """The floor of a place; where the wrong code only moves elements, what repairs it may compute, and round."""
-    if not observation.above_noise or observation.floor.max_abs:
-        return observation.floor
-    return floor_of(observation.numbers, None, tolerance, exact=False)
 
 
 def _call(scope: torch.nn.Module, entry: Entry) -> None:
@@ -171,15 +174,17 @@ class _Judge(Feeder):
         floors: Mapping[Place, Floor],
         positions: Positions,
         tolerance: Tolerance,
+        follows: Mapping[str, str | None],
     ) -> None:
-        super().__init__(model, original, plans)
+        super().__init__(model, original, _following(plans, follows) if follows else plans)
+        self.follows = follows
         self.floors, self.positions, self.tolerance = floors, positions, tolerance
         self.numbers: dict[Place, TensorComparison] = {}
 
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Compare with the original's tensor."""
-        place = (call.key, where, pair.ported.name)
-        if place in self.floors:
+        key = _moved(call.key, self.follows)
+        if key is not None and (place := (key, where, pair.ported.name)) in self.floors:
             reference = pair.layout.apply(self.original.tensor(pair.original))
             seen = pair.layout.view(tensor)
             self.numbers[place] = compare_tensors(

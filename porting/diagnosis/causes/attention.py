@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 
 from porting.diagnosis.attention.bench import Bench, benches_of
+from porting.diagnosis.attention.editing import edited
 from porting.diagnosis.attention.edits_bias import bias_edits
 from porting.diagnosis.attention.edits_heads import count_edits, merge_edits, order_edits, repeat_edits, split_edits
 from porting.diagnosis.attention.edits_mask import mask_edits
@@ -16,7 +17,6 @@ from porting.diagnosis.attention.edits_norm import norm_edits
 from porting.diagnosis.attention.edits_rope import rope_edits
 from porting.diagnosis.attention.edits_scale import cap_edits, scale_edits, softmax_edits
 from porting.diagnosis.attention.model import Edit
-from porting.diagnosis.attention.replay import edited
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.hooks.preserving import preserved
 
