@@ -36,9 +36,10 @@ class Norm:
     """One formula.
 
     Attributes:
-        over: what the statistics are taken over: ``features`` (the last axis), ``channels`` (axis 1), ``G groups`` of
-            channels with all positions, ``batch`` (all but the channels) or ``running`` (kept statistics).
-        groups: number of groups; as many as channels is an instance norm.
+        over: what the statistics are taken over: ``features`` (the last axis), ``heads`` (parts of it), ``channels``
+            (axis 1), ``groups`` of channels with all positions, ``batch`` (all but the channels) or ``running`` (kept
+            statistics).
+        groups: number of groups or parts; as many as channels is an instance norm.
         centred: whether the mean is taken off, as a layer norm does.
         statistic: ``mean`` of the squares, ``unbiased`` (over one less) or their ``sum``.
         outside: whether epsilon is added to the root and not below it.
@@ -84,7 +85,7 @@ class Norm:
 
     def per_channel(self, x: torch.Tensor, affine: Affine) -> tuple[torch.Tensor, torch.Tensor]:
         """Scale and shift, ready to be broadcast."""
-        axis = -1 if self.over == "features" else 1
+        axis = -1 if self.over in ("features", "heads") else 1
         one = torch.ones((), device=x.device)
         weight = one if affine.weight is None else _along(affine.weight, x, axis)
         scale = {"weight": weight, "1 + weight": 1 + weight, "weight squared": weight * weight}.get(self.scale, one)
@@ -94,6 +95,8 @@ class Norm:
     def _arranged(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
         if self.over == "features":
             return x, (x.dim() - 1,)
+        if self.over == "heads":
+            return x.reshape(*x.shape[:-1], self.groups, -1), (x.dim(),)
         if self.over == "channels":
             return x, (1,)
         if self.over in ("batch", "running"):
@@ -124,7 +127,8 @@ class Norm:
         kind = "mean and variance" if self.centred else "the root mean square"
         groups = "one group" if self.groups == 1 else f"{self.groups} groups"
         named = {"features": "the last axis", "channels": "the channels", "running": "kept statistics"}
-        return f"{kind} over {named.get(self.over, groups if self.over == 'groups' else 'the batch')}"
+        named |= {"groups": groups, "heads": f"{self.groups} parts of the last axis"}
+        return f"{kind} over {named.get(self.over, 'the batch')}"
 
     def _formula(self) -> tuple[str, str, str, str]:
         squares = {"mean": "the mean of squares", "unbiased": "the unbiased variance", "sum": "the sum of squares"}
@@ -217,6 +221,8 @@ def _arrangements(x: torch.Tensor, affine: Affine, groups: Sequence[int]) -> Ite
         yield "batch", 0
     if width in (None, x.shape[-1]):
         yield "features", 0
+        counts = {2**power for power in range(1, 7)} | set(groups)
+        yield from (("heads", count) for count in sorted(counts) if x.shape[-1] % count == 0 and count < x.shape[-1])
     if x.dim() > 2 and width in (None, x.shape[1]):
         yield "channels", 0
         if affine.mean is None:
