@@ -106,7 +106,9 @@ def test_weights_that_differ_are_no_formula() -> None:
 
 def test_a_norm_of_each_head_is_told_from_one_of_all() -> None:
     def by_head(norm: Any, x: torch.Tensor) -> torch.Tensor:
-        return functional.rms_norm(x.unflatten(-1, (2, 4)), (4,), None, 1e-5).flatten(-2) * norm.weight
+        parts = functional.rms_norm(x.reshape(*x.shape[:-1], 2, 4), (4,), None, 1e-5)
+        result: torch.Tensor = parts.flatten(-2) * norm.weight
+        return result
 
     found = diagnosed(model(), with_formula(by_head), rows())
     assert proven(found) == ["norm-type"]
