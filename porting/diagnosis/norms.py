@@ -17,6 +17,10 @@ MOST_EPSILONS = 5
 """Epsilons that are tried in one formula."""
 TWICE = (1e-6, 1e-5, 1e-12)
 """Epsilons that are tried where the whole may be applied twice."""
+SAMPLE = 512
+"""Rows from which a formula is guessed before it is computed in full."""
+LARGE = 1 << 18
+"""Elements from which on images are looked at one at a time."""
 FITS = 1e-2
 """Relative distance over which a result is no norm of that form, whatever the epsilon."""
 
@@ -167,11 +171,31 @@ def matching(
     """
     found = []
     for form in forms(x, affine, groups):
-        found += [norm for norm in _with_epsilon(form, x, y, affine, epsilons) if accept(norm.apply(x, affine))]
+        few, seen = _sample(form, x, y)
+        candidates = _with_epsilon(form, few, seen, affine, epsilons)
+        found += [norm for norm in candidates if accept(norm.apply(x, affine))]
         if form.over != "running" and form.scale != "weight squared":
             passes = [replace(form, twice=True, eps=eps) for eps in dict.fromkeys((*epsilons[:2], *TWICE))]
-            found += [norm for norm in passes if accept(norm.apply(x, affine))][:1]
+            near = [norm for norm in passes if _near(norm.apply(few, affine), seen)]
+            found += [norm for norm in near if accept(norm.apply(x, affine))][:1]
     return found
+
+
+def _sample(form: Norm, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Whole rows of both tensors: the smallest, which tell most of an epsilon, and some of all."""
+    if form.over in ("features", "heads"):
+        rows, results = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
+        if len(rows) <= SAMPLE:
+            return rows, results
+        order = rows.float().square().sum(-1).argsort()
+        places = torch.cat((order[: SAMPLE // 2], order[torch.linspace(0, len(rows) - 1, SAMPLE // 2).long()]))
+        return rows[places], results[places]
+    few = 1 if x.numel() > LARGE and form.over != "batch" else len(x)
+    return x[:few], y[:few]
+
+
+def _near(value: torch.Tensor, other: torch.Tensor) -> bool:
+    return float((value.float() - other.float()).norm()) <= FITS * float(other.float().norm())
 
 
 def _with_epsilon(form: Norm, x: torch.Tensor, y: torch.Tensor, affine: Affine, given: Sequence[float]) -> list[Norm]:
