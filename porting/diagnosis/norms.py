@@ -17,7 +17,7 @@ MOST_EPSILONS = 5
 """Epsilons that are tried in one formula."""
 TWICE = (1e-6, 1e-5, 1e-12)
 """Epsilons that are tried where the whole may be applied twice."""
-SAMPLE = 512
+SAMPLE = 128
 """Rows from which a formula is guessed before it is computed in full."""
 LARGE = 1 << 18
 """Elements from which on images are looked at one at a time."""
@@ -159,7 +159,7 @@ def matching(
     groups: Sequence[int] = (),
     epsilons: Sequence[float] = (),
 ) -> list[Norm]:
-    """Every formula that makes ``y`` of ``x``.
+    """Every formula that makes ``y`` of ``x``, each with the first epsilon that does.
 
     Args:
         x: the argument.
@@ -169,11 +169,13 @@ def matching(
         groups: numbers of groups to think of.
         epsilons: those of the settings, tried first.
     """
-    found = []
+    found: list[Norm] = []
     for form in forms(x, affine, groups):
         few, seen = _sample(form, x, y)
-        candidates = _with_epsilon(form, few, seen, affine, epsilons)
-        found += [norm for norm in candidates if accept(norm.apply(x, affine))]
+        for norm in _with_epsilon(form, few, seen, affine, epsilons):
+            known = any(replace(norm, eps=other.eps) == other for other in found)
+            if not known and accept(norm.apply(x, affine)):
+                found.append(norm)
         if form.over != "running" and form.scale != "weight squared":
             passes = [replace(form, twice=True, eps=eps) for eps in dict.fromkeys((*epsilons[:2], *TWICE))]
             near = [norm for norm in passes if _near(norm.apply(few, affine), seen)]
