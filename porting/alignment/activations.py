@@ -17,6 +17,9 @@ CLOSE = 1e-3
 """Difference of two tensors' figures, relative to their root mean square, up to which they are the same."""
 CLOSE_HALF = 2e-2
 """The same if either is in half precision."""
+NOISE = 0.02
+"""Share of these up to which a difference is rounding, and how much of what goes in may grow within a module."""
+GROWTH = 10.0
 FIGURES = 5
 RESULTS = 3
 """How many of a module's results are looked at."""
@@ -29,24 +32,44 @@ class Flow:
     Attributes:
         inputs: whether two modules are given the same values.
         outputs: whether they return the same.
+        given: the figures of what the modules of either side were given.
+        made: the figures of the first few tensors that they returned.
     """
 
     inputs: np.ndarray
     outputs: np.ndarray
+    given: tuple[np.ndarray, np.ndarray]
+    made: tuple[tuple[np.ndarray, np.ndarray], ...]
 
     @classmethod
     def of(cls, original: Side, ported: Side) -> Flow:
         """Look at the first tensor that each module was given, and at the first few that it returned."""
         one, other = _Figures(original.trace), _Figures(ported.trace)
-        given = [
-            (each.table([call.inputs for call in side.calls])) for each, side in ((one, original), (other, ported))
+        sides = ((one, [*original.calls]), (other, [*ported.calls]))
+        left, right = (each.table([call.inputs for call in calls]) for each, calls in sides)
+        tables = [
+            [each.table([call.outputs for call in calls], place) for each, calls in sides] for place in range(RESULTS)
         ]
-        made = [
-            [each.table([call.outputs for call in side.calls], place) for place in range(RESULTS)]
-            for each, side in ((one, original), (other, ported))
-        ]
-        results = [_same(left, right) for left in made[0] for right in made[1]]
-        return cls(_same(*given), np.asarray(np.any(results, axis=0)))
+        made = tuple((first, second) for first, second in tables)
+        results = [_same(first, second) for first, _ in made for _, second in made]
+        return cls(_same(left, right), np.asarray(np.any(results, axis=0)), (left, right), made)
+
+    def works(self, row: int, column: int, *, exactly: bool = False) -> bool:
+        """Whether all that a module of the port returns is as near to the original's as what it was given.
+
+        With ``exactly`` it must be so near that all that came before works, too.
+        """
+        least = NOISE * max(*np.nan_to_num([self.given[0][row, -1], self.given[1][column, -1]]), CLOSE)
+        grown = max(_apart(one[row], other[column]) for one, other in self.made)
+        given = _apart(self.given[0][row], self.given[1][column])
+        return bool(self.outputs[row, column] and grown <= GROWTH * given * (not exactly) + least)
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    """How far the figures of two tensors are apart, in their units; 0 if either has none."""
+    units = np.ones(FIGURES)
+    units[[0, -1]] = np.maximum(np.abs(one), np.abs(other))[[0, FIGURES - 1]]
+    return float(np.nan_to_num(np.abs(one - other)[:FIGURES] / units).max())
 
 
 def elsewhere(same: np.ndarray) -> np.ndarray:

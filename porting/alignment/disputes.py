@@ -59,13 +59,13 @@ def _crossed(evidence: Evidence, pairs: dict[int, int], found: list[Pair]) -> se
     return {
         pair
         for over, one, other in crossings
-        if not (_works(evidence, pairs, over) or _told_apart(evidence, one, other) or roles.meant(one, other))
+        if not (_told_apart(evidence, one, other) or roles.meant(over, one, other))
         for pair in (one, other)
     }
 
 
 def _works(evidence: Evidence, pairs: dict[int, int], over: int) -> bool:
-    return over >= 0 and bool(evidence.outputs[over, pairs[over]])
+    return over >= 0 and evidence.flow.works(over, pairs[over])
 
 
 def _told_apart(evidence: Evidence, one: Pair, other: Pair) -> bool:
@@ -79,24 +79,27 @@ class _Roles:
     """Whether it is the habit of a port to call modules of two roles in another order than the original."""
 
     def __init__(self, evidence: Evidence, pairs: dict[int, int], crossings: list[tuple[int, Pair, Pair]]) -> None:
+        self.evidence = evidence
         self.original = evidence.original.roles
         self.ported = evidence.ported.roles
         self.pairs = pairs
         self.right: set[tuple[str, str]] = set()
         self.wrong: set[tuple[str, str]] = set()
         for over, *crossing in crossings:
-            works = _works(evidence, pairs, over)
-            fails = over >= 0 and bool(evidence.inputs[over, pairs[over]]) and not works
-            for pair in crossing:
-                self.right |= {self._of(pair)} if works else set()
-                self.wrong |= {self._of(pair)} if fails else set()
+            roles = {self._of(pair) for pair in crossing}
+            if over >= 0 and evidence.flow.works(over, pairs[over], exactly=True):
+                self.right |= roles
+            elif over >= 0 and evidence.inputs[over, pairs[over]] and not _works(evidence, pairs, over):
+                self.wrong |= roles
 
     def _of(self, pair: Pair) -> tuple[str, str]:
         return self.original[pair[0]], self.ported[pair[1]]
 
-    def meant(self, one: Pair, other: Pair) -> bool:
+    def meant(self, over: int, one: Pair, other: Pair) -> bool:
         """Whether modules that work cross in this way, or else all do and none is seen to fail."""
         roles = {self._of(one), self._of(other)}
+        if _works(self.evidence, self.pairs, over) and not roles & self.wrong - self.right:
+            return True
         if len({role for role, _ in roles}) < 2 or len({role for _, role in roles}) < 2:
             return False
         if roles <= self.right:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from porting.trace import Call, Trace
+
+if TYPE_CHECKING:
+    from porting.comparison.layout import Layout, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,13 @@ class Alignment:
         groups: in the port's execution order.
         unmatched_original: executed original modules without a counterpart.
         unmatched_ported: executed ported modules without a counterpart.
+        layouts: how the port lays out the original's tensors, by the two shapes.
     """
 
     groups: tuple[Group, ...]
     unmatched_original: tuple[str, ...]
     unmatched_ported: tuple[str, ...]
+    layouts: Mapping[tuple[Shape, Shape], Layout] = field(default_factory=dict, repr=False)
 
     @cached_property
     def pairs(self) -> tuple[tuple[str, str], ...]:

@@ -105,7 +105,7 @@ class _Arranged:
         if over < 0 or over not in self.pairs:
             return None
         evidence, around = self.evidence, (over, self.pairs[over])
-        return bool(evidence.outputs[around]) if evidence.inputs[around] or evidence.outputs[around] else None
+        return evidence.flow.works(*around) if evidence.inputs[around] or evidence.outputs[around] else None
 
     def _meant(self, row: int) -> bool:
         """Whether an order of rows is right: the module around it or around one of its role works, or none fails."""

@@ -29,6 +29,7 @@ class Evidence:
         contents: what weights say.
         own: share of the weights that two modules own in common.
         held: the same with what lies below.
+        flow: what runs through the modules.
         inputs: whether two modules are given the same values; bool.
         outputs: whether they return the same; bool.
         withdrawn: where weights were found to mislead, so that neither they nor the results count any more; bool.
@@ -39,6 +40,7 @@ class Evidence:
         self.ported = ported
         self.contents = Contents(original, ported)
         flow = Flow.of(original, ported)
+        self.flow = flow
         self.inputs, self.outputs = flow.inputs, flow.outputs.copy()
         self.own = self.contents.own.copy()
         self.held = self.contents.held.copy()
@@ -222,7 +224,8 @@ def _plausible(evidence: Evidence, placing: Placing) -> np.ndarray:
 def _healthy(evidence: Evidence, placing: Placing) -> np.ndarray:
     """Whether what the nearest known pair above a module of the original makes is right; bool, one column."""
     parents, _ = placing.parents
-    right = np.array([row >= 0 and bool(evidence.outputs[row, placing.pairs[row]]) for row in parents.tolist()])
+    works = {row: row >= 0 and evidence.flow.works(row, placing.pairs[row]) for row in set(parents.tolist())}
+    right = np.array([works[row] for row in parents.tolist()])
     return right[:, None]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from porting.alignment.disputes import misplaced
+from porting.alignment.layouts import laid_out, seen_layouts
 from porting.alignment.model import Alignment, Group
 from porting.alignment.reasons import reasons
 from porting.alignment.scoring import Evidence, possible, scores
@@ -43,7 +45,8 @@ def align(original: Trace, ported: Trace, module_map: Mapping[str, str] | None =
         if one in evidence.original.row and other in evidence.ported.row and one and other
     ]
     groups += reasons(evidence, {row: column for row, column in pairs.items() if row not in given}, pairs)
-    return _assemble(original, ported, groups)
+    seen = seen_layouts(evidence, pairs)
+    return replace(_assemble(original, ported, laid_out(evidence, groups, seen)), layouts=seen)
 
 
 def _check_map(original: Trace, ported: Trace, fixed: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from porting.cli._frame import common_options, finish, progress_bar, say
 @click.command()
 @click.option("--strict", is_flag=True, help="Fail on `suspicious`: a bug that the tolerance hides.")
 @click.option("--full", is_flag=True, help="Show every module, without folding equal layers.")
+@click.option("--explain-alignment", is_flag=True, help="Show which module was taken for which, and on what evidence.")
 @click.option("--probe", is_flag=True, help="Also run generated inputs: longer, padded, batched, of other sizes.")
 @click.option(
     "--reinit",
@@ -21,7 +22,15 @@ from porting.cli._frame import common_options, finish, progress_bar, say
     help="Also run both models with the same new weights.",
 )
 @common_options
-def command(portfile: str, as_json: bool, strict: bool, full: bool, probe: bool, reinit: int | None) -> None:
+def command(
+    portfile: str,
+    as_json: bool,
+    strict: bool,
+    full: bool,
+    explain_alignment: bool,
+    probe: bool,
+    reinit: int | None,
+) -> None:
     """Prove that a port is the same model as its original, or name the modules that differ.
 
     Runs both models on the portfile's inputs, aligns their modules, compares the outputs, and then judges every
@@ -32,6 +41,7 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool, probe: bool,
       porting verify
       porting verify --portfile ports/bert.py --strict
       porting verify --json | jq .verdict
+      porting verify --explain-alignment
       porting verify --probe --reinit
     """
     from porting.portfile import Portfile
@@ -45,5 +55,5 @@ def command(portfile: str, as_json: bool, strict: bool, full: bool, probe: bool,
     warning = record_verification(loaded, verification)
     if warning:
         say(warning)
-    with shown(full=full, portfile=portfile):
+    with shown(full=full, alignment=explain_alignment, portfile=portfile):
         finish(verification, as_json=as_json)

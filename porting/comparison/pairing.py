@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from porting.assignment import assign
-from porting.comparison.layout import Layout, find_layout, find_mask_layout
+from porting.comparison.layout import Layout, Layouts, distance, find_layout, find_mask_layout
 from porting.trace import Leaf, Trace, is_named
 from porting.trace.parts import Value
 
 IMPOSSIBLE = 1e6
-SAMPLE = 4096
-"""Elements looked at to tell leaves of one shape apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,9 @@ class LeafPair:
     layout: Layout
 
 
-def pair_leaves(original: Trace, one: Value, ported: Trace, other: Value) -> list[LeafPair]:
+def pair_leaves(
+    original: Trace, one: Value, ported: Trace, other: Value, known: Layouts | None = None
+) -> list[LeafPair]:
     """Pair the tensors of two values: by shape, and where several fit by content, then name, then order.
 
     Args:
@@ -35,13 +34,14 @@ def pair_leaves(original: Trace, one: Value, ported: Trace, other: Value) -> lis
         one: inputs or outputs of an original call.
         ported: the trace that ``other`` is from.
         other: inputs or outputs of the aligned ported call.
+        known: layouts seen where both sides are equal.
     """
     left, right = list(one.tensor_leaves()), list(other.tensor_leaves())
     layouts = {
         (i, j): layout
         for i, a in enumerate(left)
         for j, b in enumerate(right)
-        if (layout := _layout(original, a, ported, b)) is not None
+        if (layout := _layout(original, a, ported, b, known)) is not None
     }
     if not layouts:
         return []
@@ -49,7 +49,7 @@ def pair_leaves(original: Trace, one: Value, ported: Trace, other: Value) -> lis
     crowded = len(layouts) > 1
     for (i, j), layout in layouts.items():
         values = (layout.apply(original.tensor(left[i])), layout.view(ported.tensor(right[j])))
-        content = _distance(*values) if crowded else 0.0
+        content = distance(*values) if crowded else 0.0
         costs[i, j] = content + 0.1 * (left[i].name != right[j].name) + 0.01 * abs(i - j)
     return [LeafPair(left[i], right[j], layouts[i, j]) for i, j in assign(costs) if (i, j) in layouts]
 
@@ -75,24 +75,14 @@ def _names(leaves: Sequence[Leaf], done: set[int], side: str) -> list[str]:
     return [f"{side} {leaf.name or 'output'}" for leaf in leaves if id(leaf) not in done]
 
 
-def _layout(original: Trace, a: Leaf, ported: Trace, b: Leaf) -> Layout | None:
+def _layout(original: Trace, a: Leaf, ported: Trace, b: Leaf, known: Layouts | None) -> Layout | None:
     tensor = original.tensor(a)
     if tensor.dim() > 2 and len(b.shape or ()) > 2:
         mask = find_mask_layout(tensor, ported.tensor(b))
         if mask is not None:
             return mask
-    return find_layout(tensor, b.shape or ()) if _family(a) == _family(b) else None
+    return find_layout(tensor, b.shape or (), ported.tensor(b), known) if _family(a) == _family(b) else None
 
 
 def _family(leaf: Leaf) -> bool:
     return bool(leaf.dtype) and ("float" in str(leaf.dtype) or "complex" in str(leaf.dtype))
-
-
-def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
-    """Relative L2 distance over a sample, at most 1; non-finite elements are left out."""
-    step = max(1, one.numel() // SAMPLE)
-    a, b = (tensor.reshape(-1)[::step].double() for tensor in (one, other))
-    difference = torch.nan_to_num(a - b, posinf=0.0, neginf=0.0)
-    scale = float(torch.nan_to_num(a, posinf=0.0, neginf=0.0).norm())
-    distance = float(difference.norm())
-    return min(1.0, distance / scale) if scale else float(distance > 0)

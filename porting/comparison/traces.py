@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from porting.alignment import Alignment, align
+from porting.comparison.layout import Layouts
 from porting.comparison.metrics import TensorComparison, compare_tensors, finite
 from porting.comparison.pairing import pair_leaves, pair_results
 from porting.comparison.positions import Positions
@@ -175,7 +176,7 @@ def compare(
         unpaired=tuple(unpaired),
         alignment=alignment,
         calls=tuple(
-            compare_calls(original, one, ported, other, tolerance, positions)
+            compare_calls(original, one, ported, other, tolerance, positions, alignment.layouts)
             for one, other in alignment.calls(original, ported)
         ),
         warnings=(*_warnings(unpaired), *_ambiguous(positions), *_dtypes(pairs)),
@@ -183,11 +184,17 @@ def compare(
 
 
 def compare_calls(
-    original: Trace, one: Call, ported: Trace, other: Call, tolerance: Tolerance, positions: Positions
+    original: Trace,
+    one: Call,
+    ported: Trace,
+    other: Call,
+    tolerance: Tolerance,
+    positions: Positions,
+    layouts: Layouts | None = None,
 ) -> CallComparison:
     """Compare the corresponding outputs of two aligned calls."""
     leaves = []
-    for pair in pair_leaves(original, one.outputs, ported, other.outputs):
+    for pair in pair_leaves(original, one.outputs, ported, other.outputs, layouts):
         reference = pair.layout.apply(original.tensor(pair.original))
         tensor = pair.layout.view(ported.tensor(pair.ported))
         mask = positions.mask(tensor, other.key, pair.ported.name)

@@ -41,6 +41,7 @@ class Repair:
             computes then has no counterpart. The trial judges each by its new counterpart.
         owner: path of the module below the culprit whose own tensors are at fault, if these are: with the proof the
             fault is pinned to it.
+        whole: whether the whole run is made again: the change is outside of what the culprit's trials run.
     """
 
     code: str
@@ -50,6 +51,7 @@ class Repair:
     recognised: bool = False
     follows: Mapping[str, str | None] = field(default_factory=dict)
     owner: str | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ def _found(case: Case, stage: Stage, causes: _InTurn) -> tuple[Finding, ...]:
         if repair.apply is None:
             unproven.append(_finding(repair, None))
             continue
-        outcome = stage.tried(repair.apply, repair.follows)
+        outcome = stage.tried(repair.apply, repair.follows, whole=repair.whole)
         if outcome.proven:
             causes.explained(cause)
             return (_finding(repair, outcome), *unproven[:MOST_UNPROVEN])
@@ -193,7 +193,8 @@ def _together(
             closed |= outcome.cleared
     if len(chosen) > 1:
         follows = {path: other for repair in chosen for path, other in repair.follows.items()}
-        both = stage.tried(together(*(repair.apply for repair in chosen if repair.apply)), follows)
+        apply = together(*(repair.apply for repair in chosen if repair.apply))
+        both = stage.tried(apply, follows, whole=any(repair.whole for repair in chosen))
         if both.proven:
             return tuple(_finding(repair, both) for repair in chosen), ()
     return (), tuple(_finding(repair, outcome) for repair, outcome in partial if repair.recognised)

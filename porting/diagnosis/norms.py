@@ -211,7 +211,7 @@ def _epsilons(norm: Norm, x: torch.Tensor, root: torch.Tensor, affine: Affine, g
 
 
 def _arrangements(x: torch.Tensor, affine: Affine, groups: Sequence[int]) -> Iterator[tuple[str, int]]:
-    width = None if affine.weight is None else affine.weight.numel()
+    width = next((vector.numel() for vector in (affine.weight, affine.bias) if vector is not None), None)
     if affine.mean is not None and x.shape[1] == affine.mean.numel():
         yield "running", 0
         yield "batch", 0

@@ -23,6 +23,8 @@ MOST_WAYS = 3
 """Relations of one place that are tried."""
 MOST_TOGETHER = 4
 """Combinations of them that are tried, where several places go wrong."""
+THERE = 0.6
+"""Share from which a term is in a tensor."""
 SAME = 1e-3
 """Distance from the tensor that was seen, relative to its largest value, within which another is the same one."""
 
@@ -153,6 +155,12 @@ def _unused_tables(case: Case) -> Iterator[tuple[str, torch.Tensor]]:
         if name and path not in called and is_embedding(name, module):
             for own, table in module.named_parameters(recurse=False):
                 yield f"parameter {name}.{own}", table.detach()
+
+
+def share_of(term: torch.Tensor, tensor: torch.Tensor) -> float:
+    """How many times a term is in a tensor of its shape, about: by projection."""
+    flat = term.double().reshape(-1)
+    return float(flat @ tensor.double().reshape(-1) / (flat @ flat))
 
 
 def _only_original_parameters(case: Case) -> Iterator[tuple[str, torch.Tensor]]:

@@ -13,10 +13,11 @@ from porting.copying import copied
 from porting.diagnosis.culprits import Culprit
 from porting.hooks.tracking import OpenCall
 from porting.isolation.isolating import Isolation, Observation
-from porting.noise.floor import Floor
+from porting.noise.floor import Floor, floor_of
 from porting.reruns.feeding import Feeder, Key, Place, Plan
 from porting.reruns.rerunning import stopped
 from porting.runs import Inputs, Run
+from porting.tolerance import Tolerance
 from porting.trace import Call, Trace, flatten
 
 MOST_CALLS = 4
@@ -98,8 +99,8 @@ class Gap:
 
     @property
     def floor(self) -> Floor:
-        """What rounding explains there."""
-        return self.observation.floor
+        """What rounding explains there, once it is repaired."""
+        return floor_of_repaired(self.observation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,16 @@ def scenes_of(
     watcher = _Watcher(model, original, plans, scenes, isolation, Positions.of(ported))
     stopped(model, inputs, run, watcher, seed)
     return scenes
+
+
+def floor_of_repaired(observation: Observation) -> Floor:
+    """The floor at a place that is wrong, for what a repair makes of it.
+
+    A module that only moves elements has a floor of zero; what takes its place may compute, and rounds.
+    """
+    if observation.floor.max_abs or not observation.above_noise:
+        return observation.floor
+    return floor_of(observation.numbers, None, Tolerance(), exact=False)
 
 
 def blamed_path(observation: Observation) -> str:

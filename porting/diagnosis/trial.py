@@ -11,7 +11,7 @@ import torch
 
 from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors
 from porting.copying import copied
-from porting.diagnosis.scene import Entry, Scene
+from porting.diagnosis.scene import Entry, Scene, floor_of_repaired
 from porting.hooks.preserving import preserved, seed_everything
 from porting.hooks.tracking import OpenCall
 from porting.isolation.isolating import Isolation
@@ -76,23 +76,28 @@ class Stage:
         self.scene = scene
         self.original, self.tolerance = original, tolerance
         below = f"{scene.scope}." if scene.scope else ""
+        self.all_plans = dict(plans)
         self.plans = {key: plan for key, plan in plans.items() if key[1] == scene.scope or key[1].startswith(below)}
         self.positions = Positions.of(ported)
-        self.floors = {(o.ported.key, o.where, o.leaf): o.floor for o in isolation.observations}
+        self.floors = {(o.ported.key, o.where, o.leaf): floor_of_repaired(o) for o in isolation.observations}
         self.wrong_before = {(o.ported.key, o.where, o.leaf) for o in isolation.observations if o.above_noise}
         self.alone = bool(scene.entries)
         self.alone = self.alone and self._same_gaps()
 
-    def tried(self, apply: Applied, follows: Mapping[str, str | None] | None = None) -> Outcome:
+    def tried(
+        self, apply: Applied, follows: Mapping[str, str | None] | None = None, *, whole: bool = False
+    ) -> Outcome:
         """Run with a repair in place, and take it out again.
 
         Args:
             apply: puts the repair in.
             follows: the ported module whose counterpart a module has with it, None for no counterpart.
+            whole: run the whole model, and judge every place of it.
         """
+        plans = self.all_plans if whole else self.plans
         try:
             with apply():
-                judge = self._ran(follows or {})
+                judge = self._ran(plans, follows or {}, alone=self.alone and not whole)
         except Exception:
             return Outcome(frozenset(), self.scene.places, broken=True, max_abs=float("inf"))
         return self._outcome(judge)
@@ -100,7 +105,7 @@ class Stage:
     def _same_gaps(self) -> bool:
         """Whether the scope alone, with nothing repaired, goes wrong as the whole run did."""
         try:
-            seen = self._ran({}).numbers
+            seen = self._ran(self.plans, {}, alone=True).numbers
         except Exception:
             return False
         return all(
@@ -108,9 +113,9 @@ class Stage:
             for gap in self.scene.gaps
         )
 
-    def _ran(self, follows: Mapping[str, str | None]) -> _Judge:
-        judge = _Judge(self.model, self.original, self.plans, self.floors, self.positions, self.tolerance, follows)
-        if not self.alone:
+    def _ran(self, plans: Mapping[Key, Plan], follows: Mapping[str, str | None], *, alone: bool) -> _Judge:
+        judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance, follows)
+        if not alone:
             rerun(self.model, self.inputs, self.run, judge, self.seed)
             return judge
         scope = self.model.get_submodule(self.scene.scope)

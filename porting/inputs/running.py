@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from porting.comparison import CallComparison, Comparison
+from porting.comparison import Comparison
 from porting.inputs.roles import constant
 from porting.text import show
-from porting.trace import Trace
+from porting.trace import Call, Trace
 
 AT_BOUNDS = 0.98
 """Share of the values of a saturated result that lie at its smallest or largest one."""
@@ -48,7 +48,11 @@ def _modes(original: Trace, ported: Trace) -> Iterator[tuple[str, str]]:
 
 
 def _activations(ported: Trace, comparison: Comparison) -> Iterator[tuple[str, str]]:
-    dead, flat, cut = (_places(ported, comparison, test) for test in (_zero, _flat, _saturated))
+    compared = [call.ported for call in comparison.calls if call.compared]
+    dead, flat, cut = (
+        [call.label for call in calls if _all(ported, call, test)]
+        for calls, test in ((ported.completed, _zero), (compared, _flat), (compared, _saturated))
+    )
     if dead:
         text = f"{len(dead)} modules return zeros only, so nothing is seen of them (first: {show(dead[0])})"
         yield "zero-activations", f"{text}; pass other inputs, or see them with: porting verify --reinit"
@@ -60,17 +64,10 @@ def _activations(ported: Trace, comparison: Comparison) -> Iterator[tuple[str, s
         yield "saturated-activations", f"{text}, which hides what came before; pass inputs of a smaller scale"
 
 
-def _places(ported: Trace, comparison: Comparison, test: Callable[[torch.Tensor], bool]) -> list[str]:
-    """The compared calls of whose results every one passes a test."""
-    return [call.ported.label for call in comparison.calls if call.compared and _all(ported, call, test)]
-
-
-def _all(ported: Trace, call: CallComparison, test: Callable[[torch.Tensor], bool]) -> bool:
-    by_name = {leaf.name: leaf for leaf in call.ported.outputs.tensor_leaves()}
-    tensors = [ported.tensor(by_name[leaf.name]) for leaf in call.leaves if leaf.name in by_name]
-    return bool(tensors) and all(
-        tensor.numel() > 1 and tensor.is_floating_point() and test(tensor) for tensor in tensors
-    )
+def _all(ported: Trace, call: Call, test: Callable[[torch.Tensor], bool]) -> bool:
+    """Whether a call returned floats of more than one element, and each of them passes a test."""
+    tensors = [ported.tensor(leaf) for leaf in call.outputs.tensor_leaves()]
+    return bool(tensors) and all(t.numel() > 1 and t.is_floating_point() and test(t) for t in tensors)
 
 
 def _zero(tensor: torch.Tensor) -> bool:

@@ -72,7 +72,8 @@ def floor_of(
     Args:
         numbers: the comparison there, for the scale of the values.
         rounding: largest and L2 difference between the port's own result and its float64 result on the same inputs;
-            None if it could not be measured; of a result in float64 it says nothing.
+            None if it could not be measured; in a result in float64 it is only that of what the model does in
+            lower precision.
         tolerance: a floor never hides a difference that fails it.
         exact: a look-up, which does not round: the floor is 0.
         original: the same as ``rounding`` for the original, where its trace says it (``float64`` noise).
@@ -83,8 +84,10 @@ def floor_of(
     unit = torch.finfo(dtype).eps / 2
     least = ULPS * unit * numbers.scale
     least_l2 = ULPS * unit * numbers.reference_l2
-    measured = rounding is not None and dtype is not torch.float64 and all(map(math.isfinite, rounding))
-    known = (rounding or (0.0, 0.0)) if measured else (ESTIMATE * least, ESTIMATE * least_l2)
+    measured = rounding is not None and all(map(math.isfinite, rounding))
+    known = rounding if rounding is not None and measured else (0.0, 0.0)
+    if not measured or dtype is torch.float64:
+        known = max(known[0], ESTIMATE * least), max(known[1], ESTIMATE * least_l2)
     luck = max(1.0, RARE ** (-1 / max(1, numbers.elements)) / FACTOR) if measured else 1.0
     largest, l2 = (luck * max(pair) for pair in zip(known, original or (0.0, 0.0), strict=True))
     most = tolerance.allowance(numbers.scale) / FACTOR

@@ -40,7 +40,11 @@ def derive(
     """
     named = {name: _derived(name, value, tensors, made) for name, value in given.named().items()}
     args = tuple(named.pop(f"args.{index}") for index in range(len(given.args)))
-    return Inputs(args, {**named, **{name: made[name] for name in added}})
+    return Inputs(args, {**named, **{name: made[name].to(_device(given)) for name in added}})
+
+
+def _device(given: Inputs) -> torch.device:
+    return next((v.device for v in given.named().values() if isinstance(v, torch.Tensor)), torch.device("cpu"))
 
 
 def source_of(name: str, value: torch.Tensor, tensors: Mapping[str, torch.Tensor]) -> tuple[str, Change] | None:
@@ -50,7 +54,7 @@ def source_of(name: str, value: torch.Tensor, tensors: Mapping[str, torch.Tensor
         for other in order:
             candidate = change(tensors[other])
             if candidate is not None and _equal(candidate, value):
-                return other, partial(_changed, change, value.dtype)
+                return other, partial(_changed, change, value)
     return None
 
 
@@ -64,9 +68,14 @@ def _derived(name: str, value: Any, tensors: Mapping[str, torch.Tensor], made: M
         return found[1](made[found[0]])
     shape = _shape_now(value, tensors, made)
     if shape is not None and counts(value):
-        return torch.arange(int(value.reshape(-1)[0]), int(value.reshape(-1)[0]) + shape[-1]).expand(shape).clone()
+        return (
+            torch.arange(int(value.reshape(-1)[0]), int(value.reshape(-1)[0]) + shape[-1])
+            .expand(shape)
+            .clone()
+            .to(value)
+        )
     if shape is not None and constant(value):
-        return torch.full(shape, value.reshape(-1)[0].item(), dtype=value.dtype)
+        return torch.full(shape, value.reshape(-1)[0].item(), dtype=value.dtype, device=value.device)
     raise Underivable(
         f"the original's input {show(name)} is none of the port's, so it cannot be made for other inputs"
     )
@@ -125,11 +134,11 @@ def _binary(tensor: torch.Tensor) -> bool:
 
 
 def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.shape == other.shape and bool((one.to(torch.float64) == other.to(torch.float64)).all())
+    return one.shape == other.shape and bool((one.cpu().double() == other.cpu().double()).all())
 
 
-def _changed(change: Maybe, dtype: torch.dtype, tensor: torch.Tensor) -> torch.Tensor:
+def _changed(change: Maybe, like: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
     changed = change(tensor)
     if changed is None:
         raise Underivable("the generated inputs cannot be given to the original as the given ones are")
-    return changed.to(dtype).contiguous()
+    return changed.to(like).contiguous()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from porting.inputs.roles import colour_axis, constant
+from porting.inputs.settings import first_of
 from porting.probes.planning import Plan, time_axis
 from porting.probes.surveying import Survey
 
@@ -108,7 +109,10 @@ class Maker:
             padded = self.counted is not None and self.counted.shape == kept.shape and name == self.found.mask
             return (self.counted if padded and self.counted is not None else kept).to(given.dtype)
         later = torch.arange(length) >= (length + 1) // 2
-        kinds = 0 if constant(given) else int(given.max())
+        known = first_of(self.found.settings, ("type_vocab_size",))
+        kinds = (
+            int(given.max()) if known is None or not constant(given) else max(int(given.max()), min(1, known[1] - 1))
+        )
         return (later.to(given.dtype) * kinds + int(given.min()) * ~later).repeat(self.plan.rows, 1).to(given.dtype)
 
     def _shape(self, name: str, given: torch.Tensor) -> tuple[int, ...]:

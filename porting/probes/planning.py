@@ -48,6 +48,9 @@ def plans(found: Survey) -> Iterator[Plan]:
         yield from _images(found, rows)
     elif found.of_role("signal"):
         yield from _signals(found, rows)
+    else:
+        unknown = "none of the inputs is a text, an image or a sound that could be made anew"
+        yield Plan("batch", f"{rows} different rows", rows, obstacle=unknown)
 
 
 def _texts(found: Survey, rows: int) -> Iterator[Plan]:

@@ -96,7 +96,9 @@ def _obstacle(found: Survey, plan: Plan, inputs: Inputs, given: Inputs) -> str:
 
 
 def _filled(inputs: Inputs, made: dict[str, torch.Tensor]) -> Inputs:
-    named = {**inputs.named(), **made}
+    given = inputs.named()
+    device = next((value.device for value in given.values() if isinstance(value, torch.Tensor)), None)
+    named = {**given, **{name: tensor.to(device) for name, tensor in made.items()}}
     args = tuple(named.pop(f"args.{index}") for index in range(len(inputs.args)))
     return Inputs(args, named)
 

@@ -89,7 +89,8 @@ def survey(original: torch.nn.Module, ported: torch.nn.Module, inputs: Inputs, *
         inputs: of the port.
         takes_mask: whether an ``attention_mask`` can be added on both sides.
     """
-    tensors = {name: value for name, value in inputs.named().items() if isinstance(value, torch.Tensor)}
+    given = inputs.named().items()
+    tensors = {name: value.detach().cpu() for name, value in given if isinstance(value, torch.Tensor)}
     settings = settings_of(getattr(ported, "config", None))
     roles = {name: role_of(name, tensor) for name, tensor in tensors.items()}
     highest = max((int(tensors[name].max()) for name, role in roles.items() if role == "tokens"), default=-1)

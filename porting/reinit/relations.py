@@ -68,12 +68,14 @@ class Relations:
         for slot in self.ported:  # what can be told by its values alone
             if len(whole[slot.full]) == 1 and not slot.level:
                 self._keep(slot, whole[slot.full][0])
-        bank = _Bank(self.originals.values())
+        taken = {source for relation in self.found.values() for source in relation.sources}
+        parted = any(not whole[slot.full] for slot in self.unknown)
+        bank = _Bank(slot for slot in self.originals.values() if parted and slot.full not in taken)
         for slot in self.unknown:
             if not whole[slot.full] and (relation := bank.relation(slot)):
                 self._keep(slot, relation)
         for slot in self.unknown:  # what cannot: as its neighbours and the alignment say
-            candidates = whole[slot.full] or list(self._beside(slot))
+            candidates = list(self._beside(slot)) or whole[slot.full]
             if (chosen := self._chosen(slot, candidates)) is not None:
                 self._keep(slot, chosen)
         self._find_lonely(whole)

@@ -14,6 +14,10 @@ LEAST_WIDTH = 4
 """Shorter rows are found by chance."""
 
 
+PIECE = 1 << 20
+"""Elements that are hashed at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """A way to see a tensor as a matrix of rows, and back."""
@@ -42,16 +46,24 @@ def views_of(tensor: torch.Tensor) -> list[View]:
 
 def hashes(rows: torch.Tensor) -> np.ndarray:
     """One number per row of a matrix; rows of equal values, whatever their dtype, have equal numbers."""
-    values = (rows.detach().to("cpu", torch.float32) + 0.0).contiguous()
-    bits = values.view(torch.int32).numpy().astype(np.int64)
-    factors = (projection(0, bits.shape[1]) * 2.0**62).astype(np.int64) | 1
+    factors = (projection(0, rows.shape[1]) * 2.0**62).astype(np.int64) | 1
+    pieces = torch.split(rows.detach(), max(1, PIECE // rows.shape[1]))
     with np.errstate(over="ignore"):
-        return np.asarray((bits * factors).sum(1))
+        return np.concatenate([(_bits(piece) * factors).sum(1) for piece in pieces])
 
 
 def content(tensor: torch.Tensor) -> tuple[int, int, int]:
     """A key that tensors of equal values share in whatever order of axes."""
-    values = (tensor.detach().to("cpu", torch.float32) + 0.0).reshape(-1)
-    bits = values.view(torch.int32).numpy().astype(np.int64)
+    total = square = np.int64(0)
     with np.errstate(over="ignore"):
-        return len(bits), int(bits.sum()), int((bits * (bits | 1) * np.int64(0x9E3779B97F4A7C1)).sum())
+        for piece in torch.split(tensor.detach().reshape(-1), PIECE):
+            bits = _bits(piece)
+            total += bits.sum()
+            square += (bits * (bits | 1)).sum()
+    return tensor.numel(), int(total), int(square)
+
+
+def _bits(values: torch.Tensor) -> np.ndarray:
+    """The bits of values as float32, which has one zero; int64."""
+    plain = (values.to("cpu", torch.float32) + 0.0).contiguous()
+    return np.asarray(plain.view(torch.int32).numpy(), dtype=np.int64)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from porting.report.alignment import render_alignment
 from porting.report.culprits import culprit_texts
-from porting.report.detail import in_full, typed
+from porting.report.detail import in_full, typed, with_alignment
 from porting.report.figures import figure
 from porting.report.further import further_runs, next_after
 from porting.report.rows import CULPRIT, INHERITED, UNSEEN, Row, folded, layer_rows
@@ -39,6 +40,7 @@ def render_verification(verification: Verification) -> RenderableType:
     unmatched = len(verification.comparison.alignment.unmatched_ported)
     return Group(
         Text(f"{_model(verification.original)} → {_model(verification.ported)}", style="bold"),
+        *(render_alignment(verification.comparison.alignment) if with_alignment() else ()),
         Text(f"{judged} modules judged on the original's own tensors, {unmatched} without a counterpart\n"),
         _outputs(verification.comparison.outputs),
         Text(),

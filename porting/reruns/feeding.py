@@ -39,8 +39,8 @@ def plans_for(original: Trace, ported: Trace, alignment: Alignment) -> dict[Key,
         other.key: Plan(
             one,
             other,
-            pair_leaves(original, one.inputs, ported, other.inputs),
-            pair_leaves(original, one.outputs, ported, other.outputs),
+            pair_leaves(original, one.inputs, ported, other.inputs, alignment.layouts),
+            pair_leaves(original, one.outputs, ported, other.outputs, alignment.layouts),
         )
         for one, other in alignment.calls(original, ported)
     }

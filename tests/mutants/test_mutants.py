@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mutants.catalogue import MUTANTS, of
 from mutants.mutant import Mutant
-from mutants.outcomes import Outcome, share, verify_mutant, verify_together
+from mutants.outcomes import share, verify_mutant, verify_together
 from mutants.several import TOGETHER, groups
 from pairs.catalogue import NAMES, build
 from pairs.installed import require_original
@@ -44,13 +44,6 @@ def label(mutant: Mutant) -> str:
 
 def sample() -> list[Mutant]:
     return [mutant for mutant in MUTANTS if (mutant.pair, mutant.name) in SAMPLE]
-
-
-@pytest.fixture(scope="module")
-def outcomes() -> list[Outcome]:
-    for name in NAMES:
-        require_original(name)
-    return [verify_mutant(mutant) for mutant in MUTANTS]
 
 
 def test_mutants_have_names_of_their_own() -> None:
@@ -98,17 +91,14 @@ def assert_all_found(pair: str) -> None:
 
 
 @pytest.mark.zoo
-def test_no_bug_is_called_a_match(outcomes: list[Outcome]) -> None:
-    assert [label(outcome.mutant) for outcome in outcomes if outcome.verdict == "match"] == []
-
-
-@pytest.mark.zoo
-def test_the_first_culprit_is_nearly_always_right(outcomes: list[Outcome]) -> None:
+def test_over_all_bugs_the_gates_hold() -> None:
+    for name in NAMES:
+        require_original(name)
+    outcomes = [verify_mutant(mutant) for mutant in MUTANTS]
     large = [outcome for outcome in outcomes if outcome.difference > 1e-3]
-    assert share(large, "first_hit") >= 0.9, [label(outcome.mutant) for outcome in large if not outcome.first_hit]
-
-
-@pytest.mark.zoo
-def test_hardly_any_verified_cause_is_wrong(outcomes: list[Outcome]) -> None:
+    matches = [label(outcome.mutant) for outcome in outcomes if outcome.verdict == "match"]
+    elsewhere = [label(outcome.mutant) for outcome in large if not outcome.first_hit]
     wrong = [label(outcome.mutant) for outcome in outcomes if outcome.verified_wrong]
+    assert matches == []
+    assert share(large, "first_hit") >= 0.9, elsewhere
     assert share(outcomes, "verified_wrong") <= 0.03, wrong

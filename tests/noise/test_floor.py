@@ -37,9 +37,11 @@ def test_few_elements_may_round_by_little_by_luck() -> None:
     assert floors[-1] == Floor(1e-6, 1e-6)
 
 
-def test_a_rerun_in_float64_says_nothing_of_what_is_float64() -> None:
-    floor = floor_of(numbers(1e-15, torch.float64), (0.0, 0.0), Tolerance(), exact=False)
-    assert floor == floor_of(numbers(1e-15, torch.float64), None, Tolerance(), exact=False)
+def test_a_rerun_in_float64_shows_only_the_lower_precisions_of_what_is_float64() -> None:
+    place = numbers(1e-15, torch.float64)
+    estimated = floor_of(place, None, Tolerance(), exact=False)
+    assert floor_of(place, (0.0, 0.0), Tolerance(), exact=False) == estimated
+    assert floor_of(place, (1e-7, 1e-7), Tolerance(), exact=False) == Floor(1e-7, 1e-7)
 
 
 @pytest.mark.parametrize(("times", "exceeded"), [(0.5, False), (FACTOR * 0.9, False), (FACTOR * 1.2, True)])

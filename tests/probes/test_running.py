@@ -58,6 +58,12 @@ def test_causes_of_what_the_given_run_shows_are_not_sought_again() -> None:
     assert not any(culprit.causes for culprit in culprits)
 
 
+def test_inputs_of_no_known_kind_say_so() -> None:
+    (probe,) = verify(nn.Identity(), nn.Identity(), (torch.randn(2, 2, 2, 2, 2),), probe=True).probes
+    assert probe.verdict == "skipped"
+    assert "none of the inputs" in probe.reason
+
+
 def test_probes_are_not_run_unasked() -> None:
     assert verify(Decoder(), Decoder(), padded(2, 8)).probes == ()
 

@@ -66,6 +66,14 @@ Convert = Callable[[Tensors], Tensors]
             {"qk.w": torch.cat([Q, K]), "qk.b": torch.zeros(16)},
             lambda t: {"q.w": t["qk.w"][:8], "q.b": t["qk.b"][:8], "k.w": t["qk.w"][8:], "k.b": t["qk.b"][8:]},
         ),
+        (
+            {"qk.w": torch.cat([Q, K]), "qk.b": torch.zeros(16), "other.b": torch.zeros(16)},
+            lambda t: {"x.w": t["qk.w"].flip(0), "x.b": t["qk.b"].flip(0), "y.b": t["other.b"]},
+        ),
+        (
+            {"qk.w": torch.cat([Q, K]), "qk.b": torch.zeros(16), "norm.b": torch.zeros(8)},
+            lambda t: {"q.w": t["qk.w"][:8], "q.b": t["qk.b"][:8], "n.b": t["norm.b"]},
+        ),
     ],
 )
 def test_new_values_arrive_as_a_conversion_would_bring_them(original: Tensors, convert: Convert) -> None:

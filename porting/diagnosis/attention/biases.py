@@ -31,17 +31,18 @@ def soft_bias(attention: Attention) -> torch.Tensor | None:
 
 
 def views_as_bias(tensor: torch.Tensor, port: Attention) -> Iterator[torch.Tensor]:
-    """A tensor as (..., heads, queries, keys), where it can be read so."""
+    """A tensor as (batch or 1, heads or 1, queries, keys), where it can be read so and holds no mask."""
     batch, heads, length, keys = port.shape()
-    wanted = (heads, length, keys)
-    if tensor.dim() == 2 and tensor.shape == (length, keys) and bool(tensor.any()):
-        yield tensor
-    if tensor.dim() not in (3, 4) or float(tensor.min()) <= CLOSED or not bool(tensor.any()):
+    if not tensor.numel() or float(tensor.min()) <= CLOSED or not bool(tensor.any()):
         return
-    if tensor.dim() == 4 and len(tensor) not in (1, batch):
+    if tensor.dim() == 2 and tensor.shape == (length, keys):
+        yield tensor[None, None]
+    if tensor.dim() == 3:
+        tensor = tensor.reshape(batch, heads, *tensor.shape[1:]) if len(tensor) == batch * heads else tensor[None]
+    if tensor.dim() != 4 or len(tensor) not in (1, batch):
         return
-    for order in ((0, 1, 2), (2, 0, 1), (2, 1, 0), (0, 2, 1)):
-        axes = [axis + tensor.dim() - 3 for axis in order]
-        view = tensor.permute(*range(tensor.dim() - 3), *axes)
-        if all(a in (1, b) for a, b in zip(view.shape[-3:], wanted, strict=True)) and view.shape[-2:] != (1, 1):
+    for order in ((0, 1, 2, 3), (0, 3, 1, 2), (0, 3, 2, 1), (0, 1, 3, 2)):
+        view = tensor.permute(order)
+        fits = all(a in (1, b) for a, b in zip(view.shape[1:], (heads, length, keys), strict=True))
+        if fits and view.shape[-2:] != (1, 1):
             yield view

@@ -18,7 +18,6 @@ def mask_edits(bench: Bench) -> Iterator[Edit]:
     port = bench.attention
     own = is_open(port)
     softs = _softs(port, bench.clues)
-    yield from _own_changed(own)
     yield from _whole(port, bench.clues)
     for name, mask in _candidates(port, bench.clues):
         if not torch.equal(mask.expand_as(own), own) or softs:
@@ -45,7 +44,7 @@ def _softs(port: Attention, clues: Clues) -> list[torch.Tensor | None]:
     if own is None:
         return []
     at_hand = [view.to(own.dtype) for tensor in clues.tensors.values() for view in views_as_bias(tensor, port)]
-    return [own, None, *(view for view in at_hand if view.dim() == 4)]
+    return [own, None, *at_hand]
 
 
 def _kept(port: Attention, softs: list[torch.Tensor | None], right: torch.Tensor) -> Iterator[torch.Tensor | None]:
@@ -60,18 +59,6 @@ def _kept(port: Attention, softs: list[torch.Tensor | None], right: torch.Tensor
         rest = _rest(port, soft)
         if _weakness(rest, right) is not None or not bool((rest.abs() > 1e-4).logical_and(own).any()):
             yield soft
-
-
-def _own_changed(own: torch.Tensor) -> Iterator[Edit]:
-    """The port's own mask the other way round."""
-    if bool(own.all()):
-        return
-    yield Edit(
-        "attention-mask",
-        "the mask is inverted: what it should close is open, and the other way round",
-        "invert the mask",
-        lambda attention: masked(attention, ~is_open(attention), soft_bias(attention)),
-    )
 
 
 def _whole(port: Attention, clues: Clues) -> Iterator[Edit]:
@@ -100,6 +87,7 @@ def _candidates(port: Attention, clues: Clues) -> Iterator[tuple[str, torch.Tens
     ahead = _ahead(length, keys)
     causal = (ahead <= 0)[None, None]
     paddings = dict(_paddings(clues, batch, length, keys))
+    yield "its own mask the other way round", ~own
     for name, mask in paddings.items():
         yield name, mask
     yield "every position", everything
@@ -157,6 +145,8 @@ def _named(port: Attention, right: torch.Tensor, name: str, clues: Clues) -> tup
     if weak is not None:
         return "attention-mask", f"positions are closed by no more than {weak:g}", theirs
     changed = own ^ right
+    if bool(changed.all()):
+        return "attention-mask", "the mask is inverted: what it should close is open, and the other way round", theirs
     padding = clues.padding
     if padding is not None and padding.shape == (len(own), own.shape[-2]):
         changed = changed & padding[:, None, :, None]

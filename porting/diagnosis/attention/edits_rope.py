@@ -76,7 +76,7 @@ def _other_angles(port: Attention, known: Rotation, clues: Clues) -> Iterator[Ed
         yield _edit(
             "rope-theta", "positions are turned as they are", f"the original's by {factor:g} times", turn, turn
         )
-    for told, turn in _standard(port, [*([theta] if theta else []), *_thetas(clues)]):
+    for told, turn in _standard(port, [*([theta] if theta else []), *_thetas(clues)], clues):
         if turn.size == known.size and turn.start == known.start and turn.layout == known.layout:
             code = "rope-theta"
         else:
@@ -86,18 +86,19 @@ def _other_angles(port: Attention, known: Rotation, clues: Clues) -> Iterator[Ed
 
 def _none_yet(port: Attention, clues: Clues) -> Iterator[Edit]:
     ours = "queries and keys are not turned by their positions"
-    for told, turn in _standard(port, _thetas(clues)):
+    for told, turn in _standard(port, _thetas(clues), clues):
         yield _edit("rope-applied", ours, f"the original's are: {told}", turn, turn)
 
 
-def _standard(port: Attention, thetas: list[float]) -> Iterator[tuple[str, Rotation]]:
+def _standard(port: Attention, thetas: list[float], clues: Clues) -> Iterator[tuple[str, Rotation]]:
     """Rotations as they are usual, in words."""
     width, length = port.query.before.shape[-1], port.shape()[2]
-    sizes = dict.fromkeys([width, width // 2, width // 4, 3 * width // 4])
+    shares = [
+        int(n * width) if n <= 1 else int(n) for n in clues.named("rot", "partial", "pct", "rope_dim", "rope_head")
+    ]
+    sizes = [n for n in (*shares, width, width // 2, width // 4, 3 * width // 4) if 2 <= n <= width and n % 2 == 0]
     for theta in dict.fromkeys(thetas):
-        for size in sizes:
-            if size < 2 or size % 2:
-                continue
+        for size in dict.fromkeys(sizes):
             for base in dict.fromkeys([size, width]):
                 angles = standard_angles(length, size, theta, base)
                 for start in dict.fromkeys([0, width - size]):

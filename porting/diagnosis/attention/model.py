@@ -101,34 +101,40 @@ class Attention:
         batch, heads, length = self.query.before.shape[0], self.query.heads, self.query.before.shape[2]
         return batch, heads, length, self.key.before.shape[2]
 
-    def weights(self) -> torch.Tensor:
+    def scores(self, part: Part | None = None) -> torch.Tensor:
+        """What the softmax is given: (batch, heads, queries, keys)."""
+        query, key, _ = self._tensors(part)
+        scores = query @ key.transpose(-1, -2) * self.scale
+        scores = scores if self.cap is None else self.cap * torch.tanh(scores / self.cap)
+        if self.bias is None:
+            return scores
+        bias = self.bias if part is None else part.of(self.bias.expand(self.shape()))
+        return (scores + bias).clamp(min=torch.finfo(scores.dtype).min)
+
+    def weights(self, part: Part | None = None) -> torch.Tensor:
         """What each query takes from each key: (batch, heads, queries, keys)."""
-        query, key, _ = self._tensors(None)
-        return self._weights(query, key, self.bias)
+        if self.axis != -1 and part is not None:
+            return part.of(self.weights())
+        scores = self.scores(part)
+        return scores.to(self.dtype).softmax(self.axis).to(self.query.before.dtype)
 
     def result(self, part: Part | None = None) -> torch.Tensor:
         """(batch, heads, queries, channels), or a part of it."""
-        whole = part is None or self.axis != -1 or self.regroup is not None
-        query, key, value = self._tensors(None if whole else part)
-        bias = self.bias
-        if bias is not None and not whole and part is not None:
-            bias = part.of(bias.expand(self.shape()))
-        mixed = self._weights(query, key, bias) @ value
-        mixed = mixed if self.regroup is None else self.regroup(mixed)
-        return part.of(mixed) if whole and part is not None else mixed
+        if part is not None and (self.axis != -1 or self.regroup is not None):
+            return part.of(self.result())
+        mixed = self.weights(part) @ self._tensors(part)[2]
+        return mixed if self.regroup is None else self.regroup(mixed)
+
+    def at(self, stage: str, part: Part | None = None) -> torch.Tensor:
+        """The ``scores``, ``weights`` or ``result``."""
+        made: torch.Tensor = getattr(self, stage)(part)
+        return made
 
     def _tensors(self, part: Part | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         query, key, value = (side.tensor() for side in self.sides)
         if part is None:
             return query, key, value
         return part.of(query), key[part.rows][:, part.heads], value[part.rows][:, part.heads]
-
-    def _weights(self, query: torch.Tensor, key: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        scores = query @ key.transpose(-1, -2) * self.scale
-        scores = scores if self.cap is None else self.cap * torch.tanh(scores / self.cap)
-        if bias is not None:
-            scores = (scores + bias).clamp(min=torch.finfo(scores.dtype).min)
-        return scores.to(self.dtype).softmax(self.axis).to(query.dtype)
 
 
 def repeated(tensor: torch.Tensor, heads: int, order: str) -> torch.Tensor:

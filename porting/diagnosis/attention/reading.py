@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from porting.diagnosis.attention.model import Attention
-from porting.diagnosis.attention.operands import Back, four, product_of
+from porting.diagnosis.attention.operands import Back, Product, four, product_of
 from porting.diagnosis.attention.origins import side_of
-from porting.diagnosis.attention.scores import bias_of, read_scores
+from porting.diagnosis.attention.scores import Scores, bias_of, read_scores
 from porting.diagnosis.attention.watching import Node, Watch
 
 SLOTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
@@ -21,21 +21,40 @@ class Met:
     """An attention that was met.
 
     Attributes:
-        attention: what it computes.
-        result: what the port's own code made of it, in the port's form.
-        back: brings (batch, heads, length, channels) into that form.
-        weights: the port's own weights, where its code has them: as the softmax made them, and as they were used.
+        attention: what it computes; where only its weights are known by then, its values are its keys.
+        stage: what was met of it: ``scores``, ``weights`` or ``result``.
+        tensor: that, as the port's own code made it.
+        back: brings it, as (batch, heads, queries, ...), into the port's form.
+        weights: where a result is made, the port's tensor of weights, which its code may return.
     """
 
     attention: Attention
-    result: torch.Tensor
+    stage: str
+    tensor: torch.Tensor
     back: Back
-    weights: tuple[torch.Tensor, ...] = ()
+    weights: torch.Tensor | None = None
 
 
 def read_attention(watch: Watch, node: Node, soft: Node | None, batch: int) -> Met | None:
-    """The attention that ends at a node; None where its form is not understood."""
-    return _fused(watch, node) if soft is None else _eager(node, soft, batch)
+    """The attention whose weights or result a node is; None where its form is not understood."""
+    if soft is None:
+        return _fused(watch, node)
+    scores = read_scores(soft.parents[0]) if soft.parents else None
+    if scores is None:
+        return None
+    if node is soft:
+        return _weights(scores, soft, batch)
+    mixing = product_of(node)
+    return None if mixing is None else _result(scores, soft, node, mixing, batch)
+
+
+def read_arriving(node: Node, axis: int, batch: int) -> Met | None:
+    """The attention whose scores a node is, on their way to a softmax along ``axis``."""
+    scores = read_scores(node)
+    if scores is None:
+        return None
+    attention = _attention(scores, scores.product.makers[1], None, axis, node.tensor.dtype, batch)
+    return Met(attention, "scores", node.tensor, lambda tensor: tensor.reshape(node.tensor.shape))
 
 
 def _fused(watch: Watch, node: Node) -> Met | None:
@@ -57,7 +76,7 @@ def _fused(watch: Watch, node: Node) -> Met | None:
         axis=-1,
         dtype=query.dtype,
     )
-    return Met(attention, node.tensor, lambda tensor: tensor.reshape(node.tensor.shape))
+    return Met(attention, "result", node.tensor, lambda tensor: tensor.reshape(node.tensor.shape))
 
 
 def _mask(named: dict[str, Any], query: torch.Tensor, key: torch.Tensor) -> torch.Tensor | None:
@@ -81,26 +100,37 @@ def _narrow(bias: torch.Tensor | None, batch: int) -> torch.Tensor | None:
     return bias[:, :1] if bool((bias == bias[:, :1]).all()) else bias
 
 
-def _eager(node: Node, soft: Node, batch: int) -> Met | None:
-    scores, mixing = read_scores(soft), product_of(node)
-    if scores is None or mixing is None:
-        return None
-    raw, made = scores.product, soft.tensor
-    used = [four(tensor, batch) for tensor in (raw.left, raw.right.transpose(-1, -2), mixing.right)]
-    rows, heads = (max(tensor.shape[axis] for tensor in used) for axis in (0, 1))
-    used = [tensor.expand(rows, heads, -1, -1) for tensor in used]
-    bias = bias_of(scores)
-    attention = Attention(
-        side_of(raw.makers[0], used[0]),
-        side_of(raw.makers[1], used[1]),
-        side_of(mixing.makers[1], used[2]),
-        scale=scores.scale,
-        bias=_narrow(bias, rows),
-        cap=scores.cap,
-        axis=_axis(soft) % made.dim() - made.dim(),
-        dtype=made.dtype,
+def _weights(scores: Scores, soft: Node, batch: int) -> Met:
+    attention = _attention(scores, scores.product.makers[1], None, _axis(soft), soft.tensor.dtype, batch)
+    return Met(attention, "weights", soft.tensor, lambda tensor: tensor.reshape(soft.tensor.shape))
+
+
+def _result(scores: Scores, soft: Node, node: Node, mixing: Product, batch: int) -> Met:
+    attention = _attention(scores, mixing.makers[1], mixing.right, _axis(soft), soft.tensor.dtype, batch)
+    return Met(
+        attention, "result", node.tensor, lambda tensor: mixing.back(tensor.reshape(mixing.shape())), mixing.left
     )
-    return Met(attention, node.tensor, lambda tensor: mixing.back(tensor.reshape(mixing.shape())), (made, mixing.left))
+
+
+def _attention(
+    scores: Scores, maker: Node, value: torch.Tensor | None, axis: int, dtype: torch.dtype, batch: int
+) -> Attention:
+    product = scores.product
+    key = product.right.transpose(-1, -2)
+    used = [four(tensor, batch) for tensor in (product.left, key, key if value is None else value)]
+    rows, heads = (max(tensor.shape[place] for tensor in used) for place in (0, 1))
+    used = [tensor.expand(rows, heads, -1, -1) for tensor in used]
+    dims = scores.tensor.dim()
+    return Attention(
+        side_of(product.makers[0], used[0]),
+        side_of(product.makers[1], used[1]),
+        side_of(maker, used[2]),
+        scale=scores.scale,
+        bias=_narrow(bias_of(scores), rows),
+        cap=scores.cap,
+        axis=axis % dims - dims,
+        dtype=dtype,
+    )
 
 
 def _axis(soft: Node) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,76 +13,10 @@ import torch
 
 from porting.copying import copied
 from porting.diagnosis import changes
-from porting.diagnosis.attention.model import Attention
-from porting.diagnosis.attention.reading import Met, read_attention
-from porting.diagnosis.attention.watching import Node, Watch
+from porting.diagnosis.attention.editing import Editor
 from porting.diagnosis.scene import Gap, Moment
 from porting.hooks.tracking import forward_signature, named_arguments
 from porting.trace import flatten
-
-Change = Callable[[Attention], Attention]
-
-
-@dataclass(slots=True)
-class Editor:
-    """What is done with each attention that a forward meets.
-
-    Attributes:
-        batch: how many rows the inputs have.
-        change: what to make of the attention; None: leave it.
-        at: which attention is meant, by order in one forward; None: all.
-        substitute: what to put in the place of the result, of its shape; None: nothing.
-        met: the attentions, in order; None where the form of one was not understood.
-    """
-
-    batch: int
-    change: Change | None = None
-    at: int | None = None
-    substitute: Callable[[Met], torch.Tensor] | None = None
-    met: list[Met | None] = field(default_factory=list)
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Follow what runs in this context."""
-        self.met.clear()
-        watch = Watch(lambda node, soft: self._take(watch, node, soft))
-        with watch:
-            yield
-
-    def _take(self, watch: Watch, node: Node, soft: Node | None) -> torch.Tensor | None:
-        meant = self.at is None or self.at == len(self.met)
-        wanted = meant and (self.change is not None or self.substitute is not None)
-        if not wanted and self.change is not None:
-            self.met.append(None)
-            return None
-        met = read_attention(watch, node, soft, self.batch)
-        self.met.append(met)
-        if met is None or not wanted:
-            return None
-        return self.substitute(met) if self.substitute is not None else self._changed(met)
-
-    def _changed(self, met: Met) -> torch.Tensor:
-        assert self.change is not None
-        attention = self.change(met.attention)
-        for weights in met.weights:  # which the port may return
-            new = attention.weights()
-            if new.numel() == weights.numel():
-                weights.detach().copy_(new.reshape(weights.shape))
-        return met.back(attention.result()).to(met.result.dtype)
-
-
-@contextmanager
-def edited(module: torch.nn.Module, batch: int, change: Change, at: int | None) -> Iterator[None]:
-    """Let the attention of a live module be another one."""
-    own = module.forward
-    editor = Editor(batch, change, at)
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        with editor.watching():
-            return own(*args, **kwargs)
-
-    with changes.forward(module, forward):
-        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +45,7 @@ class Replay:
             own = self.gap.place[0] == self.moment.key and self.gap.where == "output"
             if not own:
                 stack.enter_context(self._seen(seen))
-            with editor.watching():
+            with editor.watching(self.moment.module):
                 output = self.moment.module(*args, **kwargs)
         if own:
             seen += [leaf for name, leaf in flatten(output)[1] if name == self.gap.leaf and _is_tensor(leaf)]

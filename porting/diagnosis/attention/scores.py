@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from porting.diagnosis.attention.operands import Product, product_of
-from porting.diagnosis.attention.watching import PRODUCTS, Node
+from porting.diagnosis.attention.watching import PRODUCTS, SOFTMAX, Node
 
 TIMES = ("mul", "__mul__", "__rmul__", "mul_", "__imul__", "multiply")
 OVER = ("div", "__truediv__", "true_divide", "div_", "__itruediv__", "divide", "__div__")
@@ -38,9 +38,9 @@ class Scores:
         return scores if self.cap is None else self.cap * torch.tanh(scores / self.cap)
 
 
-def read_scores(soft: Node) -> Scores | None:
-    """The scores of a softmax; None where they do not come from a product."""
-    path = _path(soft.parents[0]) if soft.parents else None
+def read_scores(node: Node) -> Scores | None:
+    """The scores that a softmax is given; None where they do not come from a product."""
+    path = _path(node)
     product = product_of(path[0]) if path else None
     if path is None or product is None:
         return None
@@ -51,7 +51,7 @@ def read_scores(soft: Node) -> Scores | None:
             continue
         factor = _factor(node)
         scale, cap = scale * factor, None if cap is None else cap * factor
-    return Scores(product, scale, cap, _before_casts(soft.parents[0]).tensor)
+    return Scores(product, scale, cap, _before_casts(node).tensor)
 
 
 def bias_of(scores: Scores) -> torch.Tensor | None:
@@ -73,6 +73,8 @@ def _path(node: Node) -> list[Node] | None:
         path = queue.pop(0)
         if path[0].name in PRODUCTS:
             return path
+        if path[0].name in SOFTMAX:
+            continue
         queue += [[parent, *path] for parent in path[0].parents if parent.tensor.numel() == node.tensor.numel()]
     return None
 

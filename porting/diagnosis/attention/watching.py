@@ -44,8 +44,8 @@ class Watch(TorchFunctionMode):
     """Follows the tensors of a forward, and hands each attention that it meets to ``met``.
 
     Args:
-        met: given the node of the attention's result, and the node of its softmax (None for a fused kernel); may
-            return another result to go on with.
+        met: given the node of an attention's weights (its softmax) or result, and of its softmax (None for a fused
+            kernel); may return another tensor to go on with.
     """
 
     def __init__(self, met: Callable[[Node, Node | None], torch.Tensor | None]) -> None:
@@ -80,6 +80,8 @@ class Watch(TorchFunctionMode):
     def _attention(self, node: Node) -> torch.Tensor | None:
         if node.name == FUSED:
             return self.met(node, None)
+        if node.name in SOFTMAX:
+            return self.met(node, node)
         if node.name not in PRODUCTS:
             return None
         soft = next((found for parent in node.parents[:3] if (found := _softmax(parent)) is not None), None)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 
 from porting.diagnosis.attention.bench import Bench, benches_of
+from porting.diagnosis.attention.editing import edited
 from porting.diagnosis.attention.edits_bias import bias_edits
 from porting.diagnosis.attention.edits_heads import count_edits, merge_edits, order_edits, repeat_edits, split_edits
 from porting.diagnosis.attention.edits_mask import mask_edits
@@ -16,7 +17,6 @@ from porting.diagnosis.attention.edits_norm import norm_edits
 from porting.diagnosis.attention.edits_rope import rope_edits
 from porting.diagnosis.attention.edits_scale import cap_edits, scale_edits, softmax_edits
 from porting.diagnosis.attention.model import Edit
-from porting.diagnosis.attention.replay import edited
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.hooks.preserving import preserved
 
@@ -37,7 +37,7 @@ class AttentionGlue(Cause):
         "attention-window", "rope-layout", "rope-applied", "rope-theta", "head-reshape", "head-count",
         "kv-repeat-order", "qkv-order", "relative-bias", "missing-norm",
     )  # fmt: skip
-    rank: ClassVar = 2
+    rank: ClassVar = 4
 
     def repairs(self, case: Case) -> Iterator[Repair]:
         """The edits that a cheap computation on recorded tensors does not rule out."""

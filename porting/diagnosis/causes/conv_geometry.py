@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ import torch
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.diagnosis.geometry import Border, Convolution, border_between, convolution_between
+from porting.diagnosis.meanings import literal
 from porting.diagnosis.results import explains, reproduces, results
 from porting.diagnosis.rewiring import Known, recomputed
 from porting.diagnosis.scene import Gap
@@ -131,11 +131,7 @@ def _wide(value: Any, axes: int) -> tuple[int, ...]:
 def settings_of(info: ModuleInfo, names: tuple[str, ...]) -> dict[str, Any]:
     """Settings by name; tuples, which a trace holds as text, as tuples again."""
     found = {name: info.settings[name] for name in names if name in info.settings}
-    return {name: _literal(value) for name, value in found.items()}
-
-
-def _literal(value: Any) -> Any:
-    return ast.literal_eval(value) if isinstance(value, str) and value.startswith("(") else value
+    return {name: literal(value) for name, value in found.items()}
 
 
 def _listed(names: Any, settings: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from porting.diagnosis.cause import Case
-from porting.diagnosis.relating import Reading, Related, RelationCause
+from porting.diagnosis.relating import THERE, Reading, Related, RelationCause, at_hand, share_of
 from porting.diagnosis.roles import Role
 
 
@@ -23,6 +23,9 @@ class MissingResidual(RelationCause):
             return None
         role = Role(case, found.terms[0])
         if role.is_own or role.is_embedding or stream_not_updated(case, found, role):
+            return None
+        term = at_hand(case, found.gap)[found.terms[0]]
+        if term.shape == found.gap.wrong.shape and share_of(term, found.gap.wrong) > THERE:
             return None
         if role.is_output and (later := _later_stream(case, found)):
             return Reading("residual-source", found.relation.text, f"add {later} to it, as the original does")

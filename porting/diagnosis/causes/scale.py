@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from porting.diagnosis.cause import Case
-from porting.diagnosis.relating import Reading, Related, RelationCause, at_hand
+from porting.diagnosis.relating import THERE, Reading, Related, RelationCause, at_hand, share_of
 from porting.diagnosis.roles import Role
 
 CLOSE = 1e-6
@@ -99,9 +99,11 @@ def _part_of_term(case: Case, found: Related) -> Reading | None:
     amount = float(found.relation.parameters["factor"])  # type: ignore[arg-type]
     role = Role(case, found.terms[0])
     term = at_hand(case, found.gap)[found.terms[0]]
-    if abs(amount) == 1 or role.is_own or term.shape != found.gap.wrong.shape:
+    if role.is_own or term.shape != found.gap.wrong.shape:
         return None
-    mine, theirs = (_share(tensor, term) for tensor in (found.gap.wrong, found.gap.right))
+    mine, theirs = (share_of(term, tensor) for tensor in (found.gap.wrong, found.gap.right))
+    if abs(amount) == 1 and min(mine, theirs) < THERE:
+        return None
     if abs(theirs - 1) < abs(mine - 1):
         factor = 1 - amount
         fix = f"leave out the factor {factor:.6g} of {role.name}"
@@ -109,9 +111,3 @@ def _part_of_term(case: Case, found: Related) -> Reading | None:
     factor = 1 + amount
     fix = f"multiply {role.name} by {factor:.6g} before it is added"
     return Reading("missing-scale", f"{role.name} counts once, in the original {factor:.6g} times", fix)
-
-
-def _share(tensor: torch.Tensor, term: torch.Tensor) -> float:
-    """How many times a term is in a tensor, about: by projection."""
-    flat = term.double().reshape(-1)
-    return float(flat @ tensor.double().reshape(-1) / (flat @ flat))

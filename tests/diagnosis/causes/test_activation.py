@@ -50,7 +50,7 @@ def test_a_module_with_another_function_is_found(right: nn.Module, wrong: nn.Mod
 
 
 def test_constants_are_fitted_and_named() -> None:
-    found = diagnosed(chain(nn.LeakyReLU(0.2)), lambda port: setattr(port[1], "negative_slope", 0.05), noise(4, 5, 8))
+    found = diagnosed(chain(nn.LeakyReLU(0.2)), lambda port: port.add_module("1", nn.PReLU(init=0.05)), noise(4, 5, 8))
     assert found[0].summary == "the module computes leaky relu (slope 0.05), the original leaky relu (slope 0.2)"
 
 
