@@ -95,10 +95,9 @@ class Stage:
             whole: run the whole model, and judge every place of it.
         """
         plans = self.all_plans if whole else self.plans
-        plans = _following(plans, follows) if follows else plans
         try:
             with apply():
-                judge = self._ran(plans, alone=self.alone and not whole)
+                judge = self._ran(plans, follows or {}, alone=self.alone and not whole)
         except Exception:
             return Outcome(frozenset(), self.scene.places, broken=True, max_abs=float("inf"))
         return self._outcome(judge)
@@ -106,7 +105,7 @@ class Stage:
     def _same_gaps(self) -> bool:
         """Whether the scope alone, with nothing repaired, goes wrong as the whole run did."""
         try:
-            seen = self._ran(self.plans, alone=True).numbers
+            seen = self._ran(self.plans, {}, alone=True).numbers
         except Exception:
             return False
         return all(
@@ -114,13 +113,12 @@ class Stage:
             for gap in self.scene.gaps
         )
 
-    def _ran(self, plans: Mapping[Key, Plan], *, alone: bool) -> _Judge:
+    def _ran(self, plans: Mapping[Key, Plan], follows: Mapping[str, str | None], *, alone: bool) -> _Judge:
+        judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance, follows)
         if not alone:
-            judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance)
             rerun(self.model, self.inputs, self.run, judge, self.seed)
             return judge
         scope = self.model.get_submodule(self.scene.scope)
-        judge = _Judge(self.model, self.original, plans, self.floors, self.positions, self.tolerance)
         with preserved(scope), torch.no_grad(), judge.hooked(below=scope):
             seed_everything(self.seed)
             for entry in self.scene.entries:
@@ -140,16 +138,23 @@ class Stage:
         return Outcome(cleared, self.scene.places - cleared, opened, largest)
 
 
+def _moved(key: Key, follows: Mapping[str, str | None]) -> Key | None:
+    """The ported call whose place in the original another takes; None for one that has none then."""
+    step, path, repeat = key
+    name = next((each for each in follows if path == each or path.startswith(f"{each}.")), None)
+    if name is None:
+        return key
+    other = follows[name]
+    return None if other is None else (step, other + path[len(name) :], repeat)
+
+
 def _following(plans: Mapping[Key, Plan], follows: Mapping[str, str | None]) -> dict[Key, Plan]:
-    """The plans with those of some modules, and of what lies below them, taken from others or left out."""
-    found: dict[Key, Plan] = {}
-    for key, plan in plans.items():
-        step, path, repeat = key
-        moved = next((name for name in follows if path == name or path.startswith(f"{name}.")), None)
-        if moved is None:
-            found[key] = plan
-        elif (other := follows[moved]) is not None and (there := (step, other + path[len(moved) :], repeat)) in plans:
-            found[key] = plans[there]
+    """The plans by the calls that have them with a repair in place."""
+    found = {key: plan for key, plan in plans.items() if _moved(key, follows) == key}
+    for name, other in follows.items():
+        for (step, path, repeat), plan in plans.items():
+            if other is not None and (path == other or path.startswith(f"{other}.")):
+                found[step, name + path[len(other) :], repeat] = plan
     return found
 
 
@@ -169,15 +174,17 @@ class _Judge(Feeder):
         floors: Mapping[Place, Floor],
         positions: Positions,
         tolerance: Tolerance,
+        follows: Mapping[str, str | None],
     ) -> None:
-        super().__init__(model, original, plans)
+        super().__init__(model, original, _following(plans, follows) if follows else plans)
+        self.follows = follows
         self.floors, self.positions, self.tolerance = floors, positions, tolerance
         self.numbers: dict[Place, TensorComparison] = {}
 
     def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
         """Compare with the original's tensor."""
-        place = (call.key, where, pair.ported.name)
-        if place in self.floors:
+        key = _moved(call.key, self.follows)
+        if key is not None and (place := (key, where, pair.ported.name)) in self.floors:
             reference = pair.layout.apply(self.original.tensor(pair.original))
             seen = pair.layout.view(tensor)
             self.numbers[place] = compare_tensors(

@@ -55,15 +55,14 @@ def _exchange(case: Case, paths: Sequence[str], code: str) -> Repair:
 def _crossed(case: Case) -> Iterator[tuple[str, str]]:
     """Modules below the culprit that are aligned with each other's counterparts, by their numbers; outermost ones."""
     below = f"{case.path}." if case.path else ""
-    aligned = {path: one for path, one in case.alignment.original_of.items() if path.startswith(below) and path}
+    at: dict[tuple[object, ...], str] = {}
+    for path, one in case.alignment.original_of.items():
+        if path.startswith(below) and path and places(path)[1] != places(one)[1]:
+            at[(*places(path), *places(one))] = path
     done: list[str] = []
-    for path, other in combinations(aligned, 2):
-        one, two = places(path), places(other)
-        theirs, others = places(aligned[path]), places(aligned[other])
-        crossed = one[1] == others[1] != theirs[1] == two[1]
-        if one[0] != two[0] or theirs[0] != others[0] or not crossed:
-            continue
-        if not any(each.startswith(f"{above}.") for above in done for each in (path, other)):
+    for (family, numbers, theirs, others), path in at.items():
+        other = at.get((family, others, theirs, numbers))
+        if other is not None and not any(each.startswith(f"{above}.") for above in done for each in (path, other)):
             done += [path, other]
             yield path, other
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 from porting.diagnosis.cause import Case
@@ -18,6 +19,7 @@ from porting.diagnosis.tensors.owned import (
 )
 from porting.diagnosis.tensors.recovered import recovered
 from porting.diagnosis.tensors.roles import places
+from porting.diagnosis.tensors.rows import rows_in
 from porting.diagnosis.tensors.target import Target
 
 
@@ -28,6 +30,8 @@ def explained_by_another(case: Case, tensor: Owned, target: Target) -> Explained
     holder = _holder(case, tensor, target)
     held = _held(case, tensor, target.source)
     if held is None:
+        if target.rows is not None and (rows := rows_in(target.source, tensor)) is not None:
+            return _other_rows(case, tensor, target, rows, holder)
         if holder is None or not _is_shared(case, target.source):
             return None
         return _untied(case, tensor, target, holder)
@@ -41,6 +45,22 @@ def explained_by_another(case: Case, tensor: Owned, target: Target) -> Explained
         tensor,
         f"{tensor.name} holds the original's {held.name} where {target.name} belongs{where}",
         f"load the original's {target.name} into {tensor.name} in the conversion, not {held.name}",
+        values,
+    )
+
+
+def _other_rows(case: Case, tensor: Owned, target: Target, rows: np.ndarray, holder: Owned | None) -> Explained | None:
+    """``swapped``, for a part that is other rows of the fused tensor than in the other layers."""
+    if target.rows is None or np.intersect1d(rows, target.rows).size:
+        return None
+    values = recovered(case, tensor, target) if holder is None else _values(case, holder, tensor)
+    where = f"; {holder.name} holds those" if holder else ""
+    return Explained(
+        "swapped",
+        tensor,
+        f"{tensor.name} holds rows {rows.min()} to {rows.max()} of the original's {target.source.name} "
+        f"where {target.rows.min()} to {target.rows.max()} belong{where}",
+        f"split the original's {target.source.name} in the order in which the other layers' was split",
         values,
     )
 

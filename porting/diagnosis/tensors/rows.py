@@ -36,12 +36,20 @@ def parts(case: Case, tensor: Owned, wanted: str) -> Iterator[Target]:
 
 def in_order(case: Case, source: Owned, tensor: Owned) -> Iterator[Target]:
     """The original's tensor with its rows in the order in which the port keeps them on purpose."""
-    one, other = main_tensor(case.original.modules[source.path]), main_tensor(case.ported.modules[tensor.path])
-    rows = None if one is None or other is None or one.shape != other.shape else _rows_in(one, other)
+    rows = _kept_rows(case, tensor.path)
     if rows is not None and source.info.sketch is not None and source.shape and len(rows) == source.shape[0]:
         yield _some_rows(case, source, rows)
     else:
         yield from layouts(source, tensor, certain=True)
+
+
+def whole(case: Case, source: Owned, beside: Owned) -> Iterator[Target]:
+    """An original tensor that the port does not have, in the order of the rows beside which it would be."""
+    rows = _kept_rows(case, beside.path) if beside.path in case.alignment.reordered else None
+    if rows is not None and source.shape and len(rows) == source.shape[0]:
+        yield _some_rows(case, source, rows)
+    else:
+        yield Target(source, source.shape, source.axes)
 
 
 def customary(case: Case, source: Owned, tensor: Owned) -> Iterator[Target]:
@@ -59,7 +67,8 @@ def customary(case: Case, source: Owned, tensor: Owned) -> Iterator[Target]:
     if rows is None or first is None or len(rows) != source.shape[0] or (rows == first).all():
         return
     if all(each is not None and np.array_equal(each, first) for each in others):
-        yield replace(_some_rows(case, source, first), apart=True)
+        in_turn = bool((first == np.arange(len(first))).all())
+        yield replace(_some_rows(case, source, first), apart=not in_turn)
 
 
 def _kept_rows(case: Case, path: str) -> np.ndarray | None:
@@ -67,19 +76,35 @@ def _kept_rows(case: Case, path: str) -> np.ndarray | None:
     one = main_tensor(case.original.modules[case.alignment.original_of[path]])
     other = main_tensor(case.ported.modules[path])
     fits = one is not None and other is not None and one.shape == other.shape and len(one.shape) == 2
-    return _rows_in(one, other) if one is not None and fits else None
+    return rows_in(one, other) if one is not None and fits else None
 
 
 def _rows_of(case: Case, whole: ModuleInfo, tensor: Owned, group: Group) -> np.ndarray | None:
     main, mine = main_tensor(whole), main_tensor(case.ported.modules[tensor.path])
     if main is None or mine is None or not mine.shape:
         return None
-    rows = _rows_in(main, mine)
+    rows = _rows_of_others(case, main, tensor)
     if rows is None:
-        held = [_rows_in(main, main_tensor(case.ported.modules[path])) for path in group.ported if path != tensor.path]
+        rows = rows_in(main, mine)
+    if rows is None:
+        held = [rows_in(main, main_tensor(case.ported.modules[path])) for path in group.ported if path != tensor.path]
         taken = np.concatenate([np.empty(0, int), *(each for each in held if each is not None)])
         rows = np.setdiff1d(np.arange(main.shape[0]), taken)
     return rows if len(rows) == mine.shape[0] else None
+
+
+def _rows_of_others(case: Case, main: Owned, tensor: Owned) -> np.ndarray | None:
+    """Which rows of the fused tensors of their layers the other layers' parts of this name all are."""
+    family, theirs = places(tensor.path)[0], places(main.path)[0]
+    wholes = {places(path)[1]: main_tensor(module) for path, module in case.original.modules.items()
+              if places(path)[0] == theirs and path != main.path}  # fmt: skip
+    found = [
+        rows_in(whole, main_tensor(module))
+        for path, module in case.ported.modules.items()
+        if places(path)[0] == family and path != tensor.path and (whole := wholes.get(places(path)[1])) is not None
+    ]
+    known = [rows for rows in found if rows is not None]
+    return known[0] if known and all(np.array_equal(known[0], rows) for rows in known) else None
 
 
 def _some_rows(case: Case, whole: Owned, rows: np.ndarray) -> Target:
@@ -96,7 +121,7 @@ def main_tensor(module: ModuleInfo) -> Owned | None:
     return Owned(module.path, max(infos, key=lambda info: len(info.shape))) if infos else None
 
 
-def _rows_in(whole: Owned, part: Owned | None) -> np.ndarray | None:
+def rows_in(whole: Owned, part: Owned | None) -> np.ndarray | None:
     """Where the rows of a part are among those of a whole; None unless each is."""
     if part is None or not part.axes or not whole.axes or whole.axes[0].size < 2:
         return None

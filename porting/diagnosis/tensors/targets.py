@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from porting.diagnosis.cause import Case
 from porting.diagnosis.tensors.owned import Owned
 from porting.diagnosis.tensors.roles import role
-from porting.diagnosis.tensors.rows import customary, in_order, main_tensor, parts
+from porting.diagnosis.tensors.rows import customary, in_order, main_tensor, parts, whole
 from porting.diagnosis.tensors.target import Target, layouts
 from porting.diagnosis.tensors.unaligned import of_place, strangers
 from porting.trace import ModuleInfo, ParameterInfo
@@ -96,10 +96,12 @@ def lacking(case: Case) -> Iterator[tuple[str, Target]]:
         if not held:
             continue
         counterpart = case.alignment.original_of.get(path)
-        if counterpart is not None:
-            for info in case.original.modules[counterpart].parameters:
-                if role(info.name) not in held and info.sketch is not None:
-                    source = Owned(counterpart, info)
-                    yield path, Target(source, source.shape, source.axes)
-        elif (main := main_tensor(case.ported.modules[path])) is not None and "bias" not in held and main.shape:
-            yield from ((path, target) for target in parts(case, main, "bias"))
+        main = main_tensor(case.ported.modules[path])
+        if main is None:
+            continue
+        if counterpart is None:
+            yield from ((path, target) for target in parts(case, main, "bias") if "bias" not in held)
+            continue
+        for info in case.original.modules[counterpart].parameters:
+            if role(info.name) not in held and info.sketch is not None:
+                yield from ((path, target) for target in whole(case, Owned(counterpart, info), main))
