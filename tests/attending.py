@@ -37,6 +37,7 @@ class Steps:
     cap: float | None = None
     slopes: float = 0.0
     normed: bool = False
+    curved: float = 0.0
     out: float = 1.0
 
 
@@ -61,7 +62,8 @@ class Attention(nn.Module):
         value = self.turn(value) if self.steps.turns == "values" else value
         if self.steps.order == "qvk":
             key, value = value, key
-        result: torch.Tensor = self.o_proj(self.merge(self.attend(query, *map(self.repeat, (key, value)), mask)))
+        mixed = self.attend(query, self.repeat(key), self.repeat(value), mask)
+        result: torch.Tensor = self.o_proj(self.merge(mixed))
         return result
 
     def split(self, x: torch.Tensor) -> torch.Tensor:
@@ -112,6 +114,7 @@ class Attention(nn.Module):
             scores = q @ k.transpose(-1, -2) * self.steps.scale
         cap = self.steps.cap
         scores = scores if cap is None else cap * torch.tanh(scores / cap)
+        scores = scores + self.steps.curved * scores.sin() if self.steps.curved else scores
         scores = scores + self.bias() if self.steps.slopes else scores
         closed = torch.where(allowed, 0.0, self.steps.closed)
         weights = (scores + closed).to(self.steps.dtype).softmax(self.steps.axis).float()

@@ -10,8 +10,8 @@ import torch
 
 from porting.comparison import compare_tensors
 from porting.diagnosis.attention.clues import Clues, clues_of
-from porting.diagnosis.attention.editing import Editor
-from porting.diagnosis.attention.model import Attention, Edit
+from porting.diagnosis.attention.editing import Change, Editor
+from porting.diagnosis.attention.model import Attention
 from porting.diagnosis.attention.replay import Replay
 from porting.diagnosis.attention.target import Target, find_target
 from porting.diagnosis.cause import Case
@@ -21,6 +21,26 @@ from porting.tolerance import Tolerance
 
 MOST_ATTENTIONS = 6
 MOST_GAPS = 3
+LEAST_REPLAYS = 48
+MOST_ELEMENTS = 1 << 26
+"""Scores that are computed in all by replays of one attention."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many more times something may be done."""
+
+    left: int
+
+    @classmethod
+    def of(cls, attention: Attention) -> Allowance:
+        """Replays of an attention: fewer of a larger one."""
+        return cls(max(LEAST_REPLAYS, MOST_ELEMENTS // math.prod(attention.shape())))
+
+    def exhausted(self) -> bool:
+        """Take one; whether there was none left."""
+        self.left -= 1
+        return self.left < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +53,7 @@ class Bench:
         attention: as the port computes it.
         target: what it should give; None if that cannot be told from the tensor at the gap.
         clues: what else is known there.
+        replays: how often the call may be made again where there is no target.
     """
 
     replay: Replay
@@ -40,14 +61,17 @@ class Bench:
     attention: Attention
     target: Target | None
     clues: Clues
+    replays: Allowance
 
-    def misses(self, edit: Edit) -> float:
-        """How far an edit is from the original: 1 and less is rounding, infinite if it cannot be computed."""
+    def misses(self, change: Change) -> float:
+        """How far a change is from the original: 1 and less is rounding, infinite if it cannot be computed."""
         try:
             if self.target is None:
-                seen = self.replay.run(Editor(self.replay.batch, edit.change, self.at))
+                if self.replays.exhausted():
+                    return math.inf
+                seen = self.replay.run(Editor(self.replay.batch, change, self.at))
                 return math.inf if seen is None else missed(self.replay.gap, seen, self.replay.gap.right)
-            return self.target.missed(edit.change(self.attention), self.replay.gap)
+            return self.target.missed(change(self.attention), self.replay.gap)
         except (RuntimeError, IndexError, ValueError, ZeroDivisionError):
             return math.inf
 
@@ -86,4 +110,4 @@ def _bench(replay: Replay, at: int, attention: Attention, seen: torch.Tensor, cl
     else:
         again = replay.run(Editor(replay.batch, lambda same: same, at))
         understood = again is not None and missed(replay.gap, again, replay.gap.wrong) <= 1
-    return Bench(replay, at, attention, target, clues) if understood else None
+    return Bench(replay, at, attention, target, clues, Allowance.of(attention)) if understood else None

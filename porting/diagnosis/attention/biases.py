@@ -35,6 +35,7 @@ def views_as_bias(tensor: torch.Tensor, port: Attention) -> Iterator[torch.Tenso
     batch, heads, length, keys = port.shape()
     if not tensor.numel() or float(tensor.min()) <= CLOSED or not bool(tensor.any()):
         return
+    tensor = tensor[..., -keys:] if tensor.dim() > 2 and tensor.shape[-1] > keys else tensor
     if tensor.dim() == 2 and tensor.shape == (length, keys):
         yield tensor[None, None]
     if tensor.dim() == 3:

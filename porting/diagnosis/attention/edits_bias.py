@@ -19,7 +19,7 @@ def bias_edits(bench: Bench) -> Iterator[Edit]:
     """The port's own bias changed, one that was at hand added, or slopes over distances."""
     port = bench.attention
     soft = soft_bias(port)
-    if soft is not None:
+    if soft is not None and not port.opaque:
         yield from _own_changed(port, soft)
     for name, tensor in bench.clues.tensors.items():
         for view in views_as_bias(tensor, port):

@@ -12,23 +12,36 @@ from porting.diagnosis.attention.biases import CLOSED, is_open, soft_bias, views
 from porting.diagnosis.attention.clues import Clues
 from porting.diagnosis.attention.model import Attention, Edit
 
+MOST_SIZES = 128
+"""Keys up to which a window of every size is tried; of more, those that are powers of two."""
+
+Softs = list[torch.Tensor | None]
+
 
 def mask_edits(bench: Bench) -> Iterator[Edit]:
-    """Other masks: those that were at hand, causal ones and padding, alone and together, and windows."""
+    """Other masks: those that were at hand, causal ones and padding, alone and together."""
+    yield from _whole(bench.attention, bench.clues)
+    yield from _fitting(bench, _candidates(bench.attention, bench.clues))
+
+
+def window_edits(bench: Bench) -> Iterator[Edit]:
+    """Masks that let queries see what is near, and nothing else."""
     port = bench.attention
-    own = is_open(port)
-    softs = _softs(port, bench.clues)
-    yield from _whole(port, bench.clues)
-    for name, mask in _candidates(port, bench.clues):
-        if not torch.equal(mask.expand_as(own), own) or softs:
-            code, ours, theirs = _named(port, mask.expand_as(own), name, bench.clues)
-            for soft in _kept(port, softs, mask.expand_as(own)):
-                yield Edit(
-                    code,
-                    f"{ours}, {theirs}",
-                    f"let each query see what the original does: {name}",
-                    partial(masked, mask=mask, soft=soft),
-                )
+    ahead = _ahead(port.shape()[2], port.shape()[3])
+    yield from _fitting(bench, _windows(is_open(port), (ahead <= 0)[None, None], ahead))
+
+
+def _fitting(bench: Bench, candidates: Iterator[tuple[str, torch.Tensor]]) -> Iterator[Edit]:
+    """The masks that give the original's tensor, by name."""
+    port = bench.attention
+    own, softs = is_open(port), _softs(port, bench.clues)
+    for name, mask in candidates:
+        right = mask.expand_as(own)
+        for soft in _kept(port, softs, right) if softs or not torch.equal(right, own) else ():
+            change = partial(masked, mask=mask, soft=soft)
+            if bench.misses(change) <= 1:
+                code, ours, theirs = _named(port, right, name, bench.clues, softs)
+                yield Edit(code, f"{ours}, {theirs}", f"let each query see what the original does: {name}", change)
 
 
 def masked(attention: Attention, mask: torch.Tensor, soft: torch.Tensor | None = None) -> Attention:
@@ -38,7 +51,7 @@ def masked(attention: Attention, mask: torch.Tensor, soft: torch.Tensor | None =
     return attention.but(bias=torch.where(mask.to(bias.device), bias, closed))
 
 
-def _softs(port: Attention, clues: Clues) -> list[torch.Tensor | None]:
+def _softs(port: Attention, clues: Clues) -> Softs:
     """What may be added to open positions, where the port adds anything: that, nothing, and what was at hand."""
     own = soft_bias(port)
     if own is None:
@@ -47,7 +60,7 @@ def _softs(port: Attention, clues: Clues) -> list[torch.Tensor | None]:
     return [own, None, *at_hand]
 
 
-def _kept(port: Attention, softs: list[torch.Tensor | None], right: torch.Tensor) -> Iterator[torch.Tensor | None]:
+def _kept(port: Attention, softs: Softs, right: torch.Tensor) -> Iterator[torch.Tensor | None]:
     """What the original may add to open positions, if nothing but the mask is wrong."""
     own = is_open(port)
     if not softs:
@@ -101,7 +114,6 @@ def _candidates(port: Attention, clues: Clues) -> Iterator[tuple[str, torch.Tens
         yield "only what came before", (ahead < 0)[None, None]
         yield "itself, what came before and the next position", (ahead <= 1)[None, None]
         yield "itself and what comes later", (ahead >= 0)[None, None]
-    yield from _windows(own, causal, everything, ahead)
 
 
 def _paddings(clues: Clues, batch: int, length: int, keys: int) -> Iterator[tuple[str, torch.Tensor]]:
@@ -118,30 +130,27 @@ def _fits(mask: torch.Tensor, batch: int, length: int, keys: int) -> bool:
     return all(a in (1, b) for a, b in zip(mask.shape, (batch, mask.shape[1], length, keys), strict=True))
 
 
-def _windows(
-    own: torch.Tensor, causal: torch.Tensor, everything: torch.Tensor, ahead: torch.Tensor
-) -> Iterator[tuple[str, torch.Tensor]]:
-    """The last positions only, or those within a distance."""
+def _windows(own: torch.Tensor, causal: torch.Tensor, ahead: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+    """The last positions only, or those within a distance; of the port's own mask, and of all."""
     keys = ahead.shape[-1]
-    sizes = range(1, keys) if keys <= 256 else [2**n for n in range(2, 14) if 2**n < keys]
+    sizes = range(1, keys) if keys <= MOST_SIZES else [n for p in range(2, 14) for n in (2**p, 2**p + 1) if n < keys]
     is_causal = not bool((own & ~causal).any())
-    closest = causal if is_causal else everything
     for size in sizes:
-        yield f"the last {size} positions, itself among them", closest & causal & (ahead > -size)[None, None]
+        last = (ahead > -size)[None, None]
+        yield f"the last {size} positions, itself among them", own & causal & last
+        if not bool((own | ~causal).all()):
+            yield f"the last {size} positions, itself among them, whatever is padding", causal & last
         if not is_causal:
-            yield f"positions at most {size} away", (ahead.abs() <= size)[None, None]
-    wider = [n for n in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096) if n < keys]
-    for size in wider if keys > 256 else []:
-        yield f"the last {size} positions, itself among them", closest & causal & (ahead > -size)[None, None]
+            near = (ahead.abs() <= size)[None, None]
+            yield f"positions at most {size} away", own & near
+            yield f"positions at most {size} away, whatever is padding", near
 
 
-def _named(port: Attention, right: torch.Tensor, name: str, clues: Clues) -> tuple[str, str, str]:
+def _named(port: Attention, right: torch.Tensor, name: str, clues: Clues, softs: Softs) -> tuple[str, str, str]:
     """The code of a change of masks, told by where they differ, and what is wrong."""
     own = is_open(port)
     ours, theirs = f"each query sees {_spelled(own)}", f"the original's {name}"
-    weak = next(
-        (w for soft in _softs(port, clues)[1:] if (w := _weakness(_rest(port, soft), right)) is not None), None
-    )
+    weak = next((w for soft in softs[1:] if (w := _weakness(_rest(port, soft), right)) is not None), None)
     if weak is not None:
         return "attention-mask", f"positions are closed by no more than {weak:g}", theirs
     changed = own ^ right

@@ -22,7 +22,7 @@ def scale_edits(bench: Bench) -> Iterator[Edit]:
     for target in _scales(bench.attention, bench.clues):
         if math.isfinite(target) and target > 0 and abs(target / port - 1) > 1e-6:
             yield _scaled(port, target)
-    fitted = fit(lambda ratio: bench.misses(_scaled(port, port * ratio)))
+    fitted = fit(lambda ratio: bench.misses(_scaled(port, port * ratio).change))
     if fitted is not None:
         yield _scaled(port, float(f"{port * fitted:.6g}"))
 
@@ -56,7 +56,7 @@ def cap_edits(bench: Bench) -> Iterator[Edit]:
     for cap in dict.fromkeys([*bench.clues.named("cap"), 50.0, 30.0, 20.0, 10.0]):
         if cap > 0 and cap != port:
             yield _capped(port, cap)
-    fitted = fit(lambda ratio: bench.misses(_capped(port, (port or 20.0) * ratio)))
+    fitted = fit(lambda ratio: bench.misses(_capped(port, (port or 20.0) * ratio).change))
     if fitted is not None:
         yield _capped(port, float(f"{(port or 20.0) * fitted:.5g}"))
 

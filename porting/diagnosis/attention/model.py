@@ -69,6 +69,7 @@ class Attention:
         cap: scores are cap * tanh(scores / cap), before the bias; None: they are not.
         axis: of the softmax.
         dtype: in which the softmax is computed.
+        opaque: whether the bias holds what is not understood: neither scale, cap, mask nor a tensor added.
         regroup: applied to the result of (batch, heads, length, channels).
     """
 
@@ -80,6 +81,7 @@ class Attention:
     cap: float | None
     axis: int
     dtype: torch.dtype
+    opaque: bool = False
     regroup: Callable[[torch.Tensor], torch.Tensor] | None = None
 
     @property

@@ -130,6 +130,7 @@ def _attention(
         cap=scores.cap,
         axis=axis % dims - dims,
         dtype=dtype,
+        opaque=scores.opaque,
     )
 
 

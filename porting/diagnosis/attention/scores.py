@@ -15,6 +15,9 @@ OVER = ("div", "__truediv__", "true_divide", "div_", "__itruediv__", "divide", "
 
 CASTS = ("to", "type", "type_as", "float", "double", "half", "bfloat16")
 
+PLUS = ("add", "__add__", "__radd__", "add_", "__iadd__", "sub", "__sub__", "masked_fill", "masked_fill_", "where")
+FORMS = ("view", "reshape", "contiguous", "squeeze", "unsqueeze", "flatten", "unflatten", "clone", "clamp", "max")
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -24,6 +27,7 @@ class Scores:
         product: of queries and transposed keys.
         scale: of the product.
         cap: of the scaled product; None if it has none.
+        opaque: whether any step is not understood.
         tensor: the scores themselves, as the softmax met them, before they were cast for it.
     """
 
@@ -31,6 +35,7 @@ class Scores:
     scale: float
     cap: float | None
     tensor: torch.Tensor
+    opaque: bool
 
     def plain(self) -> torch.Tensor:
         """Scaled and capped, with nothing added, in the form of the scores."""
@@ -45,13 +50,14 @@ def read_scores(node: Node) -> Scores | None:
     if path is None or product is None:
         return None
     scale, cap = product.scale, None
+    opaque = not all(_is_plain(node, path[0]) for node in path[1:])
     for node in path[1:]:
         if node.name in ("tanh", "tanh_"):
             scale, cap = scale, 1.0
             continue
         factor = _factor(node)
         scale, cap = scale * factor, None if cap is None else cap * factor
-    return Scores(product, scale, cap, _before_casts(node).tensor)
+    return Scores(product, scale, cap, _before_casts(node).tensor, opaque)
 
 
 def bias_of(scores: Scores) -> torch.Tensor | None:
@@ -77,6 +83,14 @@ def _path(node: Node) -> list[Node] | None:
             continue
         queue += [[parent, *path] for parent in path[0].parents if parent.tensor.numel() == node.tensor.numel()]
     return None
+
+
+def _is_plain(node: Node, product: Node) -> bool:
+    """Whether a step scales, caps, masks, adds what does not depend on the product, or changes the form."""
+    if node.name not in (*TIMES, *OVER, *CASTS, *FORMS, *PLUS, "tanh", "tanh_"):
+        return False
+    dependent = [parent for parent in node.parents if any(each is product for each in parent.before())]
+    return len(dependent) <= 1
 
 
 def _before_casts(node: Node) -> Node:

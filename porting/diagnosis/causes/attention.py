@@ -12,7 +12,7 @@ from porting.diagnosis.attention.bench import Bench, benches_of
 from porting.diagnosis.attention.editing import edited
 from porting.diagnosis.attention.edits_bias import bias_edits
 from porting.diagnosis.attention.edits_heads import count_edits, merge_edits, order_edits, repeat_edits, split_edits
-from porting.diagnosis.attention.edits_mask import mask_edits
+from porting.diagnosis.attention.edits_mask import mask_edits, window_edits
 from porting.diagnosis.attention.edits_norm import norm_edits
 from porting.diagnosis.attention.edits_rope import rope_edits
 from porting.diagnosis.attention.edits_scale import cap_edits, scale_edits, softmax_edits
@@ -23,7 +23,7 @@ from porting.hooks.preserving import preserved
 Family = Callable[[Bench], Iterator[Edit]]
 FAMILIES: tuple[Family, ...] = (
     softmax_edits, mask_edits, order_edits, repeat_edits, merge_edits, split_edits, rope_edits, bias_edits,
-    norm_edits, scale_edits, cap_edits, count_edits,
+    norm_edits, scale_edits, cap_edits, count_edits, window_edits,
 )  # fmt: skip
 MOST_PROPOSED = 4
 """Edits of one attention that are tried on the live port."""
@@ -57,7 +57,7 @@ def _found(case: Case, batch: int) -> Iterator[tuple[int, Edit]]:
         proposed = 0
         for family in FAMILIES:
             with preserved(case.module):
-                found = [edit for edit in family(bench) if bench.misses(edit) <= 1][:MOST_PROPOSED]
+                found = [edit for edit in family(bench) if bench.misses(edit.change) <= 1][:MOST_PROPOSED]
             for edit in found:
                 if proposed < MOST_PROPOSED:
                     proposed += 1

@@ -85,7 +85,7 @@ def test_a_cause_says_what_both_sides_do() -> None:
 
 def test_heads_of_a_wrong_number_are_counted() -> None:
     original, ported = make_pair()
-    attention = ported.model.layers[1].self_attn
+    attention: Any = ported.model.layers[1].self_attn
 
     def forward(hidden_states: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, None]:
         projections = (attention.q_proj, attention.k_proj, attention.v_proj)
@@ -104,15 +104,21 @@ def test_a_scaled_result_is_not_laid_to_the_attention() -> None:
     assert not [code for code, proven in found(Steps(), out=1.1) if proven and code.startswith(("attention", "rope"))]
 
 
+def test_what_is_not_understood_of_the_scores_is_not_called_a_bias() -> None:
+    causes = found(Steps(), curved=0.3)
+    assert not [code for code, proven in causes if proven and code == "relative-bias"]
+
+
 def test_two_wrong_steps_at_once_are_not_explained_by_one() -> None:
     assert not [code for code, proven in found(Steps(), scale=1.0, repeat="tile") if proven]
 
 
 def test_the_port_is_left_as_it_was() -> None:
     original, ported = make_pair()
-    ported.model.layers[1].self_attn.scaling *= 2
+    attention: Any = ported.model.layers[1].self_attn
+    attention.scaling *= 2
     first, second = make_inputs()
     before = ported(**second)["logits"]
     verify(original, ported, second, original_inputs=first)
     assert torch.equal(ported(**second)["logits"], before)
-    assert "forward" not in vars(ported.model.layers[1].self_attn)
+    assert "forward" not in vars(attention)
