@@ -43,12 +43,7 @@ def _rivalled(evidence: Evidence, pairs: dict[int, int], pair: Pair) -> bool:
 
 def _crossed(evidence: Evidence, pairs: dict[int, int], found: list[Pair]) -> set[Pair]:
     """Pairs of one make below one pair that cross each other's order, where nothing shows that this is right."""
-    parents, parents_right = evidence.placing(pairs).parents
-    groups: dict[tuple[int, object], list[Pair]] = defaultdict(list)
-    for row, column in found:
-        if parents[row] == parents_right[column]:
-            make = evidence.original.held_shapes[row], evidence.ported.held_shapes[column]
-            groups[int(parents[row]), make].append((row, column))
+    groups = _grouped(evidence, pairs, found)
     crossings = [
         (over, one, other)
         for (over, _), group in groups.items()
@@ -61,7 +56,25 @@ def _crossed(evidence: Evidence, pairs: dict[int, int], found: list[Pair]) -> se
         for over, one, other in crossings
         if not (_told_apart(evidence, one, other) or roles.meant(over, one, other))
         for pair in (one, other)
+        if pair in pairs.items()
     }
+
+
+def _grouped(evidence: Evidence, pairs: dict[int, int], found: list[Pair]) -> dict[tuple[int, object], list[Pair]]:
+    """The pairs of one make below one pair; what is left over of it on both sides counts as pairs in its order."""
+    parents, parents_right = evidence.placing(pairs).parents
+    left, right = evidence.original.held_shapes, evidence.ported.held_shapes
+    groups: dict[tuple[int, object], list[Pair]] = defaultdict(list)
+    for row, column in found:
+        if parents[row] == parents_right[column]:
+            groups[int(parents[row]), left[row]].append((row, column))
+    alone = [row for row in range(len(left)) if row not in pairs]
+    others = set(range(len(right))) - set(pairs.values())
+    for (over, make), group in groups.items():
+        rows = [row for row in alone if parents[row] == over and left[row] == make]
+        columns = [column for column in sorted(others) if parents_right[column] == over and right[column] == make]
+        group += zip(rows, columns, strict=True) if len(rows) == len(columns) else ()
+    return groups
 
 
 def _works(evidence: Evidence, pairs: dict[int, int], over: int) -> bool:

@@ -44,13 +44,17 @@ def laid_out(evidence: Evidence, groups: Iterable[Group], seen: Mapping[tuple[Sh
 def _layout(evidence: Evidence, group: Group, seen: Mapping[tuple[Shape, Shape], Layout]) -> str | None:
     if len(group.original) > 1 or len(group.ported) > 1:
         return None
+    traces = evidence.original.trace, evidence.ported.trace
     calls = [
-        side.trace.first_calls.get(path)
-        for side, path in ((evidence.original, group.original[0]), (evidence.ported, group.ported[0]))
+        trace.first_calls.get(*paths) for trace, paths in zip(traces, (group.original, group.ported), strict=True)
     ]
     one, other = (None if call is None else _result(call) for call in calls)
-    found = seen.get((one.shape or (), other.shape or ())) if one and other else None
-    return str(found) or None if found else None
+    if one is None or other is None or (one.shape or (), other.shape or ()) not in seen:
+        return None
+    from porting.comparison.layout import find_layout  # as above
+
+    found = find_layout(traces[0].tensor(one), other.shape or (), traces[1].tensor(other), seen)
+    return str(found) or None
 
 
 def _result(call: Call) -> Leaf | None:

@@ -10,7 +10,7 @@ import numpy as np
 from porting.alignment.activations import Flow, elsewhere
 from porting.alignment.contents import Contents
 from porting.alignment.placing import Placing
-from porting.alignment.sides import Side, equal, numbered
+from porting.alignment.sides import Shapes, Side, equal, numbered
 
 TELLING = 0.5
 """Share of common weights from which these say that two modules correspond."""
@@ -151,7 +151,20 @@ class Evidence:
         """Whether the largest parameters have the same shape, and neither is a dropout alone; bool."""
         own = equal(*([each[-1:] for each in side.own_shapes] for side in (self.original, self.ported)))
         empty = equal([not each for each in self.original.held_shapes], [not each for each in self.ported.held_shapes])
-        return np.asarray(own & empty & equal(self.original.kinds.tolist(), self.ported.kinds.tolist()))
+        kinds = equal(self.original.kinds.tolist(), self.ported.kinds.tolist())
+        return np.asarray(own & empty & kinds & self._as_large)
+
+    @cached_property
+    def _as_large(self) -> np.ndarray:
+        """Whether neither holds more than twice the numbers of the other; bool."""
+        one, other = (np.array([_count(each) for each in side.held_shapes]) for side in (self.original, self.ported))
+        found: np.ndarray = np.maximum(one[:, None], other) <= 2 * np.minimum(one[:, None], other)
+        return found
+
+    @cached_property
+    def same_make(self) -> np.ndarray:
+        """Whether both hold parameters of the same shapes; bool."""
+        return equal(self.original.held_shapes, self.ported.held_shapes)
 
     @cached_property
     def stands_in(self) -> np.ndarray:
@@ -168,6 +181,10 @@ class Evidence:
         batches = equal([_sizes_below(shape) for shape in left], [_sizes_below(shape) for shape in right])
         single = np.array([_is_row(shape) for shape in left])[:, None] | np.array([_is_row(shape) for shape in right])
         return np.asarray(found | (batches & single))
+
+
+def _count(shapes: Shapes) -> int:
+    return sum(int(np.prod(shape)) for shape in shapes)
 
 
 def _size(shape: tuple[int, ...] | None) -> int | None:
@@ -189,7 +206,7 @@ def scores(evidence: Evidence, placing: Placing) -> np.ndarray:
     streams = 1.5 * given - 1.5 * (elsewhere(given) & ~made) + 1.5 * made - 0.5 * elsewhere(made)
     places = 1.0 * placing.place + 1.0 * placing.nearness + 1.0 * placing.below - 4.0 * placing.torn
     named = 0.5 * evidence.same_class + 0.4 * evidence.same_name + 0.5 * evidence.same_path
-    habit = 0.3 * evidence.same_number + 1.0 * placing.role
+    habit = 0.3 * evidence.same_number + 1.0 * placing.role + 0.5 * evidence.same_make
     total: np.ndarray = values + streams + places + named + habit
     return total
 

@@ -115,7 +115,13 @@ def _split(evidence: Evidence) -> Iterator[Group]:
 
 def _called(side: Side, paths: Sequence[str]) -> bool:
     """Whether these modules ran, and none of them is a container, which is told by what it holds."""
-    return all(path in side.row and not side.named_above[side.row[path]].any() for path in paths)
+    return all(path in side.row and not _holds(side, path) for path in paths)
+
+
+def _holds(side: Side, path: str) -> bool:
+    """Whether a module has others below it that ran, or whose weights it uses without calling them."""
+    below = (module for other, module in side.trace.modules.items() if other.startswith(f"{path}."))
+    return bool(side.named_above[side.row[path]].any()) or any(module.parameters for module in below)
 
 
 def _overruled(group: Group, fixed: Mapping[str, str]) -> bool:

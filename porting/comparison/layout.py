@@ -107,7 +107,11 @@ def find_layout(
     sure = by_shape is not None and (by_shape.kind == "permute" or (by_shape.kind == "same" and not _turns(own)))
     if sure or (by_shape is not None and distance(by_shape.apply(original), ported) <= AGREES):
         return by_shape
-    return _by_content(original, shape, ported, seen) or seen or by_shape
+    found = _by_content(original, shape, ported, seen)
+    if found is None and seen is not None and by_shape is not None:
+        off, usual = (distance(layout.apply(original), ported) for layout in (by_shape, seen))
+        return by_shape if off < LIKELY * usual else seen
+    return found or seen or by_shape
 
 
 def _turns(shape: Shape) -> bool:

@@ -14,6 +14,7 @@ from porting.diagnosis.causes import all_causes
 from porting.diagnosis.changes import together
 from porting.diagnosis.clues import clues
 from porting.diagnosis.culprits import Culprit
+from porting.diagnosis.everywhere import told_together
 from porting.diagnosis.scene import Scene, scenes_of
 from porting.diagnosis.source import source_of
 from porting.diagnosis.trial import Outcome, Stage
@@ -93,8 +94,9 @@ def diagnose(
         case = _case(scene, model, original, ported, alignment, weights)
         found = scene.culprit if case is None else _diagnosed(case, stage, causes)
         done.append(_pinned(found, alignment, {culprit.ported for culprit in culprits}))
+    told = told_together(done)
     return Diagnosis(
-        tuple(replace(culprit, source=source_of(model.get_submodule(culprit.ported))) for culprit in (*done, *rest)),
+        tuple(replace(culprit, source=source_of(model.get_submodule(culprit.ported))) for culprit in (*told, *rest)),
         causes.warnings(),
     )
 

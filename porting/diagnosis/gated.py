@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 import torch
 
@@ -62,7 +62,8 @@ def gated_pairs(gap: Gap, known: Known) -> Iterator[tuple[Gated, Elementwise, El
     sample = _Sample(gap)
     plain: list[tuple[Gated, Elementwise, Elementwise]] = []
     operands = [operand for operand in _operands(gap, known) if operand.take(known).shape == gap.wrong.shape]
-    for gated in _forms(operands[-MOST_TENSORS:]):
+    spread = list(_spread(gap, known))[-MOST_TENSORS:]
+    for gated in _forms(operands[-MOST_TENSORS:], spread):
         mine = sample.function(gap.wrong, gated, known)
         theirs = None if mine is None else sample.function(gap.right, gated, known)
         if mine is None or theirs is None or mine.text == theirs.text:
@@ -75,11 +76,12 @@ def gated_pairs(gap: Gap, known: Known) -> Iterator[tuple[Gated, Elementwise, El
     yield from plain
 
 
-def _forms(operands: list[Operand]) -> Iterator[Gated]:
+def _forms(operands: list[Operand], spread: list[Operand]) -> Iterator[Gated]:
     yield from (Gated(operand) for operand in operands)
     yield from (Gated(_sum(one, other)) for one, other in combinations(operands, 2))
     for added in (False, True):
         yield from (Gated(one, other, added) for one, other in permutations(operands, 2))
+        yield from (Gated(one, other, added) for one, other in product(operands, spread))
 
 
 def _sum(one: Operand, other: Operand) -> Operand:
@@ -127,6 +129,15 @@ def _operands(gap: Gap, known: Known) -> Iterator[Operand]:
                 )
         elif tensor.dim() == len(shape) and tensor.numel() == 2 * gap.wrong.numel():
             yield from _halves(name, tensor, shape)
+
+
+def _spread(gap: Gap, known: Known) -> Iterator[Operand]:
+    """Smaller tensors that are the same for all rows, as positions are, spread over the gap's shape."""
+    shape = gap.wrong.shape
+    for name, tensor in known.items():
+        fits = 1 < tensor.dim() <= len(shape) and tensor.shape[-2:] == shape[-2:] and tensor.numel() < shape.numel()
+        if tensor.is_floating_point() and fits and set(tensor.shape[:-2]) <= {1}:
+            yield Operand(name, lambda known, name=name: known[name].expand(shape))  # type: ignore[misc]
 
 
 def _halves(name: str, tensor: torch.Tensor, shape: torch.Size) -> Iterator[Operand]:

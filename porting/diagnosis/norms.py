@@ -17,6 +17,10 @@ MOST_EPSILONS = 5
 """Epsilons that are tried in one formula."""
 TWICE = (1e-6, 1e-5, 1e-12)
 """Epsilons that are tried where the whole may be applied twice."""
+SAMPLE = 128
+"""Rows from which a formula is guessed before it is computed in full."""
+LARGE = 1 << 18
+"""Elements from which on images are looked at one at a time."""
 FITS = 1e-2
 """Relative distance over which a result is no norm of that form, whatever the epsilon."""
 
@@ -36,9 +40,10 @@ class Norm:
     """One formula.
 
     Attributes:
-        over: what the statistics are taken over: ``features`` (the last axis), ``channels`` (axis 1), ``G groups`` of
-            channels with all positions, ``batch`` (all but the channels) or ``running`` (kept statistics).
-        groups: number of groups; as many as channels is an instance norm.
+        over: what the statistics are taken over: ``features`` (the last axis), ``heads`` (parts of it), ``channels``
+            (axis 1), ``groups`` of channels with all positions, ``batch`` (all but the channels) or ``running`` (kept
+            statistics).
+        groups: number of groups or parts; as many as channels is an instance norm.
         centred: whether the mean is taken off, as a layer norm does.
         statistic: ``mean`` of the squares, ``unbiased`` (over one less) or their ``sum``.
         outside: whether epsilon is added to the root and not below it.
@@ -84,7 +89,7 @@ class Norm:
 
     def per_channel(self, x: torch.Tensor, affine: Affine) -> tuple[torch.Tensor, torch.Tensor]:
         """Scale and shift, ready to be broadcast."""
-        axis = -1 if self.over == "features" else 1
+        axis = -1 if self.over in ("features", "heads") else 1
         one = torch.ones((), device=x.device)
         weight = one if affine.weight is None else _along(affine.weight, x, axis)
         scale = {"weight": weight, "1 + weight": 1 + weight, "weight squared": weight * weight}.get(self.scale, one)
@@ -94,6 +99,8 @@ class Norm:
     def _arranged(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
         if self.over == "features":
             return x, (x.dim() - 1,)
+        if self.over == "heads":
+            return x.reshape(*x.shape[:-1], self.groups, -1), (x.dim(),)
         if self.over == "channels":
             return x, (1,)
         if self.over in ("batch", "running"):
@@ -124,7 +131,8 @@ class Norm:
         kind = "mean and variance" if self.centred else "the root mean square"
         groups = "one group" if self.groups == 1 else f"{self.groups} groups"
         named = {"features": "the last axis", "channels": "the channels", "running": "kept statistics"}
-        return f"{kind} over {named.get(self.over, groups if self.over == 'groups' else 'the batch')}"
+        named |= {"groups": groups, "heads": f"{self.groups} parts of the last axis"}
+        return f"{kind} over {named.get(self.over, 'the batch')}"
 
     def _formula(self) -> tuple[str, str, str, str]:
         squares = {"mean": "the mean of squares", "unbiased": "the unbiased variance", "sum": "the sum of squares"}
@@ -151,7 +159,7 @@ def matching(
     groups: Sequence[int] = (),
     epsilons: Sequence[float] = (),
 ) -> list[Norm]:
-    """Every formula that makes ``y`` of ``x``.
+    """Every formula that makes ``y`` of ``x``, each with the first epsilon that does.
 
     Args:
         x: the argument.
@@ -161,13 +169,35 @@ def matching(
         groups: numbers of groups to think of.
         epsilons: those of the settings, tried first.
     """
-    found = []
+    found: list[Norm] = []
     for form in forms(x, affine, groups):
-        found += [norm for norm in _with_epsilon(form, x, y, affine, epsilons) if accept(norm.apply(x, affine))]
+        few, seen = _sample(form, x, y)
+        for norm in _with_epsilon(form, few, seen, affine, epsilons):
+            known = any(replace(norm, eps=other.eps) == other for other in found)
+            if not known and accept(norm.apply(x, affine)):
+                found.append(norm)
         if form.over != "running" and form.scale != "weight squared":
             passes = [replace(form, twice=True, eps=eps) for eps in dict.fromkeys((*epsilons[:2], *TWICE))]
-            found += [norm for norm in passes if accept(norm.apply(x, affine))][:1]
+            near = [norm for norm in passes if _near(norm.apply(few, affine), seen)]
+            found += [norm for norm in near if accept(norm.apply(x, affine))][:1]
     return found
+
+
+def _sample(form: Norm, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Whole rows of both tensors: the smallest, which tell most of an epsilon, and some of all."""
+    if form.over in ("features", "heads"):
+        rows, results = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
+        if len(rows) <= SAMPLE:
+            return rows, results
+        order = rows.float().square().sum(-1).argsort()
+        places = torch.cat((order[: SAMPLE // 2], order[torch.linspace(0, len(rows) - 1, SAMPLE // 2).long()]))
+        return rows[places], results[places]
+    few = 1 if x.numel() > LARGE and form.over != "batch" else len(x)
+    return x[:few], y[:few]
+
+
+def _near(value: torch.Tensor, other: torch.Tensor) -> bool:
+    return float((value.float() - other.float()).norm()) <= FITS * float(other.float().norm())
 
 
 def _with_epsilon(form: Norm, x: torch.Tensor, y: torch.Tensor, affine: Affine, given: Sequence[float]) -> list[Norm]:
@@ -217,6 +247,8 @@ def _arrangements(x: torch.Tensor, affine: Affine, groups: Sequence[int]) -> Ite
         yield "batch", 0
     if width in (None, x.shape[-1]):
         yield "features", 0
+        counts = {2**power for power in range(1, 7)} | set(groups)
+        yield from (("heads", count) for count in sorted(counts) if x.shape[-1] % count == 0 and count < x.shape[-1])
     if x.dim() > 2 and width in (None, x.shape[1]):
         yield "channels", 0
         if affine.mean is None:

@@ -59,16 +59,15 @@ class Related:
         """The place in words."""
         return place_of(self.gap)
 
-    def applied(self, model: torch.nn.Module, *, for_child_only: bool = False) -> Applied:
+    def applied(self, model: torch.nn.Module, *, in_place: bool) -> Applied:
         """The relation undone in the live port, at the place where it shows.
 
-        A tensor that the culprit computed and hands to a child stays with the culprit, too, which may go on with it.
-        So it is repaired in place, as a change of the culprit's code would.
+        A tensor that the culprit hands to a child stays with the culprit, too, which may go on with it: ``in_place``
+        repairs it there as well, as a change of the code before the call would.
         """
         module, repair = model.get_submodule(self.gap.path), partial(_repaired, self.all)
         if self.gap.where == "output":
             return partial(changes.output, module, repair, self.gap.leaf)
-        in_place = self.fresh and not for_child_only
         return partial(changes.argument, module, partial(_in_place, repair) if in_place else repair, self.gap.leaf)
 
 
@@ -110,10 +109,10 @@ class RelationCause(Cause):
             return
         if len(places) > 1:
             for together in islice(product(*places), MOST_TOGETHER):
-                yield _repair(case, together)
+                yield from _repairs(case, together)
         for ways in places:
             for way in ways:
-                yield _repair(case, [way])
+                yield from _repairs(case, [way])
 
     def _read(self, case: Case, ways: Sequence[Related]) -> Iterator[tuple[Related, Reading]]:
         readings = ((found, self.reading(case, found)) for found in ways)
@@ -133,13 +132,23 @@ def at_hand(case: Case, gap: Gap) -> Mapping[str, torch.Tensor]:
 
     A tensor that only the original has and that is the right one itself explains nothing, and is left out.
     """
-    unused = dict(_unused_tables(case))
     theirs = {**case.only_original(gap), **dict(_only_original_parameters(case))}
-    return {
-        **case.known(gap),
-        **unused,
-        **{name: tensor for name, tensor in theirs.items() if not same(tensor, gap.right)},
-    }
+    theirs = {name: tensor for name, tensor in theirs.items() if not same(tensor, gap.right)}
+    return _each_once({**case.known(gap), **dict(_unused_tables(case)), **theirs})
+
+
+def _each_once(known: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Equal tensors under the most telling of their names: what arrived, what a child made, what a child was given."""
+    found: dict[str, torch.Tensor] = {}
+    for name in sorted(known, key=_telling):
+        tensor = known[name]
+        if not any(tensor.shape == other.shape and torch.equal(tensor, other) for other in found.values()):
+            found[name] = tensor
+    return found
+
+
+def _telling(name: str) -> int:
+    return next((i for i, start in enumerate(("argument", "output of", "input of")) if name.startswith(start)), 3)
 
 
 def same(tensor: torch.Tensor, right: torch.Tensor) -> bool:
@@ -222,13 +231,17 @@ def _near(seen: torch.Tensor, tensor: torch.Tensor) -> bool:
     return float((seen - tensor).abs().max()) <= SAME * float(seen.abs().max())
 
 
-def _repair(case: Case, ways: Sequence[tuple[Related, Reading]]) -> Repair:
+def _repairs(case: Case, ways: Sequence[tuple[Related, Reading]]) -> Iterator[Repair]:
+    """The relations undone for the culprit and its child, or for the child alone, the likelier first."""
     first, reading = ways[0]
-    return Repair(
-        code=reading.code,
-        summary=f"in {first.where()}, {reading.summary}",
-        fix=reading.fix,
-        apply=changes.together(
-            *(found.applied(case.model, for_child_only=read.for_child_only) for found, read in ways)
-        ),
-    )
+    likelier = [found.fresh and not read.for_child_only for found, read in ways]
+    unlikelier = [not each and not read.for_child_only for each, (_, read) in zip(likelier, ways, strict=True)]
+    orders = [likelier] if all(found.gap.where == "output" for found, _ in ways) else [likelier, unlikelier]
+    for flags in orders if orders[0] != orders[-1] else orders[:1]:
+        applied = (found.applied(case.model, in_place=flag) for (found, _), flag in zip(ways, flags, strict=True))
+        yield Repair(
+            code=reading.code,
+            summary=f"in {first.where()}, {reading.summary}",
+            fix=reading.fix,
+            apply=changes.together(*applied),
+        )

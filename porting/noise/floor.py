@@ -72,8 +72,8 @@ def floor_of(
     Args:
         numbers: the comparison there, for the scale of the values.
         rounding: largest and L2 difference between the port's own result and its float64 result on the same inputs;
-            None if it could not be measured; in a result in float64 it is only that of what the model does in
-            lower precision.
+            None if it could not be measured; in a result in float64 it is that of what the model does in float32 on
+            purpose, if it does, and then the original may do more of that.
         tolerance: a floor never hides a difference that fails it.
         exact: a look-up, which does not round: the floor is 0.
         original: the same as ``rounding`` for the original, where its trace says it (``float64`` noise).
@@ -81,18 +81,25 @@ def floor_of(
     dtype = getattr(torch, numbers.dtypes[1])
     if exact or not dtype.is_floating_point:
         return Floor(0.0, 0.0)
-    unit = torch.finfo(dtype).eps / 2
-    least = ULPS * unit * numbers.scale
-    least_l2 = ULPS * unit * numbers.reference_l2
+    least, least_l2 = _last_bits(numbers, dtype)
     measured = rounding is not None and all(map(math.isfinite, rounding))
     known = rounding if rounding is not None and measured else (0.0, 0.0)
-    if not measured or dtype is torch.float64:
-        known = max(known[0], ESTIMATE * least), max(known[1], ESTIMATE * least_l2)
+    if dtype is torch.float64 and known[0] > ESTIMATE * least:
+        least32 = _last_bits(numbers, torch.float32)
+        known = max(known[0], least32[0]), max(known[1], least32[1])
+    elif dtype is torch.float64 or not measured:
+        known = ESTIMATE * least, ESTIMATE * least_l2
     luck = max(1.0, RARE ** (-1 / max(1, numbers.elements)) / FACTOR) if measured else 1.0
     largest, l2 = (luck * max(pair) for pair in zip(known, original or (0.0, 0.0), strict=True))
     most = tolerance.allowance(numbers.scale) / FACTOR
     share = min(1.0, most / largest) if largest else 1.0
     return Floor(max(largest * share, least), max(l2 * share, least_l2))
+
+
+def _last_bits(numbers: TensorComparison, dtype: torch.dtype) -> tuple[float, float]:
+    """A few units of rounding, of the largest element and of all of them."""
+    unit = ULPS * torch.finfo(dtype).eps / 2
+    return unit * numbers.scale, unit * numbers.reference_l2
 
 
 WAYS = {

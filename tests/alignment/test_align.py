@@ -224,3 +224,52 @@ def test_unrelated_models_share_nothing_but_the_root() -> None:
     x = (torch.randn(2, 5),)
     alignment = align(capture(nn.Sequential(nn.Linear(5, 7)), x), capture(nn.Sequential(nn.Linear(5, 3)), x))
     assert alignment.pairs == (("", ""),)
+
+
+class Whole(nn.Module):
+    """Attention as ``nn.MultiheadAttention`` holds it: it never calls the projection behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attn = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.act = nn.Tanh()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.as_tensor(self.act(self.attn(x, x, x, need_weights=False)[0]))
+
+
+class InParts(nn.Module):
+    def __init__(self, whole: Whole) -> None:
+        super().__init__()
+        self.attention = nn.Module()
+        state = whole.attn.state_dict()
+        for number, name in enumerate("qkv"):
+            self.attention.add_module(name, linear(state["in_proj_weight"].chunk(3)[number]))
+        self.attention.add_module("out", linear(state["out_proj.weight"]))
+        self.attention.__class__ = Parts
+        self.act = nn.Tanh()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.as_tensor(self.act(self.attention(x)))
+
+
+class Parts(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        heads = (self.get_submodule(name)(x).unflatten(-1, (2, 4)).transpose(1, 2) for name in "qkv")
+        mixed = nn.functional.scaled_dot_product_attention(*heads)
+        return torch.as_tensor(self.get_submodule("out")(mixed.transpose(1, 2).flatten(2)))
+
+
+def linear(weight: torch.Tensor) -> nn.Linear:
+    made = nn.Linear(weight.shape[1], weight.shape[0])
+    nn.init.zeros_(made.bias)
+    made.weight = nn.Parameter(weight.clone())
+    return made
+
+
+def test_a_module_that_holds_another_is_no_fused_projection_even_if_it_never_calls_it() -> None:
+    torch.manual_seed(0)
+    whole = Whole().eval()
+    inputs = Inputs((torch.randn(2, 5, 8),))
+    alignment = align(capture(whole, inputs), capture(InParts(whole).eval(), inputs))
+    assert set(alignment.pairs) == {("", ""), ("attn", "attention"), ("act", "act")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mutants.attention import Attention, attend
+from mutants.attending import Attention, attend
 from mutants.editing import behave, edit, within
 from mutants.mutant import mutant
 from torch import nn

@@ -41,7 +41,9 @@ def test_a_rerun_in_float64_shows_only_the_lower_precisions_of_what_is_float64()
     place = numbers(1e-15, torch.float64)
     estimated = floor_of(place, None, Tolerance(), exact=False)
     assert floor_of(place, (0.0, 0.0), Tolerance(), exact=False) == estimated
-    assert floor_of(place, (1e-7, 1e-7), Tolerance(), exact=False) == Floor(1e-7, 1e-7)
+    assert floor_of(place, (1e-6, 1e-6), Tolerance(), exact=False) == Floor(1e-6, 1e-6)
+    in_float32 = floor_of(place, (1e-9, 1e-9), Tolerance(), exact=False)
+    assert in_float32.max_abs == pytest.approx(ULPS * UNIT)
 
 
 @pytest.mark.parametrize(("times", "exceeded"), [(0.5, False), (FACTOR * 0.9, False), (FACTOR * 1.2, True)])

@@ -12,12 +12,6 @@ from pairs.catalogue import NAMES, build
 from pairs.installed import require_original
 from pairs.pair import Pair
 
-SCALED = "embeddings are scaled behind the module there, inside it here: the port's module is taken for wrong"
-RIGHT = [
-    pytest.param(name, marks=pytest.mark.xfail(reason=SCALED, strict=True)) if name == "gemma2" else name
-    for name in NAMES
-]
-
 every_pair = pytest.mark.parametrize("name", NAMES)
 
 
@@ -39,7 +33,7 @@ def test_a_pair_agrees(name: str) -> None:
     assert built(name).difference() < 1e-5
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@every_pair
 def test_a_right_port_is_a_match_and_its_modules_are_found(name: str) -> None:
     pair = built(name)
     verification = pair.verify()
@@ -50,7 +44,7 @@ def test_a_right_port_is_a_match_and_its_modules_are_found(name: str) -> None:
 
 
 @pytest.mark.zoo
-@pytest.mark.parametrize("name", RIGHT)
+@every_pair
 @pytest.mark.parametrize("threads", [1, 2], indirect=True)
 def test_a_right_port_is_a_match_under_any_attention_and_threads(name: str, threads: int) -> None:
     for attention in built(name).attentions or (None,):

@@ -18,6 +18,7 @@ CLOSE = 0.3
 """Relative L2 of a fit from which another epsilon is tried."""
 MOST_SOURCES = 24
 SHORTEST = 3
+FEWEST = 1
 
 Norm = Callable[[torch.Tensor, float, int], torch.Tensor]
 
@@ -68,19 +69,20 @@ def propose(pair: Pair) -> Iterator[Proposal]:
     if pair.logical or not pair.right.is_floating_point() or pair.equations < 2 * MARGIN:
         return
     for axis in pair.axes:
-        if pair.shape[axis] < SHORTEST or not _whole(pair, axis):
-            continue
-        yield from _of_wrong(pair, axis)
-        yield from _of_known(pair, axis)
+        # a norm cannot be judged on a line of which part does not count
+        whole = pair.lines(axis).counts.all(1)
+        if pair.shape[axis] >= SHORTEST and int(whole.sum()) >= FEWEST:
+            yield from _of_wrong(pair, axis, whole)
+            yield from _of_known(pair, axis, whole)
 
 
-def _of_wrong(pair: Pair, axis: int) -> Iterator[Proposal]:
+def _of_wrong(pair: Pair, axis: int, whole: torch.Tensor) -> Iterator[Proposal]:
     lines = pair.lines(axis)
-    found = _fit(pair, lines.wrong, lines.right)
+    found = _fit(pair, lines.wrong[whole], lines.right[whole])
     if found:
         yield _proposal(pair, axis, found, f"not {found.text()} along axis {axis}", lambda wrong: wrong)
         return
-    lost = _fit(pair, lines.right, lines.wrong)
+    lost = _fit(pair, lines.right[whole], lines.wrong[whole])
     if lost:
         yield Proposal(
             kind="normalised",
@@ -92,15 +94,15 @@ def _of_wrong(pair: Pair, axis: int) -> Iterator[Proposal]:
         )
 
 
-def _of_known(pair: Pair, axis: int) -> Iterator[Proposal]:
+def _of_known(pair: Pair, axis: int, whole: torch.Tensor) -> Iterator[Proposal]:
     lines = pair.lines(axis)
-    whole = [v for v in pair.views if math.prod(v.tensor.shape) == math.prod(pair.shape)]
-    for view in whole[:MOST_SOURCES]:
-        x = pair.at_lines(view.tensor, axis)
-        right = _fit(pair, x, lines.right)
+    sources = [v for v in pair.views if math.prod(v.tensor.shape) == math.prod(pair.shape)]
+    for view in sources[:MOST_SOURCES]:
+        x = pair.at_lines(view.tensor, axis)[whole]
+        right = _fit(pair, x, lines.right[whole])
         if right is None:
             continue
-        wrong = _fit(pair, x, lines.wrong)
+        wrong = _fit(pair, x, lines.wrong[whole])
         taken = f"{wrong.text()}: the right one is" if wrong else "not"
         text = f"{taken} {right.text()} along axis {axis}, of {view.text}"
         proposal = _proposal(pair, axis, right, text, _always(view.tensor.expand(pair.shape)))
@@ -211,8 +213,3 @@ def _vectors(pair: Pair, length: int) -> list[tuple[str, torch.Tensor]]:
 
 def _sums_to_one(y: torch.Tensor) -> bool:
     return bool(((y.sum(-1) - 1).abs() < 1e-2).all()) and bool((y >= 0).all())
-
-
-def _whole(pair: Pair, axis: int) -> bool:
-    """Whether whole lines count: a norm cannot be judged where part of what it saw is unknown."""
-    return bool(pair.lines(axis).counts.all())

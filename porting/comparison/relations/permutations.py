@@ -10,6 +10,7 @@ import torch
 from porting.comparison.relations.model import Parameters
 
 LONGEST = 1 << 13
+FEW_RUNS = 4
 MOST_RUNS = 8
 
 
@@ -19,23 +20,29 @@ def name_permutation(order: torch.Tensor) -> tuple[str, Parameters, float]:
     Args:
         order: (length,); the right element i is the wrong element ``order[i]``.
     """
+    runs = _runs(order)
+    if 2 < len(runs) <= FEW_RUNS and len(order) >= 2 * len(runs):
+        return _blocks(runs)
     for text, parameters, cost, candidate in _candidates(len(order)):
         if torch.equal(order, candidate):
             return text, parameters, cost
-    runs = _runs(order)
     moved = (order != torch.arange(len(order), device="cpu")).nonzero()[:, 0].tolist()
     if len(moved) == 2:
         return f"indices {moved[0]} and {moved[1]} exchanged", {"name": "exchange", "indices": tuple(moved)}, 2.0
     if len(runs) == 2:
         return f"rotated by {runs[0][0]}", {"name": "rotation", "by": runs[0][0]}, 1.0
     if len(runs) <= min(MOST_RUNS, len(order) // 2):
-        blocks = ", ".join(f"{start}:{stop}" for start, stop in runs)
-        starts = tuple(start for start, _ in runs)
-        return f"blocks in another order (right: {blocks})", {"name": "blocks", "starts": starts}, 2.0 * len(runs)
+        return _blocks(runs)
     inner = _within(order)
     if inner is not None:
         return inner
     return f"in another order ({len(moved)} of {len(order)} moved)", {"name": "permutation"}, float(len(moved))
+
+
+def _blocks(runs: list[tuple[int, int]]) -> tuple[str, Parameters, float]:
+    blocks = ", ".join(f"{start}:{stop}" for start, stop in runs)
+    starts = tuple(start for start, _ in runs)
+    return f"blocks in another order (right: {blocks})", {"name": "blocks", "starts": starts}, float(len(runs))
 
 
 def _candidates(length: int) -> Iterator[tuple[str, Parameters, float, torch.Tensor]]:

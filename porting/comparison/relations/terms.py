@@ -10,7 +10,7 @@ import torch
 from porting.comparison.relations.constants import recognise, show_number
 from porting.comparison.relations.factors import fits, lengths_of, precision
 from porting.comparison.relations.model import Change, Proposal
-from porting.comparison.relations.pair import LONGEST_AXIS, MARGIN, Pair
+from porting.comparison.relations.pair import MARGIN, Pair
 from porting.comparison.relations.views import View
 
 COARSE = 64
@@ -28,8 +28,11 @@ def propose(pair: Pair) -> Iterator[Proposal]:
     yield from _itself(pair, views, list(samples))
     if not pair.same_shape or pair.equations < MARGIN:
         return
-    single = list(_single(pair, views, samples)) or list(_exchanged(pair, views, samples))
-    yield from single or _scaled_terms(pair, views)
+    single = list(_single(pair, views, samples))
+    yield from single
+    if not single:
+        yield from _exchanged(pair, views, samples)
+        yield from _scaled_terms(pair, views)
 
 
 def _itself(pair: Pair, views: list[View], samples: list[torch.Tensor]) -> Iterator[Proposal]:
@@ -97,26 +100,26 @@ def _exchanged(pair: Pair, views: list[View], samples: torch.Tensor) -> Iterator
 
 
 def _scaled_terms(pair: Pair, views: list[View]) -> Iterator[Proposal]:
-    """A term has a known factor for each index of the last axis: ``right = wrong + (factors - 1) * term``."""
-    axis = len(pair.shape) - 1
-    vectors = [view for view in views if tuple(view.tensor.shape) == pair.shape[-1:]]
-    if axis < 1 or not vectors or pair.shape[axis] > LONGEST_AXIS:
-        return
-    lines = pair.lines(axis)
-    for view in views:
-        if math.prod(view.tensor.shape) != math.prod(pair.shape):
-            continue
-        term = pair.at_lines(view.tensor, axis)
-        for vector in vectors:
-            factors = vector.tensor.double()
-            if fits(pair, lines.wrong + (factors - 1) * term, lines):
-                yield Proposal(
-                    kind="scaled term",
-                    text=f"{view.text} is not scaled by {vector.text} before it is added",
-                    terms=(view.name, vector.name),
-                    change=_plus_scaled(view, vector),
-                    cost=0.4 + view.cost + vector.cost,
-                )
+    """A term has a known factor for each index of an axis: ``right = wrong + (factors - 1) * term``."""
+    for axis in pair.axes:
+        form = tuple(length if each == axis else 1 for each, length in enumerate(pair.shape))
+        vectors = [view for view in views if _padded(view.tensor, len(form)) == form]
+        whole = [view for view in views if math.prod(view.tensor.shape) == math.prod(pair.shape)] if vectors else []
+        for view in whole:
+            lines, term = pair.lines(axis), pair.at_lines(view.tensor, axis)
+            for vector in vectors:
+                if fits(pair, lines.wrong + (vector.tensor.double().reshape(-1) - 1) * term, lines):
+                    yield Proposal(
+                        kind="scaled term",
+                        text=f"{view.text} is not scaled by {vector.text} before it is added",
+                        terms=(view.name, vector.name),
+                        change=_plus_scaled(view, vector),
+                        cost=0.4 + view.cost + vector.cost,
+                    )
+
+
+def _padded(tensor: torch.Tensor, dims: int) -> tuple[int, ...]:
+    return (*(1,) * (dims - tensor.dim()), *tensor.shape)
 
 
 def _plus_scaled(view: View, vector: View) -> Change:

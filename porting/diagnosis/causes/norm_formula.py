@@ -127,8 +127,14 @@ def _pair(case: Case, gap: Gap, x: torch.Tensor, affine: Affine) -> tuple[Norm, 
 
 def group_counts(case: Case) -> list[int]:
     """Numbers of groups that the settings of the two modules name."""
-    named = [case.info.settings, {} if case.counterpart is None else case.counterpart.settings]
-    return [v for each in named for name, v in each.items() if "group" in name.lower() and type(v) is int and v > 0]
+    config = getattr(case.model, "config", None)
+    named: list[Mapping[str, Any]] = [case.info.settings, {} if config is None else vars(config)]
+    named.append({} if case.counterpart is None else case.counterpart.settings)
+    return [v for each in named for name, v in each.items() if _counts(name) and type(v) is int and v > 1]
+
+
+def _counts(name: str) -> bool:
+    return "group" in name.lower() or "heads" in name.lower()
 
 
 def _may_be_argument(tensor: torch.Tensor, gap: Gap) -> bool:

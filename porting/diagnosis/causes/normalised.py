@@ -21,6 +21,8 @@ class Normalised(RelationCause):
         original, ported = (str(found.relation.parameters.get(side, "")) for side in ("original", "ported"))
         if found.kind != "normalised" or original not in TYPES or original == ported:
             return None
+        if not ported and "of" in found.relation.parameters:
+            return None  # what the port has there is something else, and a norm is not all that is missing
         eps = float(found.relation.parameters["eps"])  # type: ignore[arg-type]
         fix = f"apply {_article(TYPES[original])} along axis {found.relation.parameters['axis']}, eps about {eps:.3g}"
         return Reading("norm-type" if ported else "missing-norm", f"it is {found.relation.text}", fix)

@@ -22,7 +22,7 @@ class MissingResidual(RelationCause):
         if found.kind != "missing" or found.relation.parameters["factor"] != 1:
             return None
         role = Role(case, found.terms[0])
-        if role.is_own or role.is_embedding or stream_not_updated(case, found, role):
+        if role.original or role.is_own or role.is_embedding or stream_not_updated(case, found, role):
             return None
         term = at_hand(case, found.gap)[found.terms[0]]
         if term.shape == found.gap.wrong.shape and share_of(term, found.gap.wrong) > THERE:
@@ -49,7 +49,7 @@ class ResidualSource(RelationCause):
         if found.kind != "replaced" or not found.fresh:
             return None
         one, other = (Role(case, name) for name in found.terms)
-        if one.is_own or other.is_own:
+        if one.is_own or other.is_own or other.original:
             return None
         return Reading(
             "residual-source",
@@ -76,7 +76,8 @@ class BlockOrder(RelationCause):
         if found.kind not in ("missing", "added") or found.gap.where != "input" or len(found.terms) != 1:
             return None
         role = Role(case, found.terms[0])
-        if not role.is_output or role.is_embedding or abs(float(found.relation.parameters["factor"])) != 1:  # type: ignore[arg-type]
+        whole = found.relation.parameters["factor"] in (1, -1)
+        if role.original or not role.is_output or role.is_embedding or not whole:
             return None
         if found.kind == "missing" and stream_not_updated(case, found, role):
             return Reading(

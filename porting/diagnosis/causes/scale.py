@@ -63,10 +63,10 @@ def _shrinks(factor: float) -> bool:
 def _plain(case: Case, found: Related, tensor: torch.Tensor) -> bool:
     """Whether a tensor is one that was there as it is: then no factor was applied to it."""
     for known in _values(case, found):
-        if known.shape == tensor.shape and bool(
-            ((known.double() - tensor.double()).abs() <= CLOSE * tensor.abs().max()).all()
-        ):
-            return True
+        if known.numel() == tensor.numel() and known.is_floating_point():
+            apart = (known.double().reshape(-1) - tensor.double().reshape(-1)).abs()
+            if bool((apart <= CLOSE * tensor.abs().max()).all()):
+                return True
     return False
 
 

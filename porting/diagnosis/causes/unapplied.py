@@ -52,15 +52,21 @@ class Skipped(Cause):
         same = [t for t in moment.received().values() if t.shape == gap.wrong.shape and bool((t == gap.wrong).all())]
         if not same:
             return
-        own = type(case.module).forward
-        replaced = getattr(case.module.forward, "__func__", None) is not own
+        own = _own_forward(case.module)
         yield Repair(
             code="missing-layer",
             summary=f"{case.path} returns its input and runs none of its modules, the original's layer is run",
             fix="run the layer: check the bounds of the loop over the layers",
-            apply=partial(changes.forward, case.module, partial(own, case.module)) if replaced else None,
+            apply=None if own is None else partial(changes.forward, case.module, partial(own, case.module)),
             recognised=True,
         )
+
+
+def _own_forward(module: torch.nn.Module) -> Callable[..., Any] | None:
+    """The forward that one of its classes has, where the instance or a class derived from it does something else."""
+    current = getattr(module.forward, "__func__", module.forward)
+    own = (vars(each).get("forward") for each in type(module).__mro__ if each is not torch.nn.Module)
+    return next((forward for forward in own if forward is not None and forward is not current), None)
 
 
 def _below(case: Case) -> Iterator[tuple[str, torch.nn.Module]]:

@@ -27,7 +27,7 @@ class WrongInput(RelationCause):
         right, wrong = (Role(case, name) for name in found.terms)
         if right.original or right.is_own:
             return None
-        if right.kind == "input of" and wrong.is_output and right.path == wrong.path and not wrong.is_norm:
+        if wrong.is_output and not wrong.is_norm and _given_to(case, found, wrong.path):
             return Reading(
                 "extra-layer",
                 f"it went through {wrong.path}, in the original it did not",
@@ -44,6 +44,12 @@ class WrongInput(RelationCause):
             f"it is {wrong.name}, the original's is {right.name}",
             f"pass {right.name} in the place of it",
         )
+
+
+def _given_to(case: Case, found: Related, path: str) -> bool:
+    """Whether the right tensor is what a child was given that made the wrong one."""
+    known = case.known(found.gap).items()
+    return any(name.startswith(f"input of {path} (") and same(tensor, found.gap.right) for name, tensor in known)
 
 
 class ExtraLayer(Cause):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from porting.diagnosis.cause import Case
+from porting.diagnosis.roles import EMBEDDING
 from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Axes, Owned, away, live
 from porting.diagnosis.tensors.recovered import recovered
@@ -83,9 +84,11 @@ def explained_as_start(case: Case, tensor: Owned, target: Target) -> Explained |
 
 
 def _is_table(case: Case, tensor: Owned) -> bool:
-    """Whether its rows are looked up or added by position."""
-    words = f"{case.ported.modules[tensor.path].class_name} {tensor.info.name}".lower()
-    return "embed" in words or "pos" in words
+    """Whether its rows are looked up or added by position, by the names that such tables go by."""
+    owner = case.ported.modules[tensor.path].class_name
+    names = f"{tensor.path.rpartition('.')[2]} {owner} {tensor.info.name}".lower()
+    long = [length for length in tensor.shape if length > 1]
+    return len(long) > 1 and any(stem in names for stem in EMBEDDING)
 
 
 def start_like(values: torch.Tensor) -> str:

@@ -7,6 +7,8 @@ import torch
 from relating import kinds, noise, recognised, repaired
 from torch.nn import functional
 
+from porting.comparison.relations import explain
+
 X = 3 * noise(2, 7, 32) + 0.5
 WEIGHT, BIAS = 1 + 0.3 * noise(32), noise(32, seed=1)
 
@@ -63,3 +65,9 @@ def test_channels_first() -> None:
 
 def test_nearly_a_norm_is_none() -> None:
     assert kinds(X, functional.layer_norm(X, (32,)) + 1e-3 * torch.sin(50 * X)) == []
+
+
+def test_tokens_that_do_not_count_are_left_out() -> None:
+    valid = torch.arange(7)[None] < torch.tensor([7, 4])[:, None]
+    right = torch.where(valid[..., None], functional.layer_norm(X, (32,)), noise(2, 7, 32, seed=4))
+    assert explain(X, right, valid=valid)[0].parameters["original"] == "layer"

@@ -102,3 +102,14 @@ def test_a_norm_in_code_is_recomputed() -> None:
 def test_weights_that_differ_are_no_formula() -> None:
     found = diagnosed(model(), lambda port: port[1].weight.mul_(1.5), rows())
     assert not {"norm-type", "norm-formula", "norm-eps"} & set(proven(found))
+
+
+def test_a_norm_of_each_head_is_told_from_one_of_all() -> None:
+    def by_head(norm: Any, x: torch.Tensor) -> torch.Tensor:
+        parts = functional.rms_norm(x.reshape(*x.shape[:-1], 2, 4), (4,), None, 1e-5)
+        result: torch.Tensor = parts.flatten(-2) * norm.weight
+        return result
+
+    found = diagnosed(model(), with_formula(by_head), rows())
+    assert proven(found) == ["norm-type"]
+    assert "2 parts of the last axis" in found[0].summary
