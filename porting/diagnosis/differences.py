@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from porting.alignment import Alignment
+from porting.diagnosis.tensors.pairs import tensor_pairs
 from porting.trace import ModuleInfo, ParameterInfo, Trace
 
 EQUAL = 1e-6
@@ -40,12 +41,24 @@ def module_differences(original: Trace, ported: Trace, alignment: Alignment, pat
         holds_others = any(other.startswith(f"{path}.") for other in ported.modules)
         return Differences((), () if holds_others else tuple(_functional(original, ported, alignment, path)))
     one = original.modules[counterpart]
-    return Differences(tuple(differing_weights(original, one, module)), tuple(_differing_settings(one, module)))
+    weights = differing_weights(original, one, module, any_order=path in alignment.reordered)
+    return Differences(tuple(weights), tuple(_differing_settings(one, module)))
 
 
-def differing_weights(original: Trace, one: ModuleInfo, other: ModuleInfo) -> Iterator[str]:
-    """Each own tensor of the ported module that does not hold what its counterpart holds."""
-    for mine, theirs in _tensor_pairs(one, other):
+def differing_weights(
+    original: Trace, one: ModuleInfo, other: ModuleInfo, *, any_order: bool = False
+) -> Iterator[str]:
+    """Each own tensor of the ported module that does not hold what its counterpart holds.
+
+    Args:
+        original: where another holder of the values is looked for.
+        one: the original module.
+        other: the ported module.
+        any_order: let rows be in another order, as where the modules were aligned in that.
+    """
+    for mine, theirs in tensor_pairs(one, other):
+        if theirs.kind == "non-persistent buffer" or (any_order and _same_rows(mine, theirs)):
+            continue
         if mine.shape != theirs.shape and mine.shape != theirs.shape[::-1]:
             yield f"{theirs.name} has shape {theirs.shape}, the original's {mine.name} has {mine.shape}"
         elif _equal(mine, theirs):
@@ -54,19 +67,30 @@ def differing_weights(original: Trace, one: ModuleInfo, other: ModuleInfo) -> It
             rounded = f"{theirs.name} is {theirs.dtype}, the original's {mine.name} is {mine.dtype}"
             yield f"{rounded}{_distance(mine, theirs)}"
         else:
-            holds = _holder(original, theirs)
-            source = f"it holds the original's {holds}" if holds else "it equals no tensor of the original"
-            yield f"{theirs.name} differs from the original's {mine.name}{_distance(mine, theirs)}: {source}"
+            known = _what(original, mine, theirs)
+            yield f"{theirs.name} differs from the original's {mine.name}{_distance(mine, theirs)}: {known}"
 
 
-def _tensor_pairs(one: ModuleInfo, other: ModuleInfo) -> Iterator[tuple[ParameterInfo, ParameterInfo]]:
-    """Own tensors by name; the rest by order, if there are equally many."""
-    left = {p.name: p for p in one.parameters if p.kind != "non-persistent buffer"}
-    right = {p.name: p for p in other.parameters if p.kind != "non-persistent buffer"}
-    for name in [name for name in right if name in left]:
-        yield left.pop(name), right.pop(name)
-    if len(left) == len(right):
-        yield from zip(left.values(), right.values(), strict=True)
+def _what(original: Trace, mine: ParameterInfo, theirs: ParameterInfo) -> str:
+    """What a ported tensor holds instead."""
+    if _constant(theirs):
+        return "one value fills it"
+    if (holder := _holder(original, theirs)) is not None:
+        return f"it holds the original's {holder}"
+    if _same_rows(mine, theirs):
+        return "it has the same rows in another order"
+    return "it is close, as if rounded" if _equal(mine, theirs, CAST) else "it equals no tensor of the original"
+
+
+def _constant(tensor: ParameterInfo) -> bool:
+    return tensor.sketch is not None and all(axis.size < 2 or not np.ptp(axis) for axis in tensor.sketch.axes)
+
+
+def _same_rows(mine: ParameterInfo, theirs: ParameterInfo) -> bool:
+    """Whether the signatures of the first axis are equal in any order."""
+    if mine.shape != theirs.shape or mine.sketch is None or theirs.sketch is None or _constant(mine):
+        return False
+    return _close(np.sort(mine.sketch.axes[0]), np.sort(theirs.sketch.axes[0]))
 
 
 def _equal(mine: ParameterInfo, theirs: ParameterInfo, distance: float = EQUAL) -> bool:

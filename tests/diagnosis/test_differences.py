@@ -42,6 +42,22 @@ def test_a_matrix_that_was_not_turned_is_recognised() -> None:
     assert differences(ported)[0].endswith("it holds the original's 0.weight, transposed")
 
 
+def test_other_orders_constants_and_roundings_are_said() -> None:
+    ported = model()
+    weight, bias = ported.get_parameter("0.weight"), ported.get_parameter("0.bias")
+    with torch.no_grad():
+        weight.copy_(weight.flip(0))
+        bias.zero_()
+    original, broken = capture(model(), INPUTS), capture(ported, INPUTS)
+    first, second = differing_weights(original, original.modules["0"], broken.modules["0"])
+    assert first.endswith("it has the same rows in another order")
+    assert second.endswith("one value fills it")
+    rounded = model()
+    with torch.no_grad():
+        rounded.get_parameter("0.weight").copy_(rounded.get_parameter("0.weight").bfloat16())
+    assert differences(rounded)[0].endswith("it is close, as if rounded")
+
+
 @pytest.mark.parametrize(("dtype", "count"), [(torch.bfloat16, 2), (torch.float64, 0)])
 def test_a_cast_differs_only_if_it_rounds(dtype: torch.dtype, count: int) -> None:
     original, ported = capture(model(), INPUTS), capture(model().to(dtype), (INPUTS[0].to(dtype),))

@@ -40,9 +40,20 @@ def clues_of(case: Case, gap: Gap) -> Clues:
     """What is known at one gap."""
     known = case.known(gap)
     masks = {name: mask for name, tensor in known.items() if (mask := _mask(name, tensor)) is not None}
-    floats = {name: tensor for name, tensor in known.items() if tensor.is_floating_point() and tensor.dim() > 1}
+    made = _computed(case, gap)
+    floats = {
+        name: tensor
+        for name, tensor in known.items()
+        if tensor.is_floating_point() and tensor.dim() > 1 and not name.startswith(made)
+    }
     valid = case.ported.valid_positions()
     return Clues(dict(_numbers(case)), floats, masks, valid, tuple(_unpaired(case)))
+
+
+def _computed(case: Case, gap: Gap) -> tuple[str, ...]:
+    """How the names of tensors begin that may depend on the scores themselves: all but looked up ones."""
+    fed = (c for c in case.moment(gap).children if any(t.is_floating_point() for t in c.received().values()))
+    return ("input of ", *(f"output of {child.path}" for child in fed))
 
 
 def _mask(name: str, tensor: torch.Tensor) -> torch.Tensor | None:

@@ -46,7 +46,9 @@ class Editor:
         with ExitStack() as stack:
             for part in module.modules():
                 if "softmax" in type(part).__name__.lower():
-                    handle = part.register_forward_pre_hook(lambda part, args: self._arrived(watch, part, args))
+                    handle = part.register_forward_pre_hook(
+                        lambda part, args: self._arrived(watch, part, args), prepend=True
+                    )
                     stack.callback(handle.remove)
             with watch:
                 yield
@@ -64,12 +66,16 @@ class Editor:
 
     def _arrived(self, watch: Watch, part: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """The scores on their way to a softmax that is a module."""
-        if not args or not isinstance(args[0], torch.Tensor) or not (self.change or self.substitute):
+        if not args or not isinstance(args[0], torch.Tensor):
             return None
-        axis = getattr(part, "dim", -1)
-        met = read_arriving(watch.node(args[0]), axis if isinstance(axis, int) else -1, self.batch)
-        made = self._made(met, len(self.met))
-        return None if made is None else (made, *args[1:])
+        axis, node = getattr(part, "dim", -1), watch.node(args[0])
+        place = self._places.setdefault(id(node), len(self.met))
+        with torch._C.DisableTorchFunction():
+            met = read_arriving(node, axis if isinstance(axis, int) else -1, self.batch)
+            self.met.append(met)
+            made = self._made(met, place)
+            unchanged = met is None or made is None or torch.equal(made, met.back(met.attention.scores()))
+        return None if unchanged else (made, *args[1:])
 
     def _made(self, met: Met | None, place: int) -> torch.Tensor | None:
         if met is None or self.at not in (None, place):

@@ -38,15 +38,24 @@ def _fitting(bench: Bench, candidates: Iterator[tuple[str, torch.Tensor]]) -> It
     for name, mask in candidates:
         right = mask.expand_as(own)
         for soft in _kept(port, softs, right) if softs or not torch.equal(right, own) else ():
-            change = partial(masked, mask=mask, soft=soft)
-            if bench.misses(change) <= 1:
+            fitting = (partial(masked, mask=mask, soft=soft, closed=value) for value in _closings(bench))
+            change = next((each for each in fitting if bench.misses(each) <= 1), None)
+            if change is not None:
                 code, ours, theirs = _named(port, right, name, bench.clues, softs)
                 yield Edit(code, f"{ours}, {theirs}", f"let each query see what the original does: {name}", change)
 
 
-def masked(attention: Attention, mask: torch.Tensor, soft: torch.Tensor | None = None) -> Attention:
+def _closings(bench: Bench) -> tuple[float | None, ...]:
+    """What closes a position: of no matter, but where the scores themselves are compared."""
+    scores = bench.target is not None and bench.target.stage == "scores"
+    return (None, -1e4, -1e9) if scores else (None,)
+
+
+def masked(
+    attention: Attention, mask: torch.Tensor, soft: torch.Tensor | None = None, closed: float | None = None
+) -> Attention:
     """An attention with another mask, and with ``soft`` added to what it leaves open."""
-    closed = torch.finfo(attention.query.before.dtype).min
+    closed = torch.finfo(attention.query.before.dtype).min if closed is None else closed
     bias = torch.zeros(1, 1, 1, 1, dtype=attention.query.before.dtype) if soft is None else soft
     return attention.but(bias=torch.where(mask.to(bias.device), bias, closed))
 

@@ -53,7 +53,7 @@ class Replay:
 
     def _fed(self) -> dict[torch.nn.Module, deque[Any]]:
         results: dict[torch.nn.Module, deque[Any]] = defaultdict(deque)
-        loose = {child.module for child in self.moment.children if child.original is None}
+        loose = {child.module for child in self.moment.children if child.result is child.output}
         for child in self.moment.children:
             if child.module not in loose and child.key != self.gap.place[0]:
                 results[child.module].append(child.result)

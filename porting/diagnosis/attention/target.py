@@ -60,7 +60,7 @@ def find_target(replay: Replay, at: int, attention: Attention) -> Target | None:
         shape = (*attention.shape()[:3], keys)
         found = _places(replay, at, stage, shape)
         if found is not None:
-            right, wrong = (_put(tensor, found, shape) for tensor in (replay.gap.right, replay.gap.wrong))
+            right, wrong = (_finite(_put(tensor, found, shape)) for tensor in (replay.gap.right, replay.gap.wrong))
             valid = replay.gap.valid
             counts = torch.ones(shape, dtype=torch.bool)
             counts = counts if valid is None else _put(valid.expand(replay.gap.right.shape), found, shape)
@@ -89,6 +89,11 @@ def _put(tensor: torch.Tensor, places: torch.Tensor, shape: tuple[int, ...]) -> 
     put = torch.empty_like(tensor.flatten())
     put[places] = tensor.flatten()
     return put.reshape(shape)
+
+
+def _finite(tensor: torch.Tensor) -> torch.Tensor:
+    """With the least number for minus infinity, which closes a position as well."""
+    return tensor.clamp(min=torch.finfo(tensor.dtype).min)
 
 
 def _part(valid: torch.Tensor) -> Part:

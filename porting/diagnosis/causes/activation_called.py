@@ -41,7 +41,8 @@ class ActivationCalled(Cause):
 
 def _others(mine: str) -> list[Elementwise]:
     others = [each for each in FIXED if each.text.partition(" ")[0] != mine and each.text != mine]
-    return [*others[:MOST_OTHERS], IDENTITY]
+    # a tanh that is too much is as often a soft cap
+    return [*others[:MOST_OTHERS], *([] if mine == "tanh" else [IDENTITY])]
 
 
 def _text(name: str, kwargs: Any) -> str:

@@ -37,7 +37,7 @@ class AttentionGlue(Cause):
         "attention-window", "rope-layout", "rope-applied", "rope-theta", "head-reshape", "head-count",
         "kv-repeat-order", "qkv-order", "relative-bias", "missing-norm",
     )  # fmt: skip
-    rank: ClassVar = 4
+    rank: ClassVar = 3
 
     def repairs(self, case: Case) -> Iterator[Repair]:
         """The edits that a cheap computation on recorded tensors does not rule out."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from porting.diagnosis.cause import Case
 from porting.diagnosis.tensors.owned import Owned
+from porting.diagnosis.tensors.pairs import tensor_pairs
 from porting.diagnosis.tensors.roles import role
 from porting.diagnosis.tensors.rows import customary, in_order, main_tensor, parts, whole
 from porting.diagnosis.tensors.target import Target, layouts
@@ -67,22 +68,6 @@ def straight(case: Case, tensor: Owned) -> Iterator[Target]:
         pairs = dict(_by_ported_name(case.original.modules[counterpart], case.ported.modules[tensor.path]))
         if (info := pairs.get(tensor.info.name)) is not None:
             yield from layouts(Owned(counterpart, info), tensor, certain=False)
-
-
-def tensor_pairs(one: ModuleInfo, other: ModuleInfo) -> Iterator[tuple[ParameterInfo, ParameterInfo]]:
-    """Tensors of two aligned modules that do the same work: by name, by role, the rest in order if none is over."""
-    left = {info.name: info for info in one.parameters}
-    right = {info.name: info for info in other.parameters}
-    for name in [name for name in right if name in left]:
-        yield left.pop(name), right.pop(name)
-    for name in list(right):
-        same = [theirs for theirs in left if role(theirs) == role(name)]
-        if len(same) == 1:
-            yield left.pop(same[0]), right.pop(name)
-    left = {name: info for name, info in left.items() if info.kind != "non-persistent buffer"}
-    right = {name: info for name, info in right.items() if info.kind != "non-persistent buffer"}
-    if len(left) == len(right):
-        yield from zip(left.values(), right.values(), strict=True)
 
 
 def _by_ported_name(one: ModuleInfo, other: ModuleInfo) -> Iterator[tuple[str, ParameterInfo]]:
