@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def verify_together(mutants: Sequence[Mutant]) -> list[Outcome]:
     pair = build(mutants[0].pair)
     places = [seed(mutant, pair.ported) for mutant in mutants]
     torch.manual_seed(0)
-    difference = pair.difference()
+    difference = copy.deepcopy(pair).difference()  # a run may change the port, as batch norm does in training
     start = time.perf_counter()
     document = pair.verify().to_dict()
     seconds = time.perf_counter() - start
