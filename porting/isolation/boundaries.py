@@ -85,9 +85,9 @@ def _holds_others(alignment: Alignment, path: str) -> bool:
 
 
 def _concerns(observation: Observation, path: str) -> bool:
-    """Whether something goes wrong in a module, or because of it."""
-    blamed = (observation.blamed or "", observation.ported.path)
-    return any(each == path or each.startswith(f"{path}.") for each in blamed)
+    """Whether something goes wrong in a module, or may do so because of it."""
+    places = (*observation.suspects, observation.ported.path)
+    return any(each == path or each.startswith(f"{path}.") for each in places)
 
 
 def _unpaired(alignment: Alignment, paths: frozenset[str]) -> Alignment:

@@ -144,6 +144,23 @@ def test_a_fault_within_containers_that_are_no_pair_is_found() -> None:
     assert faults(isolation) == {"model.layers.2.mlp.down"}
 
 
+def test_a_pair_on_weak_evidence_with_a_fault_of_its_own_is_kept() -> None:
+    original, ported = make_pair()
+    mlp = ported.get_submodule("model.layers.1.mlp")
+    forward = mlp.forward
+    mlp.forward = lambda hidden_states: 1.1 * forward(hidden_states)
+    first, second = make_inputs()
+    valid = second["attention_mask"].bool()
+    one = capture(original, first, side="original", valid_positions=valid)
+    other = capture(ported, second, side="ported", valid_positions=valid)
+    right = align(one, other)
+    groups = tuple(replace(group, confidence=0.5) for group in right.groups)
+    judged = partial(isolate, ported, Inputs.of(second, "inputs"), one, other)
+    alignment, isolation = isolate_apart(judged, replace(right, groups=groups))
+    assert faults(isolation) == faults(judged(right))
+    assert alignment.original_of["model.layers.1"] == "blocks.1"
+
+
 def test_a_pair_that_is_sure_is_kept() -> None:
     alignment, isolation = mispaired(None, 1.0)
     assert alignment.original_of["model.layers.2.mlp"] == "blocks.2.attn"
