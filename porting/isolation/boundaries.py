@@ -64,4 +64,4 @@ def _not_compared(alignment: Alignment, paths: frozenset[str]) -> Alignment:
         replace(group, layout=ELSEWHERE, compared=False) if paths.intersection(group.ported) else group
         for group in alignment.groups
     )
-    return Alignment(groups, alignment.unmatched_original, alignment.unmatched_ported)
+    return replace(alignment, groups=groups)
