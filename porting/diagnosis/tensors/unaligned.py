@@ -57,7 +57,7 @@ def strangers(case: Case, tensor: Owned) -> Iterator[Target]:
     if any(same_content(tensor, one) for one in tensors_of_trace(case.original)) and not tensor.is_constant:
         return
     ported = list(tensors_of_trace(case.ported))
-    home = _home(case, tensor.path)
+    home = home_of(case, tensor.path)
     found: list[tuple[bool, bool, int, Owned]] = []
     for one in tensors_of_trace(case.original):
         fits = tensor.shape in (one.shape, one.shape[::-1]) and len(tensor.shape) == len(one.shape)
@@ -78,7 +78,7 @@ def _holds(other: Owned, one: Owned) -> bool:
     return split and one.shape[0] < other.shape[0] and shared_rows(other.info.sketch, one.info.sketch) > 0.95
 
 
-def _home(case: Case, path: str) -> str | None:
+def home_of(case: Case, path: str) -> str | None:
     """The counterpart of the innermost aligned module that holds a path; the model is that of the model."""
     while path:
         if (found := case.alignment.original_of.get(path)) is not None:
