@@ -50,6 +50,8 @@ class Attention(nn.Module):
         self.q_proj = nn.Linear(WIDTH, WIDTH)
         self.k_proj, self.v_proj = (nn.Linear(WIDTH, GROUPS * SIZE) for _ in range(2))
         self.o_proj = nn.Linear(WIDTH, WIDTH)
+        if steps.kernel == "modules":
+            self.softmax, self.dropout = nn.Softmax(-1), nn.Dropout(0.1)
         if steps.normed:
             self.q_norm, self.k_norm = (nn.RMSNorm(SIZE, eps=1e-6) for _ in range(2))
 
@@ -117,6 +119,9 @@ class Attention(nn.Module):
         scores = scores + self.steps.curved * scores.sin() if self.steps.curved else scores
         scores = scores + self.bias() if self.steps.slopes else scores
         closed = torch.where(allowed, 0.0, self.steps.closed)
+        if self.steps.kernel == "modules":
+            used: torch.Tensor = self.dropout(self.softmax(scores + closed.clamp(min=-1e4))) @ v
+            return used
         weights = (scores + closed).to(self.steps.dtype).softmax(self.steps.axis).float()
         mixed: torch.Tensor = (
             torch.einsum("bhqk,bhkd->bhqd", weights, v) if self.steps.kernel == "einsum" else weights @ v

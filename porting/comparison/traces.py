@@ -116,7 +116,8 @@ class Comparison(Result):
 
     def realigned(self, alignment: Alignment) -> Comparison:
         """The same under an alignment in which fewer modules are compared."""
-        calls = tuple(call for call in self.calls if call.ported.path not in alignment.reordered)
+        compared = alignment.original_of.keys() - alignment.reordered
+        calls = tuple(call for call in self.calls if call.ported.path in compared)
         return replace(self, alignment=alignment, calls=calls)
 
     def summary(self) -> str:

@@ -102,7 +102,8 @@ def fitted(x: torch.Tensor, y: torch.Tensor) -> Iterator[Elementwise]:
         limit = rounded(cap)
         yield Elementwise("softcap", f"soft cap of {limit:g}", lambda x: limit * torch.tanh(x / limit))
     low, high = (rounded(float(y.min())), rounded(float(y.max()))) if y.numel() else (0.0, 0.0)
-    if low < high:
+    within = int(((x > low) & (x < high)).sum())
+    if low < high and 4 * within > x.numel():
         yield _named(f"clamp to {low:g} and {high:g}", lambda x: x.clamp(low, high))
 
 

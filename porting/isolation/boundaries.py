@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from porting.alignment import Alignment
-from porting.isolation.isolating import Isolation
+from porting.isolation.isolating import Isolation, Observation
 
 MOST_ROUNDS = 4
 """How often the search goes on to the modules around those that were found."""
+SURE = 0.9
+"""Confidence from which a pair of containers is not put to the test."""
 ELSEWHERE = "ends at another place"
 """The layout of modules that are not compared for this reason."""
 
@@ -28,13 +30,16 @@ class Round(Protocol):
 def isolate_apart(judged: Round, alignment: Alignment) -> tuple[Alignment, Isolation]:
     """Judge every aligned module; those whose difference the code around them makes up for do not count as aligned.
 
+    Containers that were paired on weak evidence and differ at their borders are first judged without being paired: if
+    nothing goes wrong in them then, they were no pair. (What lies in them is judged in any case.)
+
     A module's output that differs is let through: if all that is made of it is right, and something is, then the
     original does outside what the port does inside, or the other way round.
 
     Returns:
         The alignment, with a layout at what is not to be compared, and what the run showed under it.
     """
-    first = judged(alignment)
+    alignment, first = _without_misaligned(judged, alignment, judged(alignment))
     free = differing = _differing_outputs(first)
     found: frozenset[str] = frozenset()
     for _ in range(MOST_ROUNDS):
@@ -48,6 +53,51 @@ def isolate_apart(judged: Round, alignment: Alignment) -> tuple[Alignment, Isola
         return alignment, first
     alignment = _not_compared(alignment, found)
     return alignment, judged(alignment)
+
+
+def _without_misaligned(judged: Round, alignment: Alignment, first: Isolation) -> tuple[Alignment, Isolation]:
+    """The alignment without the containers that are no pair, and what the run shows then."""
+    doubted = _doubted(alignment, first)
+    if not doubted:
+        return alignment, first
+    trial = judged(_unpaired(alignment, doubted))
+    known = {(o.ported.key, o.where, o.leaf) for o in first.observations if o.above_noise}
+    new = [o for o in trial.observations if o.above_noise and (o.ported.key, o.where, o.leaf) not in known]
+    kept = {path for path in doubted for o in new if _concerns(o, path)}
+    if kept == doubted:
+        return alignment, first
+    alignment = _unpaired(alignment, doubted - kept)
+    return alignment, judged(alignment) if kept else trial
+
+
+def _doubted(alignment: Alignment, isolation: Isolation) -> frozenset[str]:
+    """The containers, paired on weak evidence, at whose borders something differs."""
+    unsure = {group.ported[0] for group in alignment.groups if group.confidence < SURE and group.ported[0]}
+    return frozenset(
+        o.ported.path
+        for o in isolation.observations
+        if o.above_noise and o.ported.path in unsure and _holds_others(alignment, o.ported.path)
+    )
+
+
+def _holds_others(alignment: Alignment, path: str) -> bool:
+    return any(other.startswith(f"{path}.") for other in alignment.original_of)
+
+
+def _concerns(observation: Observation, path: str) -> bool:
+    """Whether something goes wrong in a module, or may do so because of it."""
+    places = (*observation.suspects, observation.ported.path)
+    return any(each == path or each.startswith(f"{path}.") for each in places)
+
+
+def _unpaired(alignment: Alignment, paths: frozenset[str]) -> Alignment:
+    taken = [group for group in alignment.groups if paths.intersection(group.ported)]
+    return replace(
+        alignment,
+        groups=tuple(group for group in alignment.groups if group not in taken),
+        unmatched_original=(*alignment.unmatched_original, *(path for group in taken for path in group.original)),
+        unmatched_ported=(*alignment.unmatched_ported, *(path for group in taken for path in group.ported)),
+    )
 
 
 def _differing_outputs(isolation: Isolation) -> frozenset[str]:

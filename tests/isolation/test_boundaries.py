@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from seeded import Break, unloaded
 from torch import nn
+from toys import make_inputs, make_pair
 
-from porting import Verification, verify
+from porting import Verification, capture, verify
+from porting.alignment import Alignment, Group, align
+from porting.isolation.boundaries import isolate_apart
+from porting.isolation.isolating import Isolation, isolate
+from porting.runs import Inputs
 
 IDS = torch.tensor([[1, 5, 2, 7, 3], [4, 4, 0, 6, 1]])
 
@@ -102,3 +110,58 @@ def test_another_fault_behind_it_is_found() -> None:
     port.norm.eps = 1e-2
     verification = verified(port)
     assert [culprit.ported for culprit in verification.culprits] == ["norm"]
+
+
+def mispaired(break_port: Break | None, confidence: float) -> tuple[Alignment, Isolation]:
+    """A layer's MLP taken for the original's attention."""
+    original, ported = make_pair()
+    if break_port:
+        break_port(ported)
+    first, second = make_inputs()
+    valid = second["attention_mask"].bool()
+    one = capture(original, first, side="original", valid_positions=valid)
+    other = capture(ported, second, side="ported", valid_positions=valid)
+    right = align(one, other)
+    groups = [group for group in right.groups if group.ported != ("model.layers.2.self_attn",)]
+    wrong = Group(("blocks.2.attn",), ("model.layers.2.mlp",), "a guess", confidence)
+    alignment = replace(right, groups=(*groups, wrong))
+    return isolate_apart(partial(isolate, ported, Inputs.of(second, "inputs"), one, other), alignment)
+
+
+def faults(isolation: Isolation) -> set[str | None]:
+    return {o.blamed for o in isolation.observations if o.above_noise}
+
+
+def test_containers_that_are_no_pair_are_given_up() -> None:
+    alignment, isolation = mispaired(None, 0.7)
+    assert "model.layers.2.mlp" not in alignment.original_of
+    assert "model.layers.2.mlp" in alignment.unmatched_ported
+    assert faults(isolation) == set()
+
+
+def test_a_fault_within_containers_that_are_no_pair_is_found() -> None:
+    _, isolation = mispaired(unloaded, 0.7)
+    assert faults(isolation) == {"model.layers.2.mlp.down"}
+
+
+def test_a_pair_on_weak_evidence_with_a_fault_of_its_own_is_kept() -> None:
+    original, ported = make_pair()
+    mlp = ported.get_submodule("model.layers.1.mlp")
+    forward = mlp.forward
+    mlp.forward = lambda hidden_states: 1.1 * forward(hidden_states)
+    first, second = make_inputs()
+    valid = second["attention_mask"].bool()
+    one = capture(original, first, side="original", valid_positions=valid)
+    other = capture(ported, second, side="ported", valid_positions=valid)
+    right = align(one, other)
+    groups = tuple(replace(group, confidence=0.5) for group in right.groups)
+    judged = partial(isolate, ported, Inputs.of(second, "inputs"), one, other)
+    alignment, isolation = isolate_apart(judged, replace(right, groups=groups))
+    assert faults(isolation) == faults(judged(right))
+    assert alignment.original_of["model.layers.1"] == "blocks.1"
+
+
+def test_a_pair_that_is_sure_is_kept() -> None:
+    alignment, isolation = mispaired(None, 1.0)
+    assert alignment.original_of["model.layers.2.mlp"] == "blocks.2.attn"
+    assert "model.layers.2" in faults(isolation)

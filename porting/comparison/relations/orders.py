@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
@@ -16,10 +17,19 @@ COLUMN = 8
 FARTHEST = 16
 """Most places by which a shift is tried."""
 FEWEST_LINES = 2
+MOST_TERMS = 24
+"""Known tensors that are thought of as added after the elements were put in order."""
 
 
 def propose(pair: Pair) -> Iterator[Proposal]:
-    """Along each axis, last first."""
+    """Along each axis, last first; then before a known tensor was added."""
+    found = list(_plain(pair))
+    yield from found
+    if not found and not pair.logical:
+        yield from _before_a_term(pair)
+
+
+def _plain(pair: Pair) -> Iterator[Proposal]:
     for axis in pair.axes:
         lines = pair.lines(axis)
         order = _order(lines, pair.floor)
@@ -34,6 +44,25 @@ def propose(pair: Pair) -> Iterator[Proposal]:
             )
         else:
             yield from _shifted(pair, axis, lines)
+
+
+def _before_a_term(pair: Pair) -> Iterator[Proposal]:
+    """Both have a known term, as positions, and the rest of the wrong one is permuted."""
+    for view in pair.views[:MOST_TERMS]:
+        for axis in pair.axes:
+            lines, term = pair.lines(axis), pair.at_lines(view.tensor, axis)
+            order = _order(replace(lines, wrong=lines.wrong - term, right=lines.right - term), pair.floor)
+            if order is not None:
+                text, parameters, cost = name_permutation(order)
+                yield Proposal(
+                    kind="permuted",
+                    text=f"permuted along axis {axis} before {view.text} was added: {text}",
+                    terms=(view.name,),
+                    parameters={**parameters, "axis": axis},
+                    change=_select_before(axis, order, view.tensor),
+                    cost=cost + view.cost + 0.5,
+                )
+                return
 
 
 def _order(lines: Lines, floor: float) -> torch.Tensor | None:
@@ -144,6 +173,10 @@ def _shift(axis: int, by: int, border: float | None) -> Change:
         return moved
 
     return change
+
+
+def _select_before(axis: int, order: torch.Tensor, term: torch.Tensor) -> Change:
+    return lambda wrong: (wrong - term.double()).index_select(axis, order) + term.double()
 
 
 def _select(axis: int, order: torch.Tensor) -> Change:

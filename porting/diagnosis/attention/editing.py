@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from porting.diagnosis import changes
-from porting.diagnosis.attention.model import Attention
+from porting.diagnosis.attention.model import Attention, Side
 from porting.diagnosis.attention.reading import Met, read_arriving, read_attention
 from porting.diagnosis.attention.watching import Node, Watch
 
@@ -89,9 +89,18 @@ class Editor:
         if met.stage == "result":
             if met.weights is not None and met.weights.numel() == attention.weights().numel():
                 met.weights.detach().copy_(attention.weights().reshape(met.weights.shape))
+            _hand_on(met.attention.key, attention.key)
+            _hand_on(met.attention.value, attention.value)
             return met.back(made).to(met.tensor.dtype)
         least = torch.promote_types(made.dtype, met.tensor.dtype)  # the port's own softmax may be too coarse
         return met.back(made).to(least) if made.numel() == met.tensor.numel() else None
+
+
+def _hand_on(own: Side, new: Side) -> None:
+    """Write changed keys or values where the port keeps them, as in a cache."""
+    if new is not own and new.turn is not own.turn:
+        for holder in own.holders:
+            holder.detach().copy_(new.single())
 
 
 @contextmanager

@@ -165,15 +165,21 @@ def _named(port: Attention, right: torch.Tensor, name: str, clues: Clues, softs:
     changed = own ^ right
     if bool(changed.all()):
         return "attention-mask", "the mask is inverted: what it should close is open, and the other way round", theirs
-    padding = clues.padding
-    if padding is not None and padding.shape == (len(own), own.shape[-2]):
-        changed = changed & padding[:, None, :, None]
+    counted = torch.ones_like(changed)
+    if clues.padding is not None and clues.padding.shape == (len(own), own.shape[-2]):
+        counted = clues.padding[:, None, :, None].expand_as(changed)
+    changed = changed & counted
     ahead = _ahead(*own.shape[-2:])
-    if not bool(changed.any()):
+    if not bool((changed & ~_closed_to_all(own & right, counted)).any()):
         return "attention-mask", ours, theirs
     if not bool((changed & (ahead.abs() <= 1)).any()):
         return "attention-window", ours, theirs
     return ("attention-mask" if bool((changed & (ahead < 0)).any()) else "causal-mask"), ours, theirs
+
+
+def _closed_to_all(mask: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    """The keys that no query sees that counts, as those of padding, at every query."""
+    return (~mask | ~counted).all(-2, keepdim=True).expand_as(mask)
 
 
 def _rest(port: Attention, soft: torch.Tensor | None) -> torch.Tensor:

@@ -22,6 +22,7 @@ class Side:
         heads: how many there are after repetition.
         order: how they are repeated: ``interleave`` (each in turn) or ``tile`` (all of them again).
         used: what the port's own computation ended in; None once anything else is changed.
+        holders: the port's tensors that hold the same with heads not repeated, as a cache does.
     """
 
     before: torch.Tensor
@@ -30,13 +31,18 @@ class Side:
     heads: int
     order: str = "interleave"
     used: torch.Tensor | None = None
+    holders: tuple[torch.Tensor, ...] = ()
+
+    def single(self) -> torch.Tensor:
+        """(batch, heads not yet repeated, length, channels) as they are multiplied."""
+        result = self.before if self.turn is None else self.turn.apply(self.before)
+        return result if self.gain == 1 else result * self.gain
 
     def tensor(self) -> torch.Tensor:
         """(batch, heads, length, channels) as they are multiplied."""
         if self.used is not None:
             return self.used
-        result = self.before if self.turn is None else self.turn.apply(self.before)
-        return repeated(result if self.gain == 1 else result * self.gain, self.heads, self.order)
+        return repeated(self.single(), self.heads, self.order)
 
     def but(self, **changed: Any) -> Side:
         """The same with something changed."""

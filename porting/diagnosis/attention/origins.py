@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
@@ -23,8 +24,17 @@ def side_of(node: Node, used: torch.Tensor) -> Side:
             for order in ("interleave", "tile") if view.shape[1] < used.shape[1] else ("interleave",):
                 side = _made(view, used, order)
                 if side is not None:
-                    return side
+                    return replace(side, holders=tuple(_holders(node, side)))
     return Side(used, None, 1.0, used.shape[1], used=used)
+
+
+def _holders(node: Node, side: Side) -> Iterator[torch.Tensor]:
+    """Views of tensors made on the way that hold what is multiplied, before heads are repeated."""
+    whole = side.tensor()
+    for maker in node.before() if side.turn is not None or side.gain != 1 or side.heads > 1 else ():
+        for view in _views(maker.tensor, whole):
+            if view.shape == side.before.shape and torch.equal(repeated(view, side.heads, side.order), whole):
+                yield view
 
 
 def _views(tensor: torch.Tensor, used: torch.Tensor) -> Iterator[torch.Tensor]:

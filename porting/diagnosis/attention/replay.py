@@ -42,14 +42,27 @@ class Replay:
         with ExitStack() as stack, torch.no_grad():
             for module, results in self._fed().items():
                 stack.enter_context(changes.forward(module, partial(_next, results)))
-            own = self.gap.place[0] == self.moment.key and self.gap.where == "output"
+            own = self._is_own()
             if not own:
                 stack.enter_context(self._seen(seen))
             with editor.watching(self.moment.module):
                 output = self.moment.module(*args, **kwargs)
         if own:
-            seen += [leaf for name, leaf in flatten(output)[1] if name == self.gap.leaf and _is_tensor(leaf)]
+            seen += [
+                leaf.reshape(self.gap.wrong.shape) for name, leaf in flatten(output)[1] if self._is_meant(name, leaf)
+            ]
         return seen[self._turn()] if len(seen) > self._turn() else None
+
+    def _is_own(self) -> bool:
+        """Whether the module's own output is what to look at: also where it is met only as another's input."""
+        path = self.moment.path
+        outside = path != "" and self.gap.path != path and not self.gap.path.startswith(f"{path}.")
+        return outside or (self.gap.place[0] == self.moment.key and self.gap.where == "output")
+
+    def _is_meant(self, name: str, leaf: Any) -> bool:
+        if not _is_tensor(leaf) or leaf.numel() != self.gap.wrong.numel():
+            return False
+        return name == self.gap.leaf or self.gap.path != self.moment.path
 
     def _fed(self) -> dict[torch.nn.Module, deque[Any]]:
         results: dict[torch.nn.Module, deque[Any]] = defaultdict(deque)

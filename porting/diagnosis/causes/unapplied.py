@@ -1,4 +1,4 @@
-"""``missing-layer``, ``norm-placement``, ``missing-norm``: a module that the port has, and does not apply here."""
+"""``missing-layer``, ``extra-layer``, ``norm-placement``, ``missing-norm``: modules not applied, or too often."""
 
 from __future__ import annotations
 
@@ -59,6 +59,26 @@ class Skipped(Cause):
             fix="run the layer: check the bounds of the loop over the layers",
             apply=None if own is None else partial(changes.forward, case.module, partial(own, case.module)),
             recognised=True,
+        )
+
+
+class Repeated(Cause):
+    """The culprit runs every one of its modules several times."""
+
+    codes: ClassVar = ("extra-layer",)
+    rank: ClassVar = 2
+
+    def repairs(self, case: Case) -> Iterator[Repair]:
+        """What its class does, which runs them once."""
+        called = [child.path for child in case.moments[0].children]
+        own = _own_forward(case.module)
+        if len(set(called)) < 2 or own is None or any(called.count(path) < 2 for path in called):
+            return
+        yield Repair(
+            code="extra-layer",
+            summary=f"{case.path} runs its modules {called.count(called[0])} times in one call, the original once",
+            fix=f"run {case.path} once",
+            apply=partial(changes.forward, case.module, partial(own, case.module)),
         )
 
 

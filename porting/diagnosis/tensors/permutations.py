@@ -43,7 +43,7 @@ def _known(length: int) -> Iterator[tuple[str, str, np.ndarray]]:
     count = np.arange(length)
     yield "reversed", "they are reversed", count[::-1]
     for blocks in range(2, MOST_BLOCKS + 1):
-        if length % blocks == 0:
+        if length % blocks == 0 and length > blocks:
             for order in permutations(range(blocks)):
                 taken = count.reshape(blocks, -1)[list(order)].reshape(-1)
                 yield (

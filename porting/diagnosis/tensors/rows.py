@@ -64,7 +64,7 @@ def customary(case: Case, source: Owned, tensor: Owned) -> Iterator[Target]:
         if path != tensor.path and places(path)[0] == family and path in case.alignment.original_of
     ]
     first = others[0] if others else None
-    if rows is None or first is None or len(rows) != source.shape[0] or (rows == first).all():
+    if rows is None or first is None or len(rows) != source.shape[0] or np.array_equal(rows, first):
         return
     if all(each is not None and np.array_equal(each, first) for each in others):
         in_turn = bool((first == np.arange(len(first))).all())

@@ -23,7 +23,7 @@ SHORT, UNLIKE = 8, 0.1
 
 
 def explained_by_factor(case: Case, tensor: Owned, target: Target) -> Explained | None:
-    """``extra-scale`` or ``norm-formula``: the original's values times a constant, or less one."""
+    """``extra-scale``, ``buffer-wrong`` or ``norm-formula``: the original's values times a constant, or less one."""
     values = live(case.model, tensor).detach()
     if tensor.is_constant or not values.is_floating_point() or any(axis is None for axis in target.axes):
         return None
@@ -31,7 +31,8 @@ def explained_by_factor(case: Case, tensor: Owned, target: Target) -> Explained 
     factor = float(wanted @ seen / (wanted @ wanted)) if wanted.any() else 0.0
     if factor and away(wanted * factor, seen) < 1e-6 and wanted.size > 2:
         text = f"{tensor.name} holds the original's {target.name} times {factor:.6g}"
-        return Explained("extra-scale", tensor, text, f"load {target.name} without that factor", values / factor)
+        code = "extra-scale" if tensor.info.kind == "parameter" else "buffer-wrong"
+        return Explained(code, tensor, text, f"load {target.name} without that factor", values / factor)
     if len(target.axes) == 1 and np.ptp(wanted) and away(wanted, seen + 1) < 1e-6:
         text = f"{tensor.name} holds the original's {target.name} less 1"
         return Explained("norm-formula", tensor, text, "add 1 to the weight, in code or in conversion", values + 1)

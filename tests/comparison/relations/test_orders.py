@@ -94,3 +94,10 @@ def test_what_came_in_at_the_border_is_not_judged() -> None:
 
 def test_bits_that_are_equally_many_are_no_permutation() -> None:
     assert kinds(noise(1, 64) > 0, (noise(1, 64) > 0)[:, torch.randperm(64)]) == []
+
+
+def test_the_class_token_last_before_positions_are_added() -> None:
+    places = noise(7, 48, seed=5)
+    found = repaired(X + places, X.roll(1, 1) + places, {"places": places})
+    assert (found.kind, found.terms, found.parameters["name"]) == ("permuted", ("places",), "rotation")
+    assert found.text == "permuted along axis 1 before `places` was added: rotated by 6"

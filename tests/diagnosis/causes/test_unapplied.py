@@ -32,3 +32,12 @@ def test_a_norm_that_is_not_applied() -> None:
 
 def test_the_last_norm() -> None:
     assert [code for _, code in proven(glued(model=port_model(norm=False)))] == ["missing-norm"]
+
+
+def test_a_layer_that_runs_itself_twice() -> None:
+    def prepare(_: Any, port: Any) -> None:
+        layer = port.model.layers[1]
+        once = layer.forward
+        layer.forward = lambda hidden, attention_mask: once(once(hidden, attention_mask), attention_mask)
+
+    assert proven(glued(prepare=prepare)) == [("model.layers.1", "extra-layer")]
