@@ -68,7 +68,7 @@ def _terms(case: Case, gap: Gap, *, certain: bool) -> Iterator[Term]:
         if child.path in case.alignment.original_of or len(made) != 1 or _looks_up(child):
             continue
         leaf, tensor = next(iter(made.items()))
-        missing = _missing(gap, tensor, certain=certain)
+        missing = _missing(gap, tensor, certain=certain and any(True for _ in _tables(child)))
         if missing is not None and not _proportional(missing, tensor):
             yield Term(child.path, leaf, tensor, missing)
 
@@ -117,16 +117,19 @@ def _proportional(missing: torch.Tensor, made: torch.Tensor) -> bool:
 def _looks_up(child: Moment) -> bool:
     """Whether a child returned just the rows of its table that it was asked for: then the question was wrong."""
     made = next(iter(child.made().values()))
-    tables = [table for table in child.module.parameters(recurse=False) if table.dim() == 2]
     asked = [ids for ids in child.received().values() if not (ids.is_floating_point() or ids.dtype == torch.bool)]
     return any(
         ids.shape == made.shape[:-1]
         and table.shape[1] == made.shape[-1]
         and bool(((ids >= 0) & (ids < len(table))).all())
         and torch.equal(functional.embedding(ids, table.detach()), made)
-        for table in tables
+        for table in _tables(child)
         for ids in asked
     )
+
+
+def _tables(child: Moment) -> Iterator[torch.Tensor]:
+    return (table for table in child.module.parameters(recurse=False) if table.dim() == 2)
 
 
 def _put_right(terms: Sequence[Term], tensor: torch.Tensor) -> torch.Tensor:

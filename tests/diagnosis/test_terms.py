@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from diagnosed import informative
+from diagnosed import informative, noise
 from torch import nn
 
 from porting import verify
@@ -28,13 +28,13 @@ class Block(nn.Module):
 class Original(nn.Module):
     """Positions are a bare parameter of the model."""
 
-    def __init__(self) -> None:
+    def __init__(self, *leading: int) -> None:
         super().__init__()
         self.tokens, self.block = nn.Embedding(TOKENS, WIDTH), Block()
-        self.table = nn.Parameter(torch.zeros(LENGTH, WIDTH))
+        self.table = nn.Parameter(torch.zeros(*leading, LENGTH, WIDTH))
 
     def forward(self, ids: Any) -> Any:
-        return self.block(self.tokens(ids) + self.table[: ids.shape[1]])
+        return self.block(self.tokens(ids) + self.table[..., : ids.shape[1], :])
 
 
 class Learned(nn.Module):
@@ -54,7 +54,7 @@ class Ported(nn.Module):
         self.tokens, self.positions, self.block = nn.Embedding(TOKENS, WIDTH), positions, Block()
         self.tokens.load_state_dict(original.tokens.state_dict())
         self.block.load_state_dict(original.block.state_dict())
-        positions.get_parameter("weight").data = original.table.detach().clone()
+        positions.get_parameter("weight").data = original.table.detach().reshape(LENGTH, WIDTH).clone()
         self.sum: Callable[[Any, Any], Any] = torch.add
 
     def forward(self, ids: Any) -> Any:
@@ -64,8 +64,10 @@ class Ported(nn.Module):
         return ids if isinstance(self.positions, Learned) else torch.arange(ids.shape[1])
 
 
-def culprits(broken: Callable[[Any], None], positions: nn.Module | None = None, rows: int = 2) -> tuple[Culprit, ...]:
-    original: Any = informative(Original())
+def culprits(
+    broken: Callable[[Any], None], positions: nn.Module | None = None, rows: int = 2, leading: tuple[int, ...] = ()
+) -> tuple[Culprit, ...]:
+    original: Any = informative(Original(*leading))
     ported = Ported(original, positions or Learned()).eval()
     with torch.no_grad():
         broken(ported)
@@ -117,3 +119,26 @@ def test_a_table_that_was_asked_for_the_wrong_rows_is_right() -> None:
         port.asked = lambda ids: torch.arange(ids.shape[1]) + 2
 
     assert [culprit.ported for culprit in culprits(later, nn.Embedding(LENGTH, WIDTH))] == [""]
+
+
+def rolled(port: Any) -> None:
+    port.positions.weight.copy_(port.positions.weight.roll(1, 0))
+
+
+def zero(port: Any) -> None:
+    port.positions.weight.zero_()
+
+
+def random(port: Any) -> None:
+    port.positions.weight.copy_(noise(LENGTH, WIDTH, seed=3))
+
+
+@pytest.mark.parametrize("leading", [(), (1,)])
+@pytest.mark.parametrize(
+    ("broken", "code"), [(rolled, "permuted"), (zero, "missing-embedding"), (random, "not-loaded")]
+)
+def test_a_wrong_table_is_held_against_a_bare_one(
+    broken: Callable[[Any], None], code: str, leading: tuple[int, ...]
+) -> None:
+    (culprit,) = culprits(broken, nn.Embedding(LENGTH, WIDTH), leading=leading)
+    assert (culprit.ported, culprit.proven and culprit.proven.code) == ("positions", code)

@@ -60,7 +60,7 @@ def strangers(case: Case, tensor: Owned) -> Iterator[Target]:
     home = home_of(case, tensor.path)
     found: list[tuple[bool, bool, int, Owned]] = []
     for one in tensors_of_trace(case.original):
-        fits = tensor.shape in (one.shape, one.shape[::-1]) and len(tensor.shape) == len(one.shape)
+        fits = tensor.table in (one.table, one.table[::-1])
         if not fits or one.is_constant or any(_holds(other, one) for other in ported):
             continue
         near = home is not None and (one.path == home or one.path.startswith(f"{home}."))
@@ -74,6 +74,8 @@ def _holds(other: Owned, one: Owned) -> bool:
         return False
     if same_content(one, other) or (one.shape == other.shape[::-1] and axes_close(one.turned, other.axes)):
         return True
+    if one.table == other.table and one.rows is not None and other.rows is not None and one.is_one != other.is_one:
+        return axes_close((one.rows,), (other.rows,))
     split = len(one.shape) == len(other.shape) == 2 and one.shape[1] == other.shape[1]
     return split and one.shape[0] < other.shape[0] and shared_rows(other.info.sketch, one.info.sketch) > 0.95
 
