@@ -63,7 +63,7 @@ def explained_by_rows(case: Case, tensor: Owned, target: Target) -> Explained | 
 
 
 def explained_as_start(case: Case, tensor: Owned, target: Target) -> Explained | None:
-    """``not-loaded``, ``missing-bias``, ``buffer-wrong`` and the like, for values that are not the original's at all."""
+    """``not-loaded``, ``missing-bias``, ``buffer-wrong`` and the like, for values that are not the original's."""
     if tensor.info.kind != "parameter":
         return _buffer(case, tensor, target)
     if not _unrelated(tensor, target):
