@@ -62,7 +62,12 @@ def _norm_eps(model: Any) -> None:
 )
 def _missing_residual(model: Any) -> None:
     block = model.encoder.layer[3].output
-    block.forward = lambda hidden_states, _: block.LayerNorm(block.dropout(block.dense(hidden_states)))
+
+    def forward(hidden_states: torch.Tensor, input_tensor: torch.Tensor) -> torch.Tensor:  # noqa: ARG001
+        normed: torch.Tensor = block.LayerNorm(block.dropout(block.dense(hidden_states)))
+        return normed
+
+    block.forward = forward
 
 
 @_bug("swapped-qk", "query and key weights loaded into each other", "encoder.layer.0.attention.self.query", "swapped")
