@@ -79,7 +79,7 @@ def _alike(case: Case) -> list[list[str]]:
 
 
 def _strangers(case: Case) -> list[str]:
-    """For a culprit without a counterpart or parts: the modules elsewhere without either that have the same tensors."""
+    """For a culprit without counterpart or parts: the modules elsewhere without either that have the same tensors."""
     if case.path in case.alignment.original_of or any(True for _ in case.module.children()):
         return []
     shapes = _shapes(case.module)
