@@ -44,12 +44,14 @@ class Alignment:
         unmatched_original: executed original modules without a counterpart.
         unmatched_ported: executed ported modules without a counterpart.
         layouts: how the port lays out the original's tensors, by the two shapes.
+        results: (original, ported) names of the models' own results that correspond, as far as the user said so.
     """
 
     groups: tuple[Group, ...]
     unmatched_original: tuple[str, ...]
     unmatched_ported: tuple[str, ...]
     layouts: Mapping[tuple[Shape, Shape], Layout] = field(default_factory=dict, repr=False)
+    results: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def pairs(self) -> tuple[tuple[str, str], ...]:

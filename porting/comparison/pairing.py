@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+import torch
 
 from porting.assignment import assign
 from porting.comparison.layout import Layout, Layouts, distance, find_layout, find_mask_layout
@@ -25,7 +27,12 @@ class LeafPair:
 
 
 def pair_leaves(
-    original: Trace, one: Value, ported: Trace, other: Value, known: Layouts | None = None
+    original: Trace,
+    one: Value,
+    ported: Trace,
+    other: Value,
+    known: Layouts | None = None,
+    said: Collection[tuple[str, str]] = (),
 ) -> list[LeafPair]:
     """Pair the tensors of two values: by shape, and where several fit by content, then name, then order.
 
@@ -35,6 +42,7 @@ def pair_leaves(
         ported: the trace that ``other`` is from.
         other: inputs or outputs of the aligned ported call.
         known: layouts seen where both sides are equal.
+        said: names of leaves that are known to correspond.
     """
     left, right = list(one.tensor_leaves()), list(other.tensor_leaves())
     layouts = {
@@ -51,6 +59,7 @@ def pair_leaves(
         values = (layout.apply(original.tensor(left[i])), layout.view(ported.tensor(right[j])))
         content = distance(*values) if crowded else 0.0
         costs[i, j] = content + 0.1 * (left[i].name != right[j].name) + 0.01 * abs(i - j)
+        costs[i, j] -= IMPOSSIBLE * ((left[i].name, right[j].name) in said)
     return [LeafPair(left[i], right[j], layouts[i, j]) for i, j in assign(costs) if (i, j) in layouts]
 
 
@@ -69,6 +78,23 @@ def pair_results(one: Value, other: Value) -> tuple[list[tuple[Leaf, Leaf]], lis
         pairs = list(zip(left, right, strict=False))
     done = {id(leaf) for pair in pairs for leaf in pair}
     return pairs, _names(left, done, "original") + _names(right, done, "ported")
+
+
+def said_results(
+    original: Trace, ported: Trace, pairs: Sequence[tuple[str, torch.Tensor, torch.Tensor]]
+) -> tuple[tuple[str, str], ...]:
+    """The names of the models' own results that the user's (name, original, ported) pairs hold."""
+    return tuple(
+        (one, other) for _, first, second in pairs for one in _held(original, first) for other in _held(ported, second)
+    )
+
+
+def _held(trace: Trace, tensor: torch.Tensor) -> Iterator[str]:
+    """The first of what the model itself returned that is this tensor."""
+    outermost = (call for call in trace.completed if call.parent is None)
+    leaves = (leaf for call in outermost for leaf in call.outputs.tensor_leaves() if leaf.shape == tuple(tensor.shape))
+    names = (leaf.name for leaf in leaves if torch.equal(trace.tensor(leaf), tensor.detach().to("cpu")))
+    yield from islice(names, 1)
 
 
 def _names(leaves: Sequence[Leaf], done: set[int], side: str) -> list[str]:

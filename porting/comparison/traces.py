@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from porting.alignment import Alignment, align
-from porting.comparison.layout import Layouts
 from porting.comparison.metrics import TensorComparison, compare_tensors, finite
-from porting.comparison.pairing import pair_leaves, pair_results
+from porting.comparison.pairing import pair_leaves, pair_results, said_results
 from porting.comparison.positions import Positions
 from porting.results import Result
 from porting.text import show
@@ -167,6 +166,8 @@ def compare(
     tolerance = tolerance or Tolerance()
     alignment = alignment or align(original, ported, module_map)
     positions = Positions.of(ported)
+    if outputs is not None:
+        alignment = replace(alignment, results=said_results(original, ported, outputs))
     pairs, unpaired = _final_outputs(original, ported) if outputs is None else (outputs, [])
     return Comparison(
         tolerance=tolerance,
@@ -177,7 +178,7 @@ def compare(
         unpaired=tuple(unpaired),
         alignment=alignment,
         calls=tuple(
-            compare_calls(original, one, ported, other, tolerance, positions, alignment.layouts)
+            compare_calls(original, one, ported, other, tolerance, positions, alignment)
             for one, other in alignment.calls(original, ported)
         ),
         warnings=(*_warnings(unpaired), *_ambiguous(positions), *_dtypes(pairs)),
@@ -191,11 +192,12 @@ def compare_calls(
     other: Call,
     tolerance: Tolerance,
     positions: Positions,
-    layouts: Layouts | None = None,
+    alignment: Alignment,
 ) -> CallComparison:
     """Compare the corresponding outputs of two aligned calls."""
     leaves = []
-    for pair in pair_leaves(original, one.outputs, ported, other.outputs, layouts):
+    said = alignment.results if other.parent is None else ()
+    for pair in pair_leaves(original, one.outputs, ported, other.outputs, alignment.layouts, said):
         reference = pair.layout.apply(original.tensor(pair.original))
         tensor = pair.layout.view(ported.tensor(pair.ported))
         mask = positions.mask(tensor, other.key, pair.ported.name)

@@ -17,6 +17,7 @@ from porting.diagnosis.culprits import Culprit
 from porting.diagnosis.everywhere import told_together
 from porting.diagnosis.scene import Scene, scenes_of
 from porting.diagnosis.source import source_of
+from porting.diagnosis.terms import child_at_fault
 from porting.diagnosis.trial import Outcome, Stage
 from porting.isolation.isolating import Isolation
 from porting.progress import Progress, silent
@@ -93,7 +94,11 @@ def diagnose(
         )  # fmt: skip
         case = _case(scene, model, original, ported, alignment, weights)
         found = scene.culprit if case is None else _diagnosed(case, stage, causes)
-        done.append(_pinned(found, alignment, {culprit.ported for culprit in culprits}))
+        taken = {culprit.ported for culprit in culprits}
+        pinned = _pinned(found, alignment, taken)
+        if case is not None and pinned is found:
+            pinned = _made_below(replace(case, culprit=found), stage, taken)
+        done.append(pinned)
     told = told_together(done)
     return Diagnosis(
         tuple(replace(culprit, source=source_of(model.get_submodule(culprit.ported))) for culprit in (*told, *rest)),
@@ -107,6 +112,14 @@ def _pinned(culprit: Culprit, alignment: Alignment, taken: set[str]) -> Culprit:
     if owner is None or owner in taken - {culprit.ported}:
         return culprit
     return replace(culprit, ported=owner, original=alignment.original_of.get(owner), where="weights")
+
+
+def _made_below(case: Case, stage: Stage, taken: set[str]) -> Culprit:
+    """The culprit moved to the child that made the wrong term of a sum, if that is shown by a run."""
+    child = child_at_fault(case, stage)
+    if child is None or child in taken:
+        return case.culprit
+    return replace(case.culprit, ported=child, original=None, where="output")
 
 
 class _InTurn:

@@ -57,11 +57,11 @@ class Moment:
 
     def received(self) -> dict[str, torch.Tensor]:
         """The tensors among the arguments, by leaf name."""
-        return {name: leaf for name, leaf in flatten(self.arguments)[1] if isinstance(leaf, torch.Tensor)}
+        return _tensors(self.arguments)
 
     def made(self) -> dict[str, torch.Tensor]:
         """The tensors that the run went on with, by leaf name."""
-        return {name: leaf for name, leaf in flatten(self.result)[1] if isinstance(leaf, torch.Tensor)}
+        return _tensors(self.result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +266,10 @@ class _Watcher(Feeder):
 
     def _scenes_at(self, path: str) -> Iterator[Scene]:
         return (scene for scene in self.scenes if scene.culprit.ported == path)
+
+
+def _tensors(value: Any) -> dict[str, torch.Tensor]:
+    return {name: leaf.detach() for name, leaf in flatten(value)[1] if isinstance(leaf, torch.Tensor)}
 
 
 def _kept(value: Any) -> Any:

@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from porting.alignment import Alignment
-from porting.isolation.isolating import Isolation, Observation
+from porting.isolation.isolating import Isolation
+from porting.reruns.feeding import Place
 
 MOST_ROUNDS = 4
 """How often the search goes on to the modules around those that were found."""
+MOST_SINGLY = 8
+"""Doubted containers that are given up one by one."""
 SURE = 0.9
 """Confidence from which a pair of containers is not put to the test."""
 ELSEWHERE = "ends at another place"
@@ -31,7 +34,7 @@ def isolate_apart(judged: Round, alignment: Alignment) -> tuple[Alignment, Isola
     """Judge every aligned module; those whose difference the code around them makes up for do not count as aligned.
 
     Containers that were paired on weak evidence and differ at their borders are first judged without being paired: if
-    nothing goes wrong in them then, they were no pair. (What lies in them is judged in any case.)
+    nothing goes wrong elsewhere instead, they were no pair. (What lies in them is judged in any case.)
 
     A module's output that differs is let through: if all that is made of it is right, and something is, then the
     original does outside what the port does inside, or the other way round.
@@ -56,38 +59,36 @@ def isolate_apart(judged: Round, alignment: Alignment) -> tuple[Alignment, Isola
 
 
 def _without_misaligned(judged: Round, alignment: Alignment, first: Isolation) -> tuple[Alignment, Isolation]:
-    """The alignment without the containers that are no pair, and what the run shows then."""
+    """The alignment without the containers that are no pair, and what the run shows then.
+
+    All that are in doubt are given up at once, and if something new goes wrong then, one after the other.
+    """
     doubted = _doubted(alignment, first)
-    if not doubted:
-        return alignment, first
-    trial = judged(_unpaired(alignment, doubted))
-    known = {(o.ported.key, o.where, o.leaf) for o in first.observations if o.above_noise}
-    new = [o for o in trial.observations if o.above_noise and (o.ported.key, o.where, o.leaf) not in known]
-    kept = {path for path in doubted for o in new if _concerns(o, path)}
-    if kept == doubted:
-        return alignment, first
-    alignment = _unpaired(alignment, doubted - kept)
-    return alignment, judged(alignment) if kept else trial
+    together = [frozenset(doubted)] if doubted else []
+    singly = [frozenset([path]) for path in doubted[:MOST_SINGLY]] if len(doubted) > 1 else []
+    for paths in (*together, *singly):
+        if paths.isdisjoint(alignment.unmatched_ported):
+            without = _unpaired(alignment, paths)
+            trial = judged(without)
+            if _places(trial) <= _places(first):
+                alignment, first = without, trial
+    return alignment, first
 
 
-def _doubted(alignment: Alignment, isolation: Isolation) -> frozenset[str]:
+def _places(isolation: Isolation) -> set[Place]:
+    """Where something goes wrong."""
+    return {(o.ported.key, o.where, o.leaf) for o in isolation.observations if o.above_noise}
+
+
+def _doubted(alignment: Alignment, isolation: Isolation) -> list[str]:
     """The containers, paired on weak evidence, at whose borders something differs."""
     unsure = {group.ported[0] for group in alignment.groups if group.confidence < SURE and group.ported[0]}
-    return frozenset(
-        o.ported.path
-        for o in isolation.observations
-        if o.above_noise and o.ported.path in unsure and _holds_others(alignment, o.ported.path)
-    )
+    differing = (o.ported.path for o in isolation.observations if o.above_noise and o.ported.path in unsure)
+    return [path for path in dict.fromkeys(differing) if _holds_others(alignment, path)]
 
 
 def _holds_others(alignment: Alignment, path: str) -> bool:
     return any(other.startswith(f"{path}.") for other in alignment.original_of)
-
-
-def _concerns(observation: Observation, path: str) -> bool:
-    """Whether something goes wrong in a module, or may do so because of it."""
-    places = (*observation.suspects, observation.ported.path)
-    return any(each == path or each.startswith(f"{path}.") for each in places)
 
 
 def _unpaired(alignment: Alignment, paths: frozenset[str]) -> Alignment:

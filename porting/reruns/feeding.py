@@ -40,7 +40,14 @@ def plans_for(original: Trace, ported: Trace, alignment: Alignment) -> dict[Key,
             one,
             other,
             pair_leaves(original, one.inputs, ported, other.inputs, alignment.layouts),
-            pair_leaves(original, one.outputs, ported, other.outputs, alignment.layouts),
+            pair_leaves(
+                original,
+                one.outputs,
+                ported,
+                other.outputs,
+                alignment.layouts,
+                alignment.results if other.parent is None else (),
+            ),
         )
         for one, other in alignment.calls(original, ported)
     }

@@ -78,6 +78,8 @@ def test_a_seeded_bug_is_found_where_it_was_put(tmp_path: Path, name: str) -> No
     assert verification.verdict in ("mismatch", "suspicious")
     assert verification.culprits[0].ported == BUGS[name].culprit
     assert verification.culprits[0].differences
+    assert verification.culprits[0].proven is not None
+    assert verification.culprits[0].proven.code == BUGS[name].cause
     jsonschema.validate(verification.to_dict(), schema())
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from porting.isolation.kin import deviates
 
 
 def test_one_odd_activation_among_layers_deviates() -> None:
-    model = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.GELU()) for _ in range(3)))
+    model: Any = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.GELU()) for _ in range(3)))
     model[1][1] = nn.ReLU()
     assert [path for path, _ in model.named_modules() if deviates(model, path)] == ["1.1"]
 
@@ -27,7 +29,7 @@ def test_the_first_block_of_every_stage_may_have_a_stride_of_its_own() -> None:
     def stage() -> nn.Sequential:
         return nn.Sequential(*(nn.Conv2d(4, 4, 3, stride=stride) for stride in (2, 1, 1, 1)))
 
-    model = nn.Sequential(*(stage() for _ in range(3)))
+    model: Any = nn.Sequential(*(stage() for _ in range(3)))
     assert not any(deviates(model, path) for path, _ in model.named_modules())
     model[1][2] = nn.Conv2d(4, 4, 3, stride=2)
     assert [path for path, _ in model.named_modules() if deviates(model, path)] == ["1.2"]

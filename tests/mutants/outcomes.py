@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ import torch
 from mutants.mutant import Mutant
 from pairs.catalogue import build
 from torch import nn
+
+from porting.hooks.preserving import preserved
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def verify_together(mutants: Sequence[Mutant]) -> list[Outcome]:
     pair = build(mutants[0].pair)
     places = [seed(mutant, pair.ported) for mutant in mutants]
     torch.manual_seed(0)
-    difference = copy.deepcopy(pair).difference()  # a run may change the port, as batch norm does in training
+    with preserved(pair.ported):  # a run may change the port, as batch norm does in training
+        difference = pair.difference()
     start = time.perf_counter()
     document = pair.verify().to_dict()
     seconds = time.perf_counter() - start

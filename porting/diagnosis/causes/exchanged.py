@@ -24,7 +24,7 @@ class ExchangedModules(Cause):
     rank: ClassVar = 1
 
     def repairs(self, case: Case) -> Iterator[Repair]:
-        """Layers that are aligned crosswise, then pairs of children, then three projections in turn."""
+        """Layers that are aligned crosswise, pairs of children, the culprit and another, three projections in turn."""
         if case.culprit.where == "input":
             return
         yield from (_exchange(case, pair, "wrong-layer") for pair in _crossed(case))
@@ -32,6 +32,7 @@ class ExchangedModules(Cause):
         pairs = [pair for paths in alike for pair in combinations(paths, 2)]
         pairs.sort(key=lambda pair: not _is_likely(pair))
         yield from (_exchange(case, pair, "swapped") for pair in pairs[:MOST_PAIRS])
+        yield from (_exchange(case, (case.path, other), "swapped") for other in _strangers(case)[:MOST_PAIRS])
         for paths in alike:
             three = [path for path in paths if projection(path)]
             if len(three) == 3:
@@ -48,7 +49,7 @@ def _exchange(case: Case, paths: Sequence[str], code: str) -> Repair:
         fix=f"exchange the weights of {' and '.join(paths)} in the conversion",
         apply=partial(changes.rotated, modules),
         follows=follows,
-        owner=paths[0] if code == "wrong-layer" else case.path,
+        owner=paths[0] if code == "wrong-layer" or not case.path else case.path,
     )
 
 
@@ -71,10 +72,23 @@ def _alike(case: Case) -> list[list[str]]:
     """The culprit's children with weights, those with tensors of the same shapes together."""
     groups: dict[object, list[str]] = {}
     for name, child in case.module.named_children():
-        shapes = tuple((key, tuple(tensor.shape)) for key, tensor in child.state_dict().items())
+        shapes = _shapes(child)
         if shapes and not isinstance(child, torch.nn.ModuleList):
             groups.setdefault(shapes, []).append(f"{case.path}.{name}" if case.path else name)
     return [paths for paths in groups.values() if len(paths) > 1]
+
+
+def _strangers(case: Case) -> list[str]:
+    """For a culprit without a counterpart: the modules elsewhere without one that have the same tensors."""
+    if case.path in case.alignment.original_of:
+        return []
+    shapes = _shapes(case.module)
+    strangers = (path for path in case.alignment.unmatched_ported if path != case.path)
+    return [path for path in strangers if shapes and _shapes(case.model.get_submodule(path)) == shapes]
+
+
+def _shapes(module: torch.nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return tuple((key, tuple(tensor.shape)) for key, tensor in module.state_dict().items())
 
 
 def _is_likely(pair: tuple[str, str]) -> bool:

@@ -15,6 +15,7 @@ from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.rearranged import explained_by_order
 from porting.diagnosis.tensors.rounded import explained_by_rounding
+from porting.diagnosis.tensors.stacked import explained_by_stack
 from porting.diagnosis.tensors.target import Target
 from porting.diagnosis.tensors.targets import straight, subjects, targets
 from porting.diagnosis.tensors.unloaded import explained_as_start, explained_by_factor, explained_by_rows
@@ -57,6 +58,8 @@ class WrongTensors(Cause):
 
 def explained(case: Case, tensor: Owned) -> Explained | None:
     """Why a tensor is wrong; None if it is right or nothing is known."""
+    if (stacked := explained_by_stack(case, tensor)) is not None:
+        return stacked
     unproven: Explained | None = None
     for target in targets(case, tensor):
         if target.held_by(tensor):

@@ -46,6 +46,21 @@ class Owned:
         return self.axes[::-1] if len(self.shape) == 2 else ()
 
     @property
+    def is_one(self) -> bool:
+        """Whether it is a table behind an axis of one, as positions are that are added to every sequence."""
+        return len(self.shape) == 3 and self.shape[0] == 1
+
+    @property
+    def table(self) -> tuple[int, ...]:
+        """Its shape without that axis."""
+        return self.shape[1:] if self.is_one else self.shape
+
+    @property
+    def rows(self) -> np.ndarray | None:
+        """The signatures of its rows, or of those behind an axis of one: equal with and without that axis."""
+        return self.axes[1] if self.is_one and len(self.axes) > 1 else self.axes[0] if self.axes else None
+
+    @property
     def is_constant(self) -> bool:
         """Whether one value fills it, or it has one element: its content names no tensor."""
         return all(axis.size < 2 or bool(np.ptp(axis) == 0) for axis in self.axes)

@@ -63,7 +63,9 @@ class Target:
         whole = case.weights(self.source.path, self.source.info.name)
         if whole is None:
             return None
-        return whole.t() if self.turned else whole if self.rows is None else whole[torch.from_numpy(self.rows)]
+        if self.rows is not None:
+            return whole[torch.from_numpy(self.rows)]
+        return whole.t() if self.turned else whole.reshape(self.shape)
 
 
 def _first_weight() -> float:
@@ -78,6 +80,9 @@ def layouts(source: Owned, tensor: Owned, *, certain: bool) -> Iterator[Target]:
         yield Target(source, tensor.shape, source.axes, certain=certain)
     elif len(tensor.shape) == 2 and source.shape == tensor.shape[::-1]:
         yield Target(source, tensor.shape, source.turned, turned=True, certain=certain)
+    elif source.table == tensor.table:
+        axes = (None, source.rows) if tensor.is_one else (source.rows, None)
+        yield Target(source, tensor.shape, axes, certain=certain)
     elif _squeezed(source.shape) == _squeezed(tensor.shape) and len(source.axes) == len(tensor.axes) == 1:
         yield Target(source, tensor.shape, source.axes, certain=certain)
 

@@ -57,10 +57,10 @@ def strangers(case: Case, tensor: Owned) -> Iterator[Target]:
     if any(same_content(tensor, one) for one in tensors_of_trace(case.original)) and not tensor.is_constant:
         return
     ported = list(tensors_of_trace(case.ported))
-    home = _home(case, tensor.path)
+    home = home_of(case, tensor.path)
     found: list[tuple[bool, bool, int, Owned]] = []
     for one in tensors_of_trace(case.original):
-        fits = tensor.shape in (one.shape, one.shape[::-1]) and len(tensor.shape) == len(one.shape)
+        fits = tensor.table in (one.table, one.table[::-1])
         if not fits or one.is_constant or any(_holds(other, one) for other in ported):
             continue
         near = home is not None and (one.path == home or one.path.startswith(f"{home}."))
@@ -74,11 +74,13 @@ def _holds(other: Owned, one: Owned) -> bool:
         return False
     if same_content(one, other) or (one.shape == other.shape[::-1] and axes_close(one.turned, other.axes)):
         return True
+    if one.table == other.table and one.rows is not None and other.rows is not None and one.is_one != other.is_one:
+        return axes_close((one.rows,), (other.rows,))
     split = len(one.shape) == len(other.shape) == 2 and one.shape[1] == other.shape[1]
     return split and one.shape[0] < other.shape[0] and shared_rows(other.info.sketch, one.info.sketch) > 0.95
 
 
-def _home(case: Case, path: str) -> str | None:
+def home_of(case: Case, path: str) -> str | None:
     """The counterpart of the innermost aligned module that holds a path; the model is that of the model."""
     while path:
         if (found := case.alignment.original_of.get(path)) is not None:
