@@ -17,11 +17,13 @@ from porting.alignment import Alignment
 from porting.comparison import LeafPair, Positions, TensorComparison, compare_tensors
 from porting.hooks.tracking import OpenCall
 from porting.isolation.dataflow import Dataflow
+from porting.isolation.exactly import ExactFed
 from porting.isolation.origin import Origin, Sighting
 from porting.noise.floor import Floor, floor_of
+from porting.noise.lowered import computes_low, is_low, narrowed
 from porting.progress import Progress, silent
-from porting.reruns.feeding import Feeder, Key, Place, Plan, PromotedFeeder, plans_for
-from porting.reruns.precision import Promotion, in_float64, to_float64
+from porting.reruns.feeding import Feeder, Key, Place, Plan, plans_for
+from porting.reruns.precision import in_float64, to_float64
 from porting.reruns.rerunning import stopped
 from porting.runs import Inputs, Run
 from porting.tolerance import Tolerance
@@ -123,25 +125,37 @@ def isolate(
     with native.flow:
         ended = stopped(model, inputs, run, native, seed)
     with in_float64(model) as promotion:
-        exact = _ExactFed(model, original, plans, native.kept(), native.positions, promotion)
+        exact = ExactFed(model, original, plans, native.kept(), native.positions, promotion)
         exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
         measured = not stopped(model, exactly, run, exact, seed)
+    lowered = {
+        seen.place: exact.lowered.get(seen.place)
+        for seen in native.seen
+        if (seen.place in exact.lowered or seen.narrowed(ported)) and not seen.low_in(original)
+    }
     judged = [
-        (seen.judged(exact.errors.get(seen.place) if measured else None, tolerance, native), seen.sighting)
+        (seen.judged(exact.errors if measured else {}, lowered, tolerance, native), seen.sighting)
         for seen in native.seen
     ]
     made_up_for = native.made_up_for(judged) & free
-    return Isolation(_blamed(judged, native.origin), native.unproven(), measured, ended, made_up_for)
+    return Isolation(_blamed(judged, native.origin, lowered), native.unproven(), measured, ended, made_up_for)
 
 
-def _blamed(judged: Sequence[tuple[Observation, Sighting]], origin: Origin) -> tuple[Observation, ...]:
-    """The observations with their modules at fault: first all that is right is noted, for it clears what made it."""
+def _blamed(
+    judged: Sequence[tuple[Observation, Sighting]], origin: Origin, lowered: Mapping[Place, str | None]
+) -> tuple[Observation, ...]:
+    """The observations with their modules at fault: first all that is right is noted, for it clears what made it.
+
+    ``lowered`` says for some which module's code put what they show under an autocast.
+    """
     for observation, sighting in judged:
         if observation.numbers.comparable and not observation.above_noise:
             origin.clear(sighting)
     found = []
     for observation, sighting in judged:
         suspects = origin.suspects(sighting) if observation.above_noise else (observation.ported.path,)
+        caster = lowered.get((observation.ported.key, observation.where, observation.leaf))
+        suspects = suspects if caster is None or not observation.above_noise else (caster,)
         blamed, others = (suspects[0], suspects) if suspects else (None, ())
         found.append(replace(observation, blamed=blamed, suspects=others))
     return tuple(found)
@@ -161,13 +175,35 @@ class _Seen:
     tensor: torch.Tensor | None
     original_rounding: tuple[float, float] | None
 
-    def judged(self, rounding: tuple[float, float] | None, tolerance: Tolerance, run: _Fed) -> Observation:
+    def judged(
+        self,
+        rounding: Mapping[Place, tuple[float, float]],
+        lowered: Mapping[Place, str | None],
+        tolerance: Tolerance,
+        run: _Fed,
+    ) -> Observation:
         _, where, leaf = self.place
-        floor = floor_of(self.numbers, rounding, tolerance, exact=False, original=self.original_rounding)
+        low = self.place in lowered
+        known = None if low else rounding.get(self.place)
+        floor = floor_of(self.numbers, known, tolerance, exact=False, original=self.original_rounding, lowered=low)
         moves = where == "output" and len(set(self.numbers.dtypes)) == 1 and run.only_moves(self)
         if moves and (run.looks_up(self) or not floor.exceeded_by(self.numbers)):
             floor = Floor(0.0, 0.0)
         return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, None)
+
+    def narrowed(self, ported: Trace) -> bool:
+        """Whether the port returned a narrower tensor here than the original, of wider ones."""
+        _, where, leaf = self.place
+        return where == "output" and narrowed(ported, self.plan.ported, leaf, self.numbers.dtypes[0])
+
+    def low_in(self, original: Trace) -> bool:
+        """Whether the original, too, computes here in a lower precision than its tensors have."""
+        call = self.plan.original
+        if self.place[1] == "input":
+            if any(is_low(original, leaf) for leaf in call.inputs.tensor_leaves()):
+                return True
+            call = original.parent_of(call) or call
+        return computes_low(original, call)
 
 
 class _Fed(Feeder):
@@ -274,32 +310,6 @@ class _Fed(Feeder):
             replaced = super().leaving(call, output)
         self.progress("isolating", len(self.seen), 2 * len(self.plans))
         return replaced
-
-
-class _ExactFed(PromotedFeeder):
-    """The run in float64: measures the rounding of the native run at the places where it differs."""
-
-    def __init__(
-        self,
-        model: torch.nn.Module,
-        original: Trace,
-        plans: Mapping[Key, Plan],
-        kept: Mapping[Place, torch.Tensor],
-        positions: Positions,
-        promotion: Promotion,
-    ) -> None:
-        super().__init__(model, original, plans, promotion)
-        self.kept = kept
-        self.positions = positions
-        self.errors: dict[Place, tuple[float, float]] = {}
-
-    def observe(self, call: OpenCall, plan: Plan, where: str, pair: LeafPair, tensor: torch.Tensor) -> None:
-        """Measure how far the native result is from this one: largest and L2 difference."""
-        place = (call.key, where, pair.ported.name)
-        if place in self.kept and self.kept[place].shape == tensor.shape:
-            mask = self.positions.mask(tensor, call.key, pair.ported.name)
-            numbers = compare_tensors(tensor, self.kept[place], Tolerance(), mask)
-            self.errors[place] = (numbers.max_abs, numbers.l2)
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

@@ -60,6 +60,7 @@ def floor_of(
     *,
     exact: bool,
     original: tuple[float, float] | None = None,
+    lowered: bool = False,
 ) -> Floor:
     """The floor at one place.
 
@@ -77,8 +78,9 @@ def floor_of(
         tolerance: a floor never hides a difference that fails it.
         exact: a look-up, which does not round: the floor is 0.
         original: the same as ``rounding`` for the original, where its trace says it (``float64`` noise).
+        lowered: the port computes in a lower precision here than its tensors have, and the original does not.
     """
-    dtype = getattr(torch, numbers.dtypes[1])
+    dtype = getattr(torch, numbers.dtypes[0 if lowered else 1])
     if exact or not dtype.is_floating_point:
         return Floor(0.0, 0.0)
     least, least_l2 = _last_bits(numbers, dtype)

@@ -14,6 +14,8 @@ from porting.hooks.module_tree import all_tensors
 
 GROUPED = ("grouped_mm", "_grouped_mm")
 """Names of torch's product of groups of rows, each with a matrix of its own (experts); the older one is private."""
+AUTOCAST = ("cpu", "cuda")
+"""Kinds of device whose autocast is looked at."""
 
 
 @contextmanager
@@ -48,11 +50,22 @@ def to_float64(value: Any) -> Any:
     return copied(value, lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
 
 
+def under_autocast() -> bool:
+    """Whether an autocast is on, for any kind of device."""
+    return any(map(torch.is_autocast_enabled, AUTOCAST))
+
+
 class Promotion(TorchFunctionMode):
-    """Wherever torch is asked for float32, it gives float64."""
+    """Wherever torch is asked for float32, it gives float64.
+
+    Attributes:
+        under_autocast: how many functions were called under an autocast, which leaves float64 alone: they compute in
+            half precision when the tensors are in float32.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.under_autocast = 0
         self._paused = False
 
     @contextmanager
@@ -73,6 +86,7 @@ class Promotion(TorchFunctionMode):
     ) -> Any:
         if self._paused:
             return func(*args, **(kwargs or {}))
+        self.under_autocast += under_autocast()
         if func is torch.Tensor.float:
             return args[0].double()
         args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)

@@ -26,7 +26,7 @@ class ComputeDtype(Cause):
     def repairs(self, case: Case) -> Iterator[Repair]:
         """Everything in float32 while the module runs; or its result rounded as the original's is."""
         dtypes = [_dtype_of(used.result) for used in functions_used(case.moments[0])]
-        low = next((dtype for dtype in dtypes if dtype in LOW), None)
+        low = next((dtype for dtype in dtypes if dtype in LOW), None) or _rounded_to(case)
         if low is not None:
             name = str(low).removeprefix("torch.")
             yield Repair(
@@ -36,6 +36,15 @@ class ComputeDtype(Cause):
                 apply=partial(intercepted, case.module, _instead),
             )
         yield from _rounded(case)
+
+
+def _rounded_to(case: Case) -> torch.dtype | None:
+    """The half-precision dtype that what goes wrong is in, or was rounded to, where the original's is not."""
+    for gap in case.gaps:
+        for dtype in LOW:
+            if gap.right.dtype not in LOW and (gap.wrong.dtype == dtype or _is_rounded(gap.wrong, dtype)):
+                return None if _is_rounded(gap.right, dtype) else dtype
+    return None
 
 
 def _rounded(case: Case) -> Iterator[Repair]:
