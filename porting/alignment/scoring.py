@@ -222,7 +222,8 @@ def _plausible(evidence: Evidence, placing: Placing) -> np.ndarray:
     given, made = evidence.inputs, evidence.outputs
     healthy = _healthy(evidence, placing)
     unlike = healthy & given & ~made
-    stands_in = evidence.stands_in & given & ~healthy
+    named = evidence.same_name & placing.place & evidence.same_sizes
+    stands_in = evidence.stands_in & ((given & ~healthy) | named)
     like = (evidence.same_kind & evidence.same_sizes & ~evidence.unlike) | stands_in
     tells = evidence.contents.tells
     passes = evidence.stands_in & given & made & ~(tells[0][:, None] | tells[1])

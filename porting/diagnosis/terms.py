@@ -25,6 +25,8 @@ SAME = 1e-3
 """Spread of a tensor along an axis, relative to its largest element, up to which it is constant there."""
 READ_ELSEWHERE = "position-offset"
 """The code of a proven cause that speaks of a table's rows, and so of what the child made."""
+REARRANGED = "layout"
+"""The code of one that may speak of one term, whose entries come in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ class Term:
 def child_at_fault(case: Case, stage: Stage) -> str | None:
     """The path of the one child whose result alone, put right, closes every gap; None if there is no such child."""
     proven = next((cause.code for cause in case.culprit.causes if cause.verified), None)
-    if case.culprit.where != "glue" or proven not in (None, READ_ELSEWHERE):
+    if case.culprit.where != "glue" or proven not in (None, READ_ELSEWHERE, REARRANGED):
         return None
     gaps = list({case.moment(gap).key: gap for gap in reversed(case.gaps)}.values())
-    rows = [list(_terms(case, gap, certain=proven is not None)) for gap in gaps]
+    rows = [list(_terms(case, gap, certain=proven == READ_ELSEWHERE)) for gap in gaps]
     paths = {tuple(term.path for term in row) for row in rows}
     if len(paths) != 1 or len(rows[0]) != 1:
         return None

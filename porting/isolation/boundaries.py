@@ -69,7 +69,7 @@ def _without_misaligned(judged: Round, alignment: Alignment, first: Isolation) -
     together = [frozenset(doubted)] if doubted else []
     singly = [frozenset([path]) for path in doubted[:MOST_SINGLY]] if len(doubted) > 1 else []
     for paths in (*together, *singly):
-        if paths.isdisjoint(alignment.unmatched_ported):
+        if paths <= alignment.original_of.keys():
             without = _unpaired(alignment, paths)
             trial = judged(without)
             if _places(trial) <= _places(first):

@@ -7,24 +7,25 @@ from collections.abc import Iterator
 
 import torch
 
-FEWEST = 2
-"""Kin that must agree for their habit to be one."""
-
 
 def deviates(model: torch.nn.Module, path: str) -> bool:
     """Whether a module without parts of its own is unlike most of its kin, which agree with each other.
 
     Kin are the modules whose path differs in one number; they are alike if they print the same, class and settings.
-    Where the layers are of several widths, only those with parameters of the same shapes are kin; and a module that
-    is like its kin along one number, as the first block of every stage is, is odd along no other.
+    Where the layers are of several widths, only those with parameters of the same shapes are kin. Of several numbers
+    the first one along which kin agree with each other, or any with the module, decides: the first block of every
+    stage may be unlike the others of its stage.
     """
     modules = dict(model.named_modules())
     if path not in modules or any(True for _ in modules[path].children()):
         return False
     own = repr(modules[path])
-    most = [(*kin.most_common(1)[0], kin.total()) for kin in _kin(modules, path) if kin]
-    habits = [text for text, count, total in most if count >= FEWEST and 2 * count > total]
-    return bool(habits) and own not in habits
+    for kin in _kin(modules, path):
+        if own in kin:
+            return False
+        if kin and 2 * kin.most_common(1)[0][1] > kin.total():
+            return True
+    return False
 
 
 def _kin(modules: dict[str, torch.nn.Module], path: str) -> Iterator[Counter[str]]:

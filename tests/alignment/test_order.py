@@ -157,3 +157,21 @@ def test_a_table_of_zeros_is_aligned_by_place() -> None:
     x = (torch.tensor([[1, 5, 3], [2, 2, 7]]),)
     pairs = dict(align(capture(Positions(), x), capture(port, x)).pairs)
     assert pairs == {"": "", "words": "words", "places": "places", "types": "types"}
+
+
+def test_an_identity_stands_in_for_the_norm_of_its_name_also_behind_another_fault() -> None:
+    class Ending(nn.Module):
+        def __init__(self, final: nn.Module) -> None:
+            super().__init__()
+            self.layers, self.final_norm, self.head = stack(), final, nn.Linear(WIDTH, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.head(self.final_norm(self.layers(x)))
+            return result
+
+    torch.manual_seed(2)
+    original, ported = Ending(nn.LayerNorm(WIDTH)), Ending(nn.Identity())
+    ported.load_state_dict(original.state_dict(), strict=False)
+    with torch.no_grad():
+        ported.get_parameter("layers.0.norm.weight").mul_(2)
+    assert ("final_norm", "0.final_norm") in aligned(original.eval(), ported.eval()).pairs

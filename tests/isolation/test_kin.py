@@ -20,9 +20,13 @@ def test_layers_of_other_widths_are_no_kin() -> None:
     assert not any(deviates(model, path) for path, _ in model.named_modules())
 
 
-def test_two_layers_that_differ_have_no_habit() -> None:
-    model = nn.Sequential(nn.Sequential(nn.GELU()), nn.Sequential(nn.ReLU()))
-    assert not any(deviates(model, path) for path, _ in model.named_modules())
+def test_what_is_customary_at_another_place_of_the_block_is_odd_here() -> None:
+    def block() -> nn.Sequential:
+        return nn.Sequential(nn.ReLU(), nn.ReLU(), nn.Identity())
+
+    model: Any = nn.Sequential(*(block() for _ in range(3)))
+    model[1][2] = nn.ReLU()
+    assert [path for path, _ in model.named_modules() if deviates(model, path)] == ["1.2"]
 
 
 def test_the_first_block_of_every_stage_may_have_a_stride_of_its_own() -> None:

@@ -79,8 +79,8 @@ def _alike(case: Case) -> list[list[str]]:
 
 
 def _strangers(case: Case) -> list[str]:
-    """For a culprit without a counterpart: the modules elsewhere without one that have the same tensors."""
-    if case.path in case.alignment.original_of:
+    """For a culprit without counterpart or parts: the modules elsewhere without either that have the same tensors."""
+    if case.path in case.alignment.original_of or any(True for _ in case.module.children()):
         return []
     shapes = _shapes(case.module)
     strangers = (path for path in case.alignment.unmatched_ported if path != case.path)

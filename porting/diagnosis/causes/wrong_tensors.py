@@ -15,6 +15,7 @@ from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Owned, live
 from porting.diagnosis.tensors.rearranged import explained_by_order
 from porting.diagnosis.tensors.rounded import explained_by_rounding
+from porting.diagnosis.tensors.sliced import explained_by_slice
 from porting.diagnosis.tensors.stacked import explained_by_stack
 from porting.diagnosis.tensors.target import Target
 from porting.diagnosis.tensors.targets import straight, subjects, targets
@@ -41,7 +42,7 @@ class WrongTensors(Cause):
     codes: ClassVar = (
         "not-loaded", "wrong-layer", "transposed", "qkv-order", "swapped", "permuted", "missing-bias", "untied",
         "dtype-cast", "buffer-wrong", "weight-norm", "rope-layout", "padding-idx", "gate-order", "extra-scale",
-        "norm-formula", "missing-embedding", "rope-theta",
+        "norm-formula", "missing-embedding", "rope-theta", "relative-bias",
     )  # fmt: skip
     rank: ClassVar = 1
 
@@ -58,8 +59,9 @@ class WrongTensors(Cause):
 
 def explained(case: Case, tensor: Owned) -> Explained | None:
     """Why a tensor is wrong; None if it is right or nothing is known."""
-    if (stacked := explained_by_stack(case, tensor)) is not None:
-        return stacked
+    for explain in (explained_by_stack, explained_by_slice):
+        if (listed := explain(case, tensor)) is not None:
+            return listed
     unproven: Explained | None = None
     for target in targets(case, tensor):
         if target.held_by(tensor):

@@ -63,7 +63,7 @@ def explained_by_rows(case: Case, tensor: Owned, target: Target) -> Explained | 
 
 
 def explained_as_start(case: Case, tensor: Owned, target: Target) -> Explained | None:
-    """``not-loaded``, ``missing-bias`` or ``buffer-wrong``, for values that have nothing to do with the original's."""
+    """``not-loaded``, ``missing-bias``, ``buffer-wrong`` and the like, for values that are not the original's."""
     if tensor.info.kind != "parameter":
         return _buffer(case, tensor, target)
     if not _unrelated(tensor, target):
@@ -77,7 +77,8 @@ def explained_as_start(case: Case, tensor: Owned, target: Target) -> Explained |
     if look == "is zero" and _is_table(case, tensor):
         summary = f"{text}, so that nothing is added; the original's {target.name} is not"
         fix = f"load the original's {target.name} into {tensor.name}"
-        return Explained("missing-embedding", tensor, summary, fix, recovered(case, tensor, target))
+        code = "relative-bias" if "relative" in tensor.name.lower() else "missing-embedding"
+        return Explained(code, tensor, summary, fix, recovered(case, tensor, target))
     code = "weight-norm" if role(tensor.info.name) == "weight_g" else "not-loaded"
     summary = f"{text} and was not loaded, the original's {target.name} was"
     fix = f"map the original's {target.name} to {tensor.name} in the conversion, and check missing_keys"

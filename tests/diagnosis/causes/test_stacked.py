@@ -127,3 +127,42 @@ def test_the_stack_is_at_fault_and_the_mistake_is_proven(broken: Any, code: str,
 @pytest.mark.parametrize("turned", [False, True])
 def test_stacks_in_the_lists_order_are_right(turned: bool) -> None:
     assert culprits(*make(turned)) == ()
+
+
+def swapped_experts(port: Any) -> None:
+    for name in ("w1", "w2", "w3"):
+        one, other = (port.blocks[1].experts[i].get_submodule(name) for i in (0, 1))
+        one.weight.data, other.weight.data = other.weight.data, one.weight.data
+
+
+def swapped_gates(port: Any) -> None:
+    for expert in port.blocks[1].experts:
+        expert.w1.weight.data, expert.w3.weight.data = expert.w3.weight.data, expert.w1.weight.data
+
+
+def list_of_other_layer(port: Any) -> None:
+    port.blocks[1].experts.load_state_dict(port.blocks[0].experts.state_dict())
+
+
+def one_random(port: Any) -> None:
+    port.blocks[1].experts[2].w2.weight.copy_(noise(WIDTH, INNER, seed=5))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [
+        (swapped_experts, "swapped"),
+        (swapped_gates, "swapped"),
+        (list_of_other_layer, "wrong-layer"),
+        (one_random, "not-loaded"),
+    ],
+)
+def test_a_list_is_held_against_the_slices_of_a_stack(broken: Any, code: str, turned: bool) -> None:
+    ported, original = make(turned)
+    with torch.no_grad():
+        broken(ported)
+    first = culprits(original, ported)[0]
+    assert first.ported.startswith("blocks.1.experts")
+    assert first.proven is not None
+    assert first.proven.code == code
