@@ -26,7 +26,9 @@ ELSEWHERE = "ends at another place"
 class Round(Protocol):
     """One run of `porting.isolation.isolating.isolate`."""
 
-    def __call__(self, alignment: Alignment, *, free: frozenset[str] = frozenset()) -> Isolation:
+    def __call__(
+        self, alignment: Alignment, *, free: frozenset[str] = frozenset(), known: Isolation | None = None
+    ) -> Isolation:
         """Judge every aligned module, with the outputs of those at ``free`` left as they are."""
 
 
@@ -48,7 +50,7 @@ def isolate_apart(judged: Round, alignment: Alignment) -> tuple[Alignment, Isola
     for _ in range(MOST_ROUNDS):
         if not differing:
             break
-        trial = judged(alignment, free=free)
+        trial = judged(alignment, free=free, known=first)
         found = trial.made_up_for
         differing = _differing_outputs(trial) - free
         free |= differing

@@ -7,6 +7,7 @@ healthy modules (glue) is seen. A second run in float64 measures how much of eac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +20,7 @@ from porting.hooks.tracking import OpenCall
 from porting.isolation.dataflow import Dataflow
 from porting.isolation.exactly import ExactFed
 from porting.isolation.origin import Origin, Sighting
-from porting.noise.floor import Floor, floor_of
+from porting.noise.floor import FACTOR, Floor, floor_of, least_wrong
 from porting.noise.lowered import computes_low, is_low, narrowed
 from porting.progress import Progress, silent
 from porting.reruns.feeding import Feeder, Key, Place, Plan, plans_for
@@ -100,6 +101,7 @@ def isolate(
     tolerance: Tolerance | None = None,
     seed: int = 0,
     free: frozenset[str] = frozenset(),
+    known: Isolation | None = None,
     progress: Progress = silent,
 ) -> Isolation:
     """Judge every aligned module of the port by itself.
@@ -114,6 +116,8 @@ def isolate(
         tolerance: of the comparisons; 1e-3 if None.
         seed: of the random generators, as in the free run.
         free: ported modules whose outputs are neither compared nor replaced, to see what becomes of them.
+        known: an earlier run, where only the verdict at each place is asked for and not the figures of its floor:
+            rounding is then measured only if a verdict hangs on it.
         progress: called as module calls complete.
     """
     tolerance = tolerance or Tolerance()
@@ -124,6 +128,13 @@ def isolate(
     native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
     with native.flow:
         ended = stopped(model, inputs, run, native, seed)
+    settled = {} if known is None else _settled(native.seen, known, tolerance)
+    if known is not None and all(seen.place in settled for seen in native.seen):
+        judged = [(seen.with_floor(settled[seen.place]), seen.sighting) for seen in native.seen]
+        made_up_for = native.made_up_for(judged) & free
+        return Isolation(
+            _blamed(judged, native.origin, {}), native.unproven(), known.noise_measured, ended, made_up_for
+        )
     with in_float64(model) as promotion:
         exact = ExactFed(model, original, plans, native.kept(), native.positions, promotion)
         exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
@@ -139,6 +150,24 @@ def isolate(
     ]
     made_up_for = native.made_up_for(judged) & free
     return Isolation(_blamed(judged, native.origin, lowered), native.unproven(), measured, ended, made_up_for)
+
+
+def _settled(places: Sequence[_Seen], known: Isolation, tolerance: Tolerance) -> dict[Place, Floor]:
+    """Floors under which each verdict is what it would be with the measured ones, where that can be told.
+
+    That is where nothing differs, where the very same was seen before, and where the difference is past all rounding.
+    """
+    before = {(o.ported.key, o.where, o.leaf): o for o in known.observations}
+    floors = {}
+    for seen in places:
+        earlier = before.get(seen.place)
+        if earlier is not None and earlier.numbers == seen.numbers:
+            floors[seen.place] = earlier.floor
+        elif not seen.numbers.comparable or seen.numbers.max_abs == 0:
+            floors[seen.place] = Floor(0.0, 0.0)
+        elif seen.numbers.max_abs > (least := least_wrong(seen.numbers, tolerance)):
+            floors[seen.place] = Floor(least / FACTOR, math.inf)
+    return floors
 
 
 def _blamed(
@@ -182,13 +211,18 @@ class _Seen:
         tolerance: Tolerance,
         run: _Fed,
     ) -> Observation:
-        _, where, leaf = self.place
+        where = self.place[1]
         low = self.place in lowered
         known = None if low else rounding.get(self.place)
         floor = floor_of(self.numbers, known, tolerance, exact=False, original=self.original_rounding, lowered=low)
         moves = where == "output" and len(set(self.numbers.dtypes)) == 1 and run.only_moves(self)
         if moves and (run.looks_up(self) or not floor.exceeded_by(self.numbers)):
             floor = Floor(0.0, 0.0)
+        return self.with_floor(floor)
+
+    def with_floor(self, floor: Floor) -> Observation:
+        """What was seen, judged by a floor that is known."""
+        _, where, leaf = self.place
         return Observation(where, self.plan.original, self.plan.ported, leaf, self.numbers, floor, None)
 
     def narrowed(self, ported: Trace) -> bool:

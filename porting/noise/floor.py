@@ -98,6 +98,13 @@ def floor_of(
     return Floor(max(largest * share, least), max(l2 * share, least_l2))
 
 
+def least_wrong(numbers: TensorComparison, tolerance: Tolerance) -> float:
+    """The difference over which a place is wrong however much it rounds: it fails the tolerance."""
+    dtypes = [dtype for name in numbers.dtypes if (dtype := getattr(torch, name)).is_floating_point]
+    bits = max((_last_bits(numbers, dtype)[0] for dtype in dtypes), default=0.0)
+    return max(tolerance.allowance(numbers.scale), FACTOR * bits)
+
+
 def _last_bits(numbers: TensorComparison, dtype: torch.dtype) -> tuple[float, float]:
     """A few units of rounding, of the largest element and of all of them."""
     unit = ULPS * torch.finfo(dtype).eps / 2

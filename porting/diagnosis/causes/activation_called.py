@@ -10,7 +10,7 @@ import torch
 
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.diagnosis.functions import FIXED, IDENTITY, Elementwise
-from porting.diagnosis.intercepting import functions_used, intercepted, name_of
+from porting.diagnosis.intercepting import functions_used, intercepted, judged_children, name_of
 
 _CALLED = ("relu", "gelu", "silu", "tanh", "sigmoid", "softplus", "elu", "leaky_relu", "relu6", "mish", "hardswish")
 MOST_OTHERS = 8
@@ -27,7 +27,8 @@ class ActivationCalled(Cause):
         """Another usual function in the place of each that is called."""
         if case.culprit.where not in ("glue", "output") or not case.moments:
             return
-        used = dict.fromkeys(_text(u.name, u.kwargs) for u in functions_used(case.moments[0]) if u.name in _CALLED)
+        moment = case.moments[0]
+        used = dict.fromkeys(_text(u.name, u.kwargs) for u in functions_used(moment, own=True) if u.name in _CALLED)
         for mine in used:
             for theirs in _others(mine):
                 missing = theirs.kind == "identity"
@@ -35,7 +36,7 @@ class ActivationCalled(Cause):
                     code="missing-activation" if missing else "activation",
                     summary=f"the code calls {mine}, the original {theirs.text}",
                     fix="leave the function out there" if missing else f"call {theirs.text} there",
-                    apply=partial(intercepted, case.module, _instead(mine, theirs)),
+                    apply=partial(intercepted, case.module, _instead(mine, theirs), but=judged_children(moment)),
                 )
 
 
