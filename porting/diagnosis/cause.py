@@ -17,7 +17,7 @@ from porting.alignment import Alignment
 from porting.comparison.metrics import finite
 from porting.comparison.relations import Relation
 from porting.diagnosis.culprits import Culprit
-from porting.diagnosis.scene import Gap, Moment
+from porting.diagnosis.scene import Gap, Moment, is_plain
 from porting.diagnosis.trial import Applied
 from porting.reruns.feeding import Place
 from porting.trace import ModuleInfo, Trace, flatten
@@ -177,7 +177,7 @@ class Case:
             for name, tensor in child.made().items():
                 yield f"output of {child.path} ({name})" if name else f"output of {child.path}", tensor
         for kind, own in (("parameter", self.module._parameters), ("buffer", self.module._buffers)):
-            yield from ((f"{kind} {name}", tensor.detach()) for name, tensor in own.items() if tensor is not None)
+            yield from ((f"{kind} {name}", tensor.detach()) for name, tensor in own.items() if is_plain(tensor))
 
 
 class Cause(ABC):

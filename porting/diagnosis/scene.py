@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 
 from porting.comparison import LeafPair, Positions
 from porting.copying import copied
 from porting.diagnosis.culprits import Culprit
+from porting.hooks.recordable import why_not_recordable
 from porting.hooks.tracking import OpenCall
 from porting.isolation.isolating import Isolation, Observation
 from porting.noise.floor import Floor, floor_of
@@ -270,6 +271,15 @@ class _Watcher(Feeder):
 
 def _tensors(value: Any) -> dict[str, torch.Tensor]:
     return {name: leaf.detach() for name, leaf in flatten(value)[1] if isinstance(leaf, torch.Tensor)}
+
+
+def is_plain(value: Any) -> TypeGuard[torch.Tensor]:
+    """Whether something is a tensor with which causes can compute: none on meta, sparse or quantized."""
+    return isinstance(value, torch.Tensor) and not why_not_recordable(value)
+
+
+def _plain(leaves: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, torch.Tensor]]:
+    return ((name, leaf) for name, leaf in leaves if is_plain(leaf))
 
 
 def _kept(value: Any) -> Any:

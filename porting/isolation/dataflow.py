@@ -59,7 +59,8 @@ class Dataflow(PausableMode):
         latest = self._node(tensor)
         if latest is None or not self._writes:
             return latest
-        written = [node for node in self._writes.get(memory_of(tensor), ()) if node > latest]
+        memory = memory_of(tensor)
+        written = [] if memory is None else [node for node in self._writes.get(memory, ()) if node > latest]
         if not written:
             return latest
         renewed = max((place for place, node in enumerate(written) if node in self._renewals), default=None)
@@ -90,7 +91,10 @@ class Dataflow(PausableMode):
             node: the operation.
             anew: all of the tensor was replaced, so that nothing of what was there counts, if it is all there is.
         """
-        self._writes.setdefault(memory_of(tensor), []).append(node)
+        memory = memory_of(tensor)
+        if memory is None:
+            return
+        self._writes.setdefault(memory, []).append(node)
         if anew and tensor.nbytes == tensor.untyped_storage().nbytes():
             self._renewals.add(node)
 

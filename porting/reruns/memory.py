@@ -44,7 +44,7 @@ class Memory:
 
     def __init__(self, model: torch.nn.Module) -> None:
         self._model = {memory_of(tensor) for tensor in all_tensors(model)}
-        self._given: set[StorageWeakRef] = set()
+        self._given: set[StorageWeakRef | None] = set()
 
     def give(self, tensor: torch.Tensor) -> None:
         """A tensor of the original is given to the run."""
@@ -59,13 +59,18 @@ class Memory:
                 the run may have handed on the wrong one of two right tensors.
         """
         memory = memory_of(tensor)
-        if memory in self._model or any(
-            stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)
-        ):
+        if memory is None or memory in self._model:
+            return False
+        if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
             return False
         return not (anew and memory in self._given)
 
 
-def memory_of(tensor: torch.Tensor) -> StorageWeakRef:
-    """What tensors that share memory have in common; it keeps no memory, but its identity from being used again."""
+def memory_of(tensor: torch.Tensor) -> StorageWeakRef | None:
+    """What tensors that share memory have in common; it keeps no memory, but its identity from being used again.
+
+    None for a tensor that is not laid out in one piece of memory, as a sparse one.
+    """
+    if tensor.layout is not torch.strided:
+        return None
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
