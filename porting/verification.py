@@ -19,6 +19,7 @@ from porting.extending import Positions, extended, further_summary, guarded, req
 from porting.hooks.capturing import capture
 from porting.inputs import input_warnings
 from porting.isolation.boundaries import isolate_apart
+from porting.isolation.entries import entered_apart
 from porting.isolation.isolating import Isolation, isolate
 from porting.noise.floor import noise_warnings
 from porting.original.recorded import recorded_inputs, require_accepted, require_same
@@ -225,7 +226,7 @@ def verify(
     judged = partial(
         isolate, ported, given, reference, trace, run=run_ported, tolerance=tolerance, seed=1, progress=progress
     )
-    alignment, isolation = isolate_apart(judged, comparison.alignment)
+    alignment, isolation = isolate_apart(judged, entered_apart(comparison.alignment, reference, trace))
     comparison = comparison.realigned(alignment)
     faults = find_culprits(isolation, reference, trace, alignment)
     diagnosis = diagnose(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ class Group:
         layout: how the original's results are laid out in the port, None if they are as they were.
         compared: False where the results are not to be equal, as rows are in another order by intent or a weight is
             applied outside.
+        apart: names of the port's arguments that are not to be equal, as one side does inside what the other does
+            before.
     """
 
     original: tuple[str, ...]
@@ -33,6 +35,7 @@ class Group:
     confidence: float
     layout: str | None = None
     compared: bool = True
+    apart: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,20 @@ class Alignment:
         return frozenset(path for group in self.groups if not group.compared for path in group.ported)
 
     @cached_property
+    def apart(self) -> frozenset[tuple[str, str]]:
+        """(ported path, argument) of what is given to both but is not to be compared."""
+        return frozenset((path, name) for group in self.groups for path in group.ported for name in group.apart)
+
+    @cached_property
     def original_of(self) -> Mapping[str, str]:
         """Original path by ported path."""
         return {ported: original for original, ported in self.pairs}
+
+    def put_apart(self, arguments: Collection[tuple[str, str]]) -> Alignment:
+        """The same with further arguments, as (ported path, name), that are not to be compared."""
+        return (
+            replace(self, groups=tuple(_put_apart(group, arguments) for group in self.groups)) if arguments else self
+        )
 
     def calls(self, original: Trace, ported: Trace) -> list[tuple[Call, Call]]:
         """The aligned calls, in the order in which the ported ones returned."""
@@ -81,3 +95,8 @@ class Alignment:
             if other is not None:
                 found.append((other, call))
         return found
+
+
+def _put_apart(group: Group, arguments: Collection[tuple[str, str]]) -> Group:
+    names = frozenset(name for path, name in arguments if path in group.ported)
+    return replace(group, apart=group.apart | names) if names else group

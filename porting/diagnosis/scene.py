@@ -38,7 +38,8 @@ class Moment:
         arguments: both by parameter name.
         output: what the module made of them.
         result: what the run went on with: the original's tensors where there are such.
-        children: the calls made directly from it, in order.
+        children: the calls made directly from it, in order; only those of culprits and of what has no counterpart are
+            known.
     """
 
     key: Key
@@ -258,12 +259,11 @@ class _Watcher(Feeder):
                 scene.gaps.append(Gap(place, self.observations[place], wrong, right, valid))
 
     def _is_watched(self, call: OpenCall) -> bool:
-        return any(True for _ in self._scenes_at(call.path)) or (
-            call.parent is not None and call.parent.index in self._moments and bool(self._parents(call.parent))
-        )
-
-    def _parents(self, call: OpenCall) -> list[Scene]:
-        return list(self._scenes_at(call.path))
+        """Whether a call is one of a culprit, or made from one: directly, or by what has no counterpart in between."""
+        if any(True for _ in self._scenes_at(call.path)):
+            return True
+        around = self._moments.get(call.parent.index) if call.parent is not None else None
+        return around is not None and (around.original is None or any(True for _ in self._scenes_at(around.path)))
 
     def _scenes_at(self, path: str) -> Iterator[Scene]:
         return (scene for scene in self.scenes if scene.culprit.ported == path)

@@ -6,11 +6,13 @@ wrong, but the two modules do not end at the same place, so they cannot be compa
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Protocol
 
 from porting.alignment import Alignment
-from porting.isolation.isolating import Isolation
+from porting.isolation.isolating import Isolation, Observation
 from porting.reruns.feeding import Place
 
 MOST_ROUNDS = 4
@@ -19,6 +21,8 @@ MOST_SINGLY = 8
 """Doubted containers that are given up one by one."""
 SURE = 0.9
 """Confidence from which a pair of containers is not put to the test."""
+HIDDEN = 1e-3
+"""Difference of an argument that is looked into though it is no more than rounding at that size."""
 ELSEWHERE = "ends at another place"
 """The layout of modules that are not compared for this reason."""
 
@@ -27,9 +31,14 @@ class Round(Protocol):
     """One run of `porting.isolation.isolating.isolate`."""
 
     def __call__(
-        self, alignment: Alignment, *, free: frozenset[str] = frozenset(), known: Isolation | None = None
+        self,
+        alignment: Alignment,
+        *,
+        free: frozenset[str] = frozenset(),
+        loose: frozenset[tuple[str, str]] = frozenset(),
+        known: Isolation | None = None,
     ) -> Isolation:
-        """Judge every aligned module, with the outputs of those at ``free`` left as they are."""
+        """Judge every aligned module, with outputs of those at ``free`` and ``loose`` arguments left as they are."""
 
 
 def isolate_apart(judged: Round, alignment: Alignment) -> tuple[Alignment, Isolation]:
@@ -39,12 +48,14 @@ def isolate_apart(judged: Round, alignment: Alignment) -> tuple[Alignment, Isola
     nothing goes wrong elsewhere instead, they were no pair. (What lies in them is judged in any case.)
 
     A module's output that differs is let through: if all that is made of it is right, and something is, then the
-    original does outside what the port does inside, or the other way round.
+    original does outside what the port does inside, or the other way round. The same holds of arguments: a mask may
+    come with a bias on one side and by itself on the other.
 
     Returns:
         The alignment, with a layout at what is not to be compared, and what the run showed under it.
     """
     alignment, first = _without_misaligned(judged, alignment, judged(alignment))
+    alignment, first = _without_other_arguments(judged, alignment, first)
     free = differing = _differing_outputs(first)
     found: frozenset[str] = frozenset()
     for _ in range(MOST_ROUNDS):
@@ -80,6 +91,51 @@ def _without_misaligned(judged: Round, alignment: Alignment, first: Isolation) -
 def _places(isolation: Isolation) -> set[Place]:
     """Where something goes wrong."""
     return {(o.ported.key, o.where, o.leaf) for o in isolation.observations if o.above_noise}
+
+
+def _without_other_arguments(judged: Round, alignment: Alignment, first: Isolation) -> tuple[Alignment, Isolation]:
+    """The alignment without the arguments that are something else than the original's, and make up for it.
+
+    First those whose size hides that they differ, as that of a mask does that also holds a bias on the other side.
+    """
+    for which in (_hidden, _above_noise):
+        differing = {(o.ported.path, o.leaf) for o in _arguments(first) if which(o)}
+        if not differing or not any(o.above_noise for o in first.observations):
+            continue
+        everywhere = _in_every_layer(first, differing)
+        found = judged(alignment, loose=everywhere).arguments_made_up_for
+        if apart := _in_every_layer(first, found & differing):
+            alignment = alignment.put_apart(apart)
+            first = judged(alignment)
+    return alignment, first
+
+
+def _arguments(isolation: Isolation) -> Iterator[Observation]:
+    return (
+        o
+        for o in isolation.observations
+        if o.where == "input" and o.numbers.comparable and o.ported.parent is not None
+    )
+
+
+def _above_noise(observation: Observation) -> bool:
+    return observation.above_noise
+
+
+def _hidden(observation: Observation) -> bool:
+    return not observation.above_noise and observation.numbers.max_abs > HIDDEN
+
+
+def _in_every_layer(isolation: Isolation, arguments: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """The same arguments of all layers: one tensor may be given to all, and is corrected when the first gets it."""
+    roles = {_role(*argument) for argument in arguments}
+    places = ((o.ported.path, o.leaf) for o in _arguments(isolation))
+    return frozenset(place for place in places if _role(*place) in roles)
+
+
+def _role(path: str, name: str) -> tuple[str, str]:
+    """An argument, whichever the layer."""
+    return re.sub(r"\d+", "*", path), name
 
 
 def _doubted(alignment: Alignment, isolation: Isolation) -> list[str]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from enum import Enum, auto
 from typing import Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.overrides import TorchFunctionMode
 
 from porting.hooks.tracking import OpenCall
 from porting.reruns.memory import memory_of
+from porting.reruns.pausing import PausableMode
 
 MOVES = frozenset(
     re.findall(
@@ -38,7 +37,7 @@ class Kind(Enum):
     INDEXES = auto()
 
 
-class Dataflow(TorchFunctionMode):
+class Dataflow(PausableMode):
     """Follows the tensors of a run through torch's functions, views and writes in place among them.
 
     Each operation is a node: its number, the nodes that it reads, and the call whose code asked for it. Tensors are
@@ -54,16 +53,6 @@ class Dataflow(TorchFunctionMode):
         self._made: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._writes: dict[StorageWeakRef, list[int]] = {}
         self._renewals: set[int] = set()
-        self._paused = False
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Follow nothing for a while."""
-        before, self._paused = self._paused, True
-        try:
-            yield
-        finally:
-            self._paused = before
 
     def node(self, tensor: torch.Tensor) -> int | None:
         """The operation that made or last wrote a tensor; None if that was not seen, as of a parameter."""

@@ -8,6 +8,7 @@ healthy modules (glue) is seen. A second run in float64 measures how much of eac
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,6 +78,7 @@ class Isolation:
             if it ran to its end.
         made_up_for: those of the modules whose outputs were left as they are of which something right came, and
             nothing wrong.
+        arguments_made_up_for: the same of arguments, as (ported path, name).
     """
 
     observations: tuple[Observation, ...]
@@ -84,6 +86,7 @@ class Isolation:
     noise_measured: bool
     stopped: str = ""
     made_up_for: frozenset[str] = frozenset()
+    arguments_made_up_for: frozenset[tuple[str, str]] = frozenset()
 
     def of_call(self, key: Key) -> Iterator[Observation]:
         """The observations at the output of one ported call."""
@@ -101,6 +104,7 @@ def isolate(
     tolerance: Tolerance | None = None,
     seed: int = 0,
     free: frozenset[str] = frozenset(),
+    loose: frozenset[tuple[str, str]] = frozenset(),
     known: Isolation | None = None,
     progress: Progress = silent,
 ) -> Isolation:
@@ -116,6 +120,7 @@ def isolate(
         tolerance: of the comparisons; 1e-3 if None.
         seed: of the random generators, as in the free run.
         free: ported modules whose outputs are neither compared nor replaced, to see what becomes of them.
+        loose: arguments of ported modules, as (path, name), of which the same holds.
         known: an earlier run, where only the verdict at each place is asked for and not the figures of its floor:
             rounding is then measured only if a verdict hangs on it.
         progress: called as module calls complete.
@@ -123,18 +128,18 @@ def isolate(
     tolerance = tolerance or Tolerance()
     plans = {
         key: replace(plan, outputs=()) if key[1] in free else plan
-        for key, plan in plans_for(original, ported, alignment).items()
+        for key, plan in plans_for(original, ported, alignment.put_apart(loose)).items()
     }
     native = _Fed(model, original, plans, tolerance, Positions.of(ported), progress)
+    native.loose = loose
     with native.flow:
         ended = stopped(model, inputs, run, native, seed)
     settled = {} if known is None else _settled(native.seen, known, tolerance)
     if known is not None and all(seen.place in settled for seen in native.seen):
         judged = [(seen.with_floor(settled[seen.place]), seen.sighting) for seen in native.seen]
-        made_up_for = native.made_up_for(judged) & free
-        return Isolation(
-            _blamed(judged, native.origin, {}), native.unproven(), known.noise_measured, ended, made_up_for
-        )
+        outputs, arguments = native.made_up_for(judged)
+        observations = _blamed(judged, native.origin, {})
+        return Isolation(observations, native.unproven(), known.noise_measured, ended, outputs & free, arguments)
     with in_float64(model) as promotion:
         exact = ExactFed(model, original, plans, native.kept(), native.positions, promotion)
         exactly = Inputs(*to_float64((inputs.args, dict(inputs.kwargs))))
@@ -148,8 +153,9 @@ def isolate(
         (seen.judged(exact.errors if measured else {}, lowered, tolerance, native), seen.sighting)
         for seen in native.seen
     ]
-    made_up_for = native.made_up_for(judged) & free
-    return Isolation(_blamed(judged, native.origin, lowered), native.unproven(), measured, ended, made_up_for)
+    outputs, arguments = native.made_up_for(judged)
+    observations = _blamed(judged, native.origin, lowered)
+    return Isolation(observations, native.unproven(), measured, ended, outputs & free, arguments)
 
 
 def _settled(places: Sequence[_Seen], known: Isolation, tolerance: Tolerance) -> dict[Place, Floor]:
@@ -260,7 +266,9 @@ class _Fed(Feeder):
         self.flow = Dataflow(self.open_call)
         self.origin = Origin(model, self.flow)
         self._unfed: list[tuple[str, str, int]] = []
-        self._free: dict[str, set[int]] = {}
+        self.loose: frozenset[tuple[str, str]] = frozenset()
+        self._free: dict[str, set[int]] = defaultdict(set)
+        self._loose: dict[tuple[str, str], set[int]] = defaultdict(set)
 
     def kept(self) -> dict[Place, torch.Tensor]:
         """The ported tensors that differ, by place."""
@@ -301,6 +309,9 @@ class _Fed(Feeder):
         tensors = [(name, leaf) for name, leaf in leaves if isinstance(leaf, torch.Tensor)]
         plan = self.plans.get(call.key)
         self.origin.entered(call, [tensor for _, tensor in tensors], fed, aligned=plan is not None)
+        for name, tensor in tensors:
+            if (call.path, name) in self.loose:
+                self._loose[call.path, name].update(self.flow.nodes([tensor]))
         if plan is not None:
             self._unfed += [
                 (plan.ported.label, name, self.origin.made_by(call, tensor))
@@ -316,8 +327,10 @@ class _Fed(Feeder):
         """The caller's tensor is what the call made of it."""
         self.origin.copied(tensor, source, call)
 
-    def made_up_for(self, judged: Iterable[tuple[Observation, Sighting]]) -> frozenset[str]:
-        """The modules with free outputs of which something right was made, and nothing wrong."""
+    def made_up_for(
+        self, judged: Iterable[tuple[Observation, Sighting]]
+    ) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+        """The modules with free outputs of which something right was made, and nothing wrong; the loose arguments."""
         right: set[int] = set()
         wrong: set[int] = set()
         for observation, sighting in judged:
@@ -325,14 +338,16 @@ class _Fed(Feeder):
                 wrong |= self.origin.made_from(sighting)
             elif observation.numbers.comparable:
                 right |= self.origin.made_from(sighting)
-        return frozenset(path for path, nodes in self._free.items() if nodes & right and not nodes & wrong)
+        outputs = (path for path, nodes in self._free.items() if nodes & right and not nodes & wrong)
+        arguments = (place for place, nodes in self._loose.items() if nodes & right and not nodes & wrong)
+        return frozenset(outputs), frozenset(arguments)
 
     def returned(self, call: OpenCall, output: Any) -> None:
         """Note which call made a tensor."""
         self.origin.made(call, _tensors(output))
         plan = self.plans.get(call.key)
         if plan is not None and not plan.outputs:
-            self._free.setdefault(call.path, set()).update(self.flow.nodes(_tensors(output)))
+            self._free[call.path].update(self.flow.nodes(_tensors(output)))
 
     def replaced(self, call: OpenCall, tensors: Sequence[torch.Tensor]) -> None:
         """These are the original's."""

@@ -39,7 +39,7 @@ def plans_for(original: Trace, ported: Trace, alignment: Alignment) -> dict[Key,
         other.key: Plan(
             one,
             other,
-            pair_leaves(original, one.inputs, ported, other.inputs, alignment.layouts),
+            _alike(pair_leaves(original, one.inputs, ported, other.inputs, alignment.layouts), other, alignment),
             pair_leaves(
                 original,
                 one.outputs,
@@ -51,6 +51,10 @@ def plans_for(original: Trace, ported: Trace, alignment: Alignment) -> dict[Key,
         )
         for one, other in alignment.calls(original, ported)
     }
+
+
+def _alike(pairs: Sequence[LeafPair], call: Call, alignment: Alignment) -> Sequence[LeafPair]:
+    return [pair for pair in pairs if (call.path, pair.ported.name) not in alignment.apart]
 
 
 class Feeder(CallTracker):

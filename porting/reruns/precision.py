@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from porting.copying import copied
 from porting.hooks.module_tree import all_tensors
+from porting.reruns.pausing import PausableMode
 
 GROUPED = ("grouped_mm", "_grouped_mm")
 """Names of torch's product of groups of rows, each with a matrix of its own (experts); the older one is private."""
@@ -55,7 +55,7 @@ def under_autocast() -> bool:
     return any(map(torch.is_autocast_enabled, AUTOCAST))
 
 
-class Promotion(TorchFunctionMode):
+class Promotion(PausableMode):
     """Wherever torch is asked for float32, it gives float64.
 
     Attributes:
@@ -66,16 +66,6 @@ class Promotion(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.under_autocast = 0
-        self._paused = False
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Let torch do as it is asked."""
-        before, self._paused = self._paused, True
-        try:
-            yield
-        finally:
-            self._paused = before
 
     def __torch_function__(
         self,

@@ -65,12 +65,18 @@ class Replay:
         return name == self.gap.leaf or self.gap.path != self.moment.path
 
     def _fed(self) -> dict[torch.nn.Module, deque[Any]]:
+        """What the nearest aligned modules below returned, call by call."""
         results: dict[torch.nn.Module, deque[Any]] = defaultdict(deque)
-        loose = {child.module for child in self.moment.children if child.result is child.output}
-        for child in self.moment.children:
-            if child.module not in loose and child.key != self.gap.place[0]:
+        loose: set[torch.nn.Module] = set()
+        waiting = deque(self.moment.children)
+        while waiting:
+            child = waiting.popleft()
+            if child.result is child.output:
+                loose.add(child.module)
+                waiting.extendleft(reversed(child.children))
+            elif child.key != self.gap.place[0]:
                 results[child.module].append(child.result)
-        return results
+        return {module: found for module, found in results.items() if module not in loose}
 
     def _turn(self) -> int:
         """Which of the calls of the gap's module within this one is meant."""

@@ -90,7 +90,8 @@ def _is_table(case: Case, tensor: Owned) -> bool:
     owner = case.ported.modules[tensor.path].class_name
     names = f"{tensor.path.rpartition('.')[2]} {owner} {tensor.info.name}".lower()
     long = [length for length in tensor.shape if length > 1]
-    return len(long) > 1 and any(stem in names for stem in EMBEDDING)
+    added = any(stem in names for stem in EMBEDDING) and "bias" not in names  # that one goes into scores
+    return len(long) > 1 and added
 
 
 def start_like(values: torch.Tensor) -> str:
