@@ -3,6 +3,7 @@
 python scripts/benchmark.py capture    # what recording costs, against the bare forward
 python scripts/benchmark.py verify     # what verifying costs, against the two forwards
 python scripts/benchmark.py memory     # what recording needs in memory beyond the bare forward, for growing models
+python scripts/benchmark.py diagnose-cost  # what diagnosing one bug adds to verifying
 python scripts/benchmark.py diagnose   # what is found of the seeded bugs of the tests' real pairs, without any map
 """
 
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import diagnosing
+import diagnosis_cost
 import torch
 
 import porting
@@ -42,7 +44,7 @@ TARGETS = {
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["capture", "verify", "memory", "diagnose"])
+    parser.add_argument("what", choices=["capture", "verify", "memory", "diagnose-cost", "diagnose"])
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     diagnosing.add_options(parser.add_argument_group("diagnose"))
@@ -57,6 +59,11 @@ def main() -> None:
     )
     if options.what == "memory":
         benchmark_memory()
+        return
+    if options.what == "diagnose-cost":
+        model, inputs = bert(layers=12, hidden=768, batch=4, length=128)
+        other, _ = bert(layers=12, hidden=768, batch=4, length=128)
+        diagnosis_cost.benchmark_diagnosis((model, other), inputs)
         return
     {"capture": benchmark_capture, "verify": benchmark_verify}[options.what](options.rounds)
 

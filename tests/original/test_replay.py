@@ -79,6 +79,15 @@ def said(verification: Verification) -> dict[str, Any]:
     }
 
 
+def said_without_proof(verification: Verification) -> dict[str, Any]:
+    """The same but for what hangs on the contents of the original's tensors: whether a lost one is proven."""
+    document = said(verification)
+    culprits = [
+        {**culprit, "causes": [cause["code"] for cause in culprit["causes"]]} for culprit in document["culprits"]
+    ]
+    return {**document, "culprits": culprits, "message": None, "summary": None}
+
+
 @pytest.fixture(scope="module")
 def toy_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Traces of the toy original, by what recorded them."""
@@ -115,6 +124,7 @@ def test_a_lost_matrix_is_named_from_a_trace_and_proven_with_the_live_original(
     by: str, toy_folders: dict[str, Path]
 ) -> None:
     found = [toy_verified(each, unloaded) for each in (make_pair()[0], open_trace(toy_folders[by]))]
+    assert said_without_proof(found[0]) == said_without_proof(found[1])
     causes = [verification.culprits[0].causes for verification in found]
     assert [[(cause.code, cause.verified) for cause in each] for each in causes] == [
         [("not-loaded", True)],
@@ -146,7 +156,7 @@ def replaying(folder: Path, traces: Path, extra: str = "") -> Portfile:
     return Portfile.load(path)
 
 
-@pytest.mark.parametrize("bug", [None, *(bug for bug in BUGS if bug != "unloaded-weight")])
+@pytest.mark.parametrize("bug", [None, *BUGS])
 def test_the_demo_is_judged_as_with_the_live_original(
     bug: str | None, demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +167,8 @@ def test_the_demo_is_judged_as_with_the_live_original(
     assert bool(live.culprits) == bool(bug)
     replay = replaying(folder, demo_folder / "traces")
     monkeypatch.setitem(sys.modules, "pytorch_pretrained_bert", None)
-    assert said(verify_portfile(replay, ported=port)) == said(live)
+    told = said_without_proof if bug == "unloaded-weight" else said
+    assert told(verify_portfile(replay, ported=port)) == told(live)
 
 
 @pytest.mark.parametrize("by", RECORDERS)
