@@ -1,4 +1,9 @@
-"""Diagnosis: which module is at fault, and what can be seen to differ there."""
+"""Diagnosis: which module is at fault, what can be seen to differ there, and why, proven by a repair.
+
+``culprits`` names the modules at fault, ``scene`` keeps what is known at each, ``causes`` proposes repairs, ``trial``
+tries one on the live port, ``diagnosing`` puts them together. What the causes know of is in ``tensors`` (weights),
+``modules`` (what one module computes), ``glue`` (the code between modules) and ``attention``.
+"""
 
 from __future__ import annotations
 

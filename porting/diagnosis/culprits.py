@@ -9,7 +9,8 @@ from porting.alignment import Alignment
 from porting.comparison.metrics import finite
 from porting.diagnosis.differences import module_differences
 from porting.diagnosis.source import Source
-from porting.isolation.isolating import Isolation, Observation
+from porting.isolation.isolating import Isolation
+from porting.isolation.observing import Observation
 from porting.trace import Trace
 
 if TYPE_CHECKING:

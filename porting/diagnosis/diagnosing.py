@@ -12,12 +12,12 @@ from porting.alignment import Alignment
 from porting.diagnosis.cause import Case, Cause, Finding, Repair, Weights
 from porting.diagnosis.causes import all_causes
 from porting.diagnosis.changes import together
-from porting.diagnosis.clues import clues
 from porting.diagnosis.culprits import Culprit
-from porting.diagnosis.everywhere import told_together
+from porting.diagnosis.glue.clues import clues
+from porting.diagnosis.glue.terms import child_at_fault
+from porting.diagnosis.modules.everywhere import told_together
 from porting.diagnosis.scene import Scene, scenes_of
 from porting.diagnosis.source import source_of
-from porting.diagnosis.terms import child_at_fault
 from porting.diagnosis.trial import Outcome, Stage
 from porting.isolation.isolating import Isolation
 from porting.progress import Progress, silent

@@ -13,7 +13,8 @@ from porting.copying import copied
 from porting.diagnosis.culprits import Culprit
 from porting.hooks.recordable import why_not_recordable
 from porting.hooks.tracking import OpenCall
-from porting.isolation.isolating import Isolation, Observation
+from porting.isolation.isolating import Isolation
+from porting.isolation.observing import Observation
 from porting.noise.floor import Floor, floor_of
 from porting.reruns.feeding import Feeder, Key, Place, Plan
 from porting.reruns.rerunning import stopped

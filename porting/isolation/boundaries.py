@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from porting.alignment import Alignment
-from porting.isolation.isolating import Isolation, Observation
+from porting.isolation.isolating import Isolation
+from porting.isolation.observing import Observation
 from porting.reruns.feeding import Place
 
 MOST_ROUNDS = 4

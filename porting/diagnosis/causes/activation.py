@@ -10,10 +10,10 @@ import torch
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.functions import Elementwise, recognised
-from porting.diagnosis.gated import gated_pairs
-from porting.diagnosis.results import Result, explains, reproduces, results
-from porting.diagnosis.rewiring import recomputed
+from porting.diagnosis.modules.functions import Elementwise, recognised
+from porting.diagnosis.modules.gated import gated_pairs
+from porting.diagnosis.modules.results import Result, explains, reproduces, results
+from porting.diagnosis.modules.rewiring import recomputed
 from porting.diagnosis.scene import Gap
 from porting.hooks.preserving import preserved
 

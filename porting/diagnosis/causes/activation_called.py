@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.functions import FIXED, IDENTITY, Elementwise
-from porting.diagnosis.intercepting import functions_used, intercepted, judged_children, name_of
+from porting.diagnosis.modules.functions import FIXED, IDENTITY, Elementwise
+from porting.diagnosis.modules.intercepting import functions_used, intercepted, judged_children, name_of
 
 _CALLED = ("relu", "gelu", "silu", "tanh", "sigmoid", "softplus", "elu", "leaky_relu", "relu6", "mish", "hardswish")
 MOST_OTHERS = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from porting.diagnosis.cause import Case
-from porting.diagnosis.relating import Reading, Related, RelationCause
+from porting.diagnosis.glue.relating import Reading, Related, RelationCause
 
 
 class Arrangement(RelationCause):

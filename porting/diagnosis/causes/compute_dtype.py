@@ -10,8 +10,8 @@ import torch
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.intercepting import functions_used, intercepted, name_of
-from porting.diagnosis.results import explains, results
+from porting.diagnosis.modules.intercepting import functions_used, intercepted, name_of
+from porting.diagnosis.modules.results import explains, results
 
 LOW = (torch.bfloat16, torch.float16)
 _CASTS = {"half": torch.float16, "bfloat16": torch.bfloat16}

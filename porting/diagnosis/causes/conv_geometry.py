@@ -10,10 +10,10 @@ import torch
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.geometry import Border, Convolution, border_between, convolution_between
-from porting.diagnosis.meanings import literal
-from porting.diagnosis.results import explains, reproduces, results
-from porting.diagnosis.rewiring import Known, recomputed
+from porting.diagnosis.modules.geometry import Border, Convolution, border_between, convolution_between
+from porting.diagnosis.modules.meanings import literal
+from porting.diagnosis.modules.results import explains, reproduces, results
+from porting.diagnosis.modules.rewiring import Known, recomputed
 from porting.diagnosis.scene import Gap
 from porting.trace import ModuleInfo
 

@@ -10,9 +10,9 @@ import torch
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.norms import USUAL, Affine, Norm, matching
-from porting.diagnosis.results import explains, reproduces, results
-from porting.diagnosis.rewiring import Known, recomputed
+from porting.diagnosis.modules.norms import USUAL, Affine, Norm, matching
+from porting.diagnosis.modules.results import explains, reproduces, results
+from porting.diagnosis.modules.rewiring import Known, recomputed
 from porting.diagnosis.scene import Gap
 
 _WEIGHTS = {"norm-type": 6, "batch-norm-training": 6, "norm-formula": 3, "missing-bias": 3, "norm-eps": 2}

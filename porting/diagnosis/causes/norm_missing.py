@@ -12,8 +12,8 @@ import torch
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.diagnosis.causes.norm_formula import affine_of, epsilons, group_counts, own_affine
-from porting.diagnosis.norms import Affine, Norm, matching
-from porting.diagnosis.results import explains, reproduces, results
+from porting.diagnosis.modules.norms import Affine, Norm, matching
+from porting.diagnosis.modules.results import explains, reproduces, results
 from porting.diagnosis.scene import Gap
 from porting.trace import ModuleInfo
 

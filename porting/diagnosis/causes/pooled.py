@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from porting.diagnosis.cause import Case
-from porting.diagnosis.relating import Reading, Related, RelationCause
-from porting.diagnosis.roles import Role
+from porting.diagnosis.glue.relating import Reading, Related, RelationCause
+from porting.diagnosis.glue.roles import Role
 
 
 class Pooled(RelationCause):

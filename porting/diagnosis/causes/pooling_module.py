@@ -13,7 +13,7 @@ from torch.nn import functional
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
 from porting.diagnosis.causes.conv_geometry import as_forward, settings_of
-from porting.diagnosis.results import explains, reproduces, results
+from porting.diagnosis.modules.results import explains, reproduces, results
 from porting.diagnosis.scene import Gap
 
 _AVERAGE = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}

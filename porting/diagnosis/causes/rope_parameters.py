@@ -12,8 +12,8 @@ import torch
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.results import Result, explains, reproduces, results
-from porting.diagnosis.rotations import REPEATS, Spectrum, Table, recovered
+from porting.diagnosis.modules.results import Result, explains, reproduces, results
+from porting.diagnosis.modules.rotations import REPEATS, Spectrum, Table, recovered
 from porting.diagnosis.trial import Applied
 
 FEWEST = 3

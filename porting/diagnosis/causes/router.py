@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair, tensors_of
-from porting.diagnosis.results import explains, reproduces, results
-from porting.diagnosis.rewiring import Known, recomputed
+from porting.diagnosis.modules.results import explains, reproduces, results
+from porting.diagnosis.modules.rewiring import Known, recomputed
 from porting.diagnosis.scene import Gap
 from porting.reruns.feeding import substituted
 

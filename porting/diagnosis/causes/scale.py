@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 
 from porting.diagnosis.cause import Case
-from porting.diagnosis.relating import THERE, Reading, Related, RelationCause, at_hand, share_of
-from porting.diagnosis.roles import Role
+from porting.diagnosis.glue.relating import THERE, Reading, Related, RelationCause, at_hand, share_of
+from porting.diagnosis.glue.roles import Role
 
 CLOSE = 1e-6
 

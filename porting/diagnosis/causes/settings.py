@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.meanings import MEANINGS, Meaning, literal, meaning_of, same_meaning
+from porting.diagnosis.modules.meanings import MEANINGS, Meaning, literal, meaning_of, same_meaning
 
 _CODES = tuple(dict.fromkeys(meaning.code for meaning in MEANINGS))
 _OF_CONFIG = ("attention-window", "expert-routing", "softcap", "rope-theta", "norm-placement")

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.intercepting import functions_used, intercepted, name_of
+from porting.diagnosis.modules.intercepting import functions_used, intercepted, name_of
 
 _DROPOUTS = {
     "dropout": "training", "dropout1d": "training", "dropout2d": "training", "dropout3d": "training",

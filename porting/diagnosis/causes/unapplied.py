@@ -11,8 +11,8 @@ import torch
 from porting.copying import copied
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.relating import place_of
-from porting.diagnosis.roles import NORM
+from porting.diagnosis.glue.relating import place_of
+from porting.diagnosis.glue.roles import NORM
 from porting.diagnosis.scene import Gap, Moment
 from porting.noise.floor import FACTOR
 

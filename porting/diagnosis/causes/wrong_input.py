@@ -10,8 +10,8 @@ import torch
 
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair, tensors_of
-from porting.diagnosis.relating import Reading, Related, RelationCause, place_of, same
-from porting.diagnosis.roles import Role
+from porting.diagnosis.glue.relating import Reading, Related, RelationCause, place_of, same
+from porting.diagnosis.glue.roles import Role
 
 
 class WrongInput(RelationCause):

@@ -83,8 +83,8 @@ def layouts(source: Owned, tensor: Owned, *, certain: bool) -> Iterator[Target]:
     elif len(tensor.shape) == 2 and source.shape == tensor.shape[::-1]:
         yield Target(source, tensor.shape, source.turned, turned=True, certain=certain)
     elif source.table == tensor.table:
-        axes = (None, source.rows) if tensor.is_one else (source.rows, None)
-        yield Target(source, tensor.shape, axes, certain=certain)
+        rows = (None, source.rows) if tensor.is_one else (source.rows, None)
+        yield Target(source, tensor.shape, rows, certain=certain)
     elif squeezed(source.shape) == squeezed(tensor.shape) and len(source.axes) == 1:
         axes = source.axes if len(tensor.axes) == 1 else axes_of(torch.from_numpy(source.axes[0]).view(tensor.shape))
         yield Target(source, tensor.shape, axes, certain=certain)

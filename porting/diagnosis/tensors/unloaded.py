@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from porting.diagnosis.cause import Case
-from porting.diagnosis.roles import EMBEDDING
+from porting.diagnosis.glue.roles import EMBEDDING
 from porting.diagnosis.tensors.explained import Explained
 from porting.diagnosis.tensors.owned import Axes, Owned, away, live
 from porting.diagnosis.tensors.recovered import recovered

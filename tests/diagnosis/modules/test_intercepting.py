@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from porting.diagnosis.intercepting import functions_used, intercepted
+from porting.diagnosis.modules.intercepting import functions_used, intercepted
 from porting.diagnosis.scene import Moment
 from porting.trace import Call, Value
 

@@ -13,7 +13,7 @@ import torch
 from porting.comparison.relations import Relation, explain
 from porting.diagnosis import changes
 from porting.diagnosis.cause import Case, Cause, Repair
-from porting.diagnosis.roles import is_embedding
+from porting.diagnosis.glue.roles import is_embedding
 from porting.diagnosis.scene import Gap
 from porting.diagnosis.trial import Applied
 from porting.noise.floor import FACTOR

@@ -8,8 +8,8 @@ from itertools import combinations, permutations, product
 
 import torch
 
-from porting.diagnosis.functions import Elementwise, recognised
-from porting.diagnosis.results import explains, reproduces
+from porting.diagnosis.modules.functions import Elementwise, recognised
+from porting.diagnosis.modules.results import explains, reproduces
 from porting.diagnosis.scene import Gap
 from porting.noise.floor import FACTOR
 

@@ -9,7 +9,7 @@ from itertools import product
 
 import torch
 
-from porting.diagnosis.functions import rounded
+from porting.diagnosis.modules.functions import rounded
 
 USUAL = (0.0, 1e-12, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3, 1e-4, 1e-2)
 """Epsilons that are tried after those of the settings, where the tensors do not tell them apart."""

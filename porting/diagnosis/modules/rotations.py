@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from porting.diagnosis.functions import rounded
+from porting.diagnosis.modules.functions import rounded
 
 REPEATS = ("as it is", "halves", "pairs")
 """How the frequencies fill the last axis: once, twice one after the other, each twice."""

@@ -1,0 +1,1 @@
+"""What one module computes, beside what it should: functions, norms, geometry, rotations, and how to exchange them."""
