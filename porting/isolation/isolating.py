@@ -268,7 +268,7 @@ class _Fed(Feeder):
         self._unfed: list[tuple[str, str, int]] = []
         self.loose: frozenset[tuple[str, str]] = frozenset()
         self._free: dict[str, set[int]] = defaultdict(set)
-        self._loose: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self._loose: dict[tuple[str, str], list[set[int]]] = defaultdict(list)
 
     def kept(self) -> dict[Place, torch.Tensor]:
         """The ported tensors that differ, by place."""
@@ -311,7 +311,7 @@ class _Fed(Feeder):
         self.origin.entered(call, [tensor for _, tensor in tensors], fed, aligned=plan is not None)
         for name, tensor in tensors:
             if (call.path, name) in self.loose:
-                self._loose[call.path, name].update(self.flow.nodes([tensor]))
+                self._loose[call.path, name].append(set(self.flow.nodes([tensor])))
         if plan is not None:
             self._unfed += [
                 (plan.ported.label, name, self.origin.made_by(call, tensor))
@@ -338,8 +338,12 @@ class _Fed(Feeder):
                 wrong |= self.origin.made_from(sighting)
             elif observation.numbers.comparable:
                 right |= self.origin.made_from(sighting)
-        outputs = (path for path, nodes in self._free.items() if nodes & right and not nodes & wrong)
-        arguments = (place for place, nodes in self._loose.items() if nodes & right and not nodes & wrong)
+
+        def made_up(nodes: set[int]) -> bool:
+            return bool(nodes & right) and not nodes & wrong
+
+        outputs = (path for path, nodes in self._free.items() if made_up(nodes))
+        arguments = (place for place, calls in self._loose.items() if all(map(made_up, calls)))
         return frozenset(outputs), frozenset(arguments)
 
     def returned(self, call: OpenCall, output: Any) -> None:

@@ -149,3 +149,24 @@ def test_a_wrong_bias_beside_the_mask_is_found() -> None:
     verification = mixed(0.5)
     assert verification.verdict == "mismatch"
     assert "layers.1" in {culprit.ported for culprit in verification.culprits}
+
+
+class Twice(nn.Module):
+    """Adds, then norms; ``before`` norms what it is given, too, with the same norm."""
+
+    def __init__(self, *, before: bool) -> None:
+        super().__init__()
+        self.norm, self.fc, self.before = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH), before
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.norm(x + self.fc(self.norm(x) if self.before else x))
+        return result
+
+
+def test_a_norm_that_is_called_once_too_often_is_no_other_argument() -> None:
+    torch.manual_seed(0)
+    original = randomized(nn.Sequential(*(Twice(before=False) for _ in range(3))))
+    ported = nn.Sequential(*(Twice(before=index == 1) for index in range(3)))
+    ported.load_state_dict(original.state_dict())
+    verification = verify(original, ported.eval(), (TENSOR,))
+    assert verification.culprits[0].ported == "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,8 @@ class Owned:
     @property
     def is_constant(self) -> bool:
         """Whether one value fills it, or it has one element: its content names no tensor."""
+        if self.axes and all(axis.size < 2 for axis in self.axes) and math.prod(self.shape) > 1:
+            return not any(axis.any() for axis in self.axes)  # the values lie along a further axis
         return all(axis.size < 2 or bool(np.ptp(axis) == 0) for axis in self.axes)
 
 
@@ -73,12 +76,17 @@ def tensors_of_trace(trace: Trace) -> Iterator[Owned]:
 
 
 def same_content(one: Owned, other: Owned) -> bool:
-    """Whether two tensors of one shape hold the same values."""
-    if one.shape != other.shape or one.info.sketch is None or other.info.sketch is None:
+    """Whether two tensors of one shape, but for axes of length 1, hold the same values."""
+    if squeezed(one.shape) != squeezed(other.shape) or one.info.sketch is None or other.info.sketch is None:
         return False
     if one.info.dtype == other.info.dtype and one.info.sketch.crc32 == other.info.sketch.crc32:
         return True
-    return axes_close(one.axes, other.axes)
+    return one.shape == other.shape and axes_close(one.axes, other.axes)
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its axes of length 1."""
+    return tuple(length for length in shape if length != 1)
 
 
 def axes_close(wanted: Sequence[np.ndarray | None], seen: Sequence[np.ndarray], distance: float = EQUAL) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from porting.diagnosis.cause import Case
-from porting.diagnosis.tensors.owned import Axes, Owned, axes_close, axes_of
+from porting.diagnosis.tensors.owned import Axes, Owned, axes_close, axes_of, squeezed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +51,8 @@ class Target:
     def written_out(self) -> torch.Tensor | None:
         """The values, if the sketch gives them: of a vector, or of a tensor with one element in each slice."""
         first = self.axes[0] if self.axes else None
+        if self.rows is None and len(self.source.axes) == 1 and self.source.axes[0].size == math.prod(self.shape):
+            return torch.from_numpy(self.source.axes[0]).reshape(self.shape)
         if first is None or math.prod(self.shape) != first.size or self.source.info.dtype.startswith("complex"):
             return None
         scale = 1.0 if len(self.shape) < 2 else _first_weight()
@@ -83,9 +85,6 @@ def layouts(source: Owned, tensor: Owned, *, certain: bool) -> Iterator[Target]:
     elif source.table == tensor.table:
         axes = (None, source.rows) if tensor.is_one else (source.rows, None)
         yield Target(source, tensor.shape, axes, certain=certain)
-    elif _squeezed(source.shape) == _squeezed(tensor.shape) and len(source.axes) == len(tensor.axes) == 1:
-        yield Target(source, tensor.shape, source.axes, certain=certain)
-
-
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(length for length in shape if length != 1)
+    elif squeezed(source.shape) == squeezed(tensor.shape) and len(source.axes) == 1:
+        axes = source.axes if len(tensor.axes) == 1 else axes_of(torch.from_numpy(source.axes[0]).view(tensor.shape))
+        yield Target(source, tensor.shape, axes, certain=certain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from porting.diagnosis.cause import Case
-from porting.diagnosis.tensors.owned import Owned
+from porting.diagnosis.tensors.owned import Owned, axes_close, same_content
 from porting.diagnosis.tensors.pairs import tensor_pairs
 from porting.diagnosis.tensors.roles import role
 from porting.diagnosis.tensors.rows import customary, in_order, main_tensor, parts, whole
@@ -39,6 +39,9 @@ def targets(case: Case, tensor: Owned) -> Iterator[Target]:
         pairs = dict(_by_ported_name(case.original.modules[counterpart], case.ported.modules[tensor.path]))
         if (info := pairs.get(tensor.info.name)) is not None:
             source = Owned(counterpart, info)
+            if _is_turned_by_custom(case, source, tensor):
+                yield Target(source, tensor.shape, source.turned, turned=True)
+                return
             yield from customary(case, source, tensor)
             reordered = tensor.path in case.alignment.reordered
             yield from in_order(case, source, tensor) if reordered else layouts(source, tensor, certain=True)
@@ -47,6 +50,24 @@ def targets(case: Case, tensor: Owned) -> Iterator[Target]:
     yield from of_place(case, tensor)
     if not tensor.is_constant or tensor.info.kind != "non-persistent buffer":
         yield from strangers(case, tensor)
+
+
+def _is_turned_by_custom(case: Case, source: Owned, tensor: Owned) -> bool:
+    """Whether a square matrix is to be transposed, as all those are that other modules of its class hold."""
+    if len(tensor.shape) != 2 or source.shape != tensor.shape or tensor.shape[0] != tensor.shape[1]:
+        return False
+    kind = case.ported.modules[tensor.path].class_name
+    found = []
+    for path, counterpart in case.alignment.original_of.items():
+        module = case.ported.modules.get(path)
+        if path != tensor.path and module is not None and module.class_name == kind:
+            pairs = dict(_by_ported_name(case.original.modules[counterpart], module))
+            found += [
+                (Owned(counterpart, pairs[i.name]), Owned(path, i)) for i in module.parameters if i.name in pairs
+            ]
+    matrices = [(one, other) for one, other in found if other.info.name == tensor.info.name]
+    turned = [axes_close(one.turned, other.axes) for one, other in matrices if one.turned and other.axes]
+    return any(turned) and not any(same_content(one, other) for one, other in matrices)
 
 
 def _is_uncustomary(case: Case, path: str) -> bool:

@@ -15,7 +15,7 @@ MOST_STRANGERS = 4
 
 
 def of_place(case: Case, tensor: Owned) -> Iterator[Target]:
-    """For a tensor that holds the original's of another layer: the original's of its own.
+    """For a tensor that holds the original's of another layer: the original's of its own; or what others of it hold.
 
     Where all the layers hold that of another at the same distance, the two sides count in different ways.
     """
@@ -23,9 +23,10 @@ def of_place(case: Case, tensor: Owned) -> Iterator[Target]:
     if tensor.is_constant or not numbers:
         return
     held = [one for one in tensors_of_trace(case.original) if same_content(one, tensor)]
-    if any(places(one.path)[1] == numbers for one in held):
-        return
     siblings = [each for each in _family(case.ported, family, tensor.info.name) if each.name != tensor.name]
+    if any(places(one.path)[1] == numbers for one in held):
+        yield from _by_custom(case, tensor, held, siblings)
+        return
     for one in held:
         theirs, others = places(one.path)
         kin = _family(case.original, theirs, one.info.name)
@@ -33,6 +34,25 @@ def of_place(case: Case, tensor: Owned) -> Iterator[Target]:
             for each in kin:
                 if places(each.path)[1] == numbers:
                     yield from layouts(each, tensor, certain=True)
+
+
+def _by_custom(case: Case, tensor: Owned, held: list[Owned], siblings: list[Owned]) -> Iterator[Target]:
+    """The original's tensor of this layer that goes by the name of those that the port's other layers hold here."""
+    customs = [
+        {_name(one) for one in tensors_of_trace(case.original) if same_content(one, each) and not one.is_constant}
+        for each in siblings
+        if not each.is_constant
+    ]
+    custom = set.intersection(*customs) if customs else set()
+    if custom.isdisjoint(_name(one) for one in held):
+        numbers = places(tensor.path)[1]
+        for one in tensors_of_trace(case.original):
+            if _name(one) in custom and places(one.path)[1] == numbers:
+                yield from layouts(one, tensor, certain=True)
+
+
+def _name(tensor: Owned) -> tuple[str, str]:
+    return places(tensor.path)[0], tensor.info.name
 
 
 def _family(trace: Trace, family: str, name: str) -> list[Owned]:
