@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ class Contents:
     Attributes:
         left: the original's telling tensors.
         right: the port's.
-        same: (left, right), how they correspond: 0 not, 1 equal, 2 transposed, 3 rows or columns in another order.
+        same: (left, right), how they correspond: 0 not, 1 equal, 2 transposed, 3 rows or columns in another order,
+            4 with axes split or merged.
         split: the original's fused tensors.
         fused: the port's.
     """
@@ -148,7 +150,36 @@ def _compared(left: Sequence[Held], right: Sequence[Held]) -> np.ndarray:
             for row, column in _candidates([left[row] for row in rows], [right[column] for column in columns]):
                 same[rows[row], columns[column]] = _manner(left[rows[row]], right[columns[column]])
     _strongest(same)
+    for row, column in _of_one_size(left, right, same):
+        if reshaped(left[row].tensor, right[column].tensor):
+            same[row, column] = 4
     return same
+
+
+def _of_one_size(left: Sequence[Held], right: Sequence[Held], same: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Tensors of as many elements and other dimensions, of those that were not found yet."""
+    sizes: dict[int, list[int]] = defaultdict(list)
+    for column in np.flatnonzero(~same.any(0)).tolist():
+        sizes[math.prod(right[column].tensor.shape)].append(column)
+    for row in np.flatnonzero(~same.any(1)).tolist():
+        yield from ((row, column) for column in sizes[math.prod(left[row].tensor.shape)])
+
+
+def reshaped(one: ParameterInfo, other: ParameterInfo) -> bool:
+    """Whether one tensor is the other with axes split or merged, perhaps of the transposed matrix.
+
+    The slices along an axis that is whole on both sides have the same elements in the same order, and so the same
+    signatures. One of the two must have three dimensions or more.
+    """
+    if one.sketch is None or other.sketch is None or sorted(one.shape) == sorted(other.shape):
+        return False
+    if math.prod(one.shape) != math.prod(other.shape) or min(len(one.shape), len(other.shape)) < 2:
+        return False
+    a, b = one.sketch.axes, other.sketch.axes
+    whole = [(a[0], b[0])]
+    whole += [(a[0], b[-1])] if len(other.shape) == 2 else []
+    whole += [(a[-1], b[0])] if len(one.shape) == 2 else []
+    return any(len(x) == len(y) > 1 and np.ptp(x) > 0 and _close(x, y) for x, y in whole)
 
 
 def _candidates(left: Sequence[Held], right: Sequence[Held]) -> Iterator[tuple[int, int]]:

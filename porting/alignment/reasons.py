@@ -10,7 +10,13 @@ from porting.alignment.model import Group
 from porting.alignment.scoring import Evidence
 from porting.text import show
 
-MANNERS = ("", "weights", "weights, transposed", "weights, rows or columns in another order")
+MANNERS = (
+    "",
+    "weights",
+    "weights, transposed",
+    "weights, rows or columns in another order",
+    "weights, axes split or merged",
+)
 REORDERED = 3
 
 

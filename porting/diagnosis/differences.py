@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from porting.alignment import Alignment
+from porting.alignment.contents import reshaped
 from porting.diagnosis.tensors.pairs import tensor_pairs
 from porting.trace import ModuleInfo, ParameterInfo, Trace
 
@@ -57,7 +58,9 @@ def differing_weights(
         any_order: let rows be in another order, as where the modules were aligned in that.
     """
     for mine, theirs in tensor_pairs(one, other):
-        if theirs.kind == "non-persistent buffer" or (any_order and _same_rows(mine, theirs)):
+        if theirs.kind == "non-persistent buffer" or reshaped(mine, theirs):
+            continue
+        if any_order and _same_rows(mine, theirs):
             continue
         if mine.shape != theirs.shape and mine.shape != theirs.shape[::-1]:
             yield f"{theirs.name} has shape {theirs.shape}, the original's {mine.name} has {mine.shape}"
