@@ -9,7 +9,7 @@ from itertools import islice, permutations, product
 
 import torch
 
-from porting.comparison.masks import allowed, like
+from porting.comparison.masks import allowed, closed_like, is_masked_bias, levelled, like
 
 Shape = tuple[int, ...]
 AGREES = 0.05
@@ -55,10 +55,14 @@ class Layout:
             mask = allowed(tensor)
             assert mask is not None
             return mask.expand(self.shape)
+        if self.kind == "bias":
+            return levelled(tensor).expand(self.shape)
         return tensor.reshape(self.shape)
 
     def view(self, ported: torch.Tensor) -> torch.Tensor:
         """The ported tensor in the form in which it is compared."""
+        if self.kind == "bias":
+            return levelled(ported)
         if self.kind != "mask":
             return ported
         mask = allowed(ported)
@@ -69,14 +73,16 @@ class Layout:
         value = self.apply(original)
         if self.kind == "mask":
             return like(value, ported)
+        if self.kind == "bias":
+            return closed_like(value, ported)
         return value.to(ported).clone(memory_format=torch.contiguous_format)
 
     def __str__(self) -> str:
         """The layout in print; empty if nothing changes."""
         if self.kind == "same":
             return ""
-        if self.kind == "mask":
-            return "by what the mask lets through"
+        if self.kind in ("mask", "bias"):
+            return f"by what the {self.kind} lets through"
         steps = {"permute": f"permute{self.axes}", "rearrange": f"reshape{self.split}, permute{self.axes}, "}
         to_shape = f"{'reshape' if self.kind == 'rearrange' else self.kind} to {self.shape}"
         return steps.get(self.kind, "") + ("" if self.kind == "permute" else to_shape)
@@ -131,12 +137,18 @@ def distance(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def find_mask_layout(original: torch.Tensor, ported: torch.Tensor) -> Layout | None:
-    """The layout of two attention masks, where the original's one fits the port's shape; None if either is none."""
-    mask = allowed(original)
-    if mask is None or allowed(ported) is None or mask.dim() > ported.dim():
+    """The layout of two attention masks, where the original's one fits the port's shape; None if either is none.
+
+    A bias that also closes positions is compared with such a one, or with a mask.
+    """
+    if original.dim() > ported.dim():
         return None
-    fits = all(a in (1, b) for a, b in zip(reversed(mask.shape), reversed(ported.shape), strict=False))
-    return Layout("mask", tuple(ported.shape)) if fits else None
+    fits = all(a in (1, b) for a, b in zip(reversed(original.shape), reversed(ported.shape), strict=False))
+    if fits and allowed(original) is not None and allowed(ported) is not None:
+        return Layout("mask", tuple(ported.shape))
+    return (
+        Layout("bias", tuple(ported.shape)) if fits and is_masked_bias(original) and is_masked_bias(ported) else None
+    )
 
 
 def _by_shape(original: torch.Tensor, shape: Shape) -> Layout | None:

@@ -1,4 +1,4 @@
-"""Attention masks: two that let the same positions through are equal, however they say it."""
+"""Attention masks: two that let the same positions through are equal, however they say it, also within a bias."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ def allowed(tensor: torch.Tensor) -> torch.Tensor | None:
         return None
     closed, open_ = tensor < CLOSED, tensor == 0
     return open_ if bool(closed.any()) and bool(open_.any()) and bool((closed | open_).all()) else None
+
+
+def is_masked_bias(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is what is added to scores: a bias where positions are open, very negative where not."""
+    if tensor.dim() < 3 or not tensor.is_floating_point() or not tensor.numel():
+        return False
+    closed = tensor < CLOSED
+    return bool(closed.any()) and not bool(closed.all()) and bool((closed | (tensor.abs() < -CLOSED)).all())
+
+
+def levelled(bias: torch.Tensor) -> torch.Tensor:
+    """A bias with one value for all that is closed: how negative it is makes no difference."""
+    return bias.clamp(min=CLOSED)
+
+
+def closed_like(bias: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
+    """A levelled bias in the dtype of ``model``, with its way to close."""
+    value = bias.to(model)
+    lowest = model.min() if bool((model < CLOSED).any()) else torch.finfo(model.dtype).min
+    return torch.where(value <= CLOSED, lowest, value)
 
 
 def like(mask: torch.Tensor, model: torch.Tensor) -> torch.Tensor:

@@ -103,12 +103,28 @@ def _without_other_arguments(judged: Round, alignment: Alignment, first: Isolati
         differing = {(o.ported.path, o.leaf) for o in _arguments(first) if which(o)}
         if not differing or not any(o.above_noise for o in first.observations):
             continue
-        everywhere = _in_every_layer(first, differing)
-        found = judged(alignment, loose=everywhere).arguments_made_up_for
-        if apart := _in_every_layer(first, found & differing):
+        loose, found = _let_through(judged, alignment, _in_every_layer(first, differing))
+        missing = {_role(*argument) for argument in loose - found}
+        if apart := frozenset(argument for argument in loose if _role(*argument) not in missing):
             alignment = alignment.put_apart(apart)
             first = judged(alignment)
     return alignment, first
+
+
+def _let_through(
+    judged: Round, alignment: Alignment, loose: frozenset[tuple[str, str]]
+) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
+    """The arguments that are let through, with those that they are handed on to; and which of them are made up for."""
+    found: frozenset[tuple[str, str]] = frozenset()
+    for _ in range(MOST_ROUNDS):
+        trial = judged(alignment, loose=loose)
+        found = trial.arguments_made_up_for
+        differing = {(o.ported.path, o.leaf) for o in _arguments(trial) if o.above_noise}
+        more = _in_every_layer(trial, differing) - loose
+        if not more:
+            break
+        loose |= more
+    return loose, found
 
 
 def _arguments(isolation: Isolation) -> Iterator[Observation]:

@@ -59,3 +59,23 @@ def test_a_mask_over_keys_fits_one_over_queries_and_keys() -> None:
     assert layout is not None
     assert torch.equal(layout.apply(over_keys), layout.view(port))
     assert find_mask_layout(port, over_keys) is None
+
+
+@pytest.mark.parametrize("closed", [-1e9, -math.inf])
+def test_a_bias_is_compared_where_it_leaves_positions_open(closed: float) -> None:
+    bias = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    original, ported = bias + additive(-1e9), bias + additive(torch.finfo(torch.float32).min)
+    layout = find_mask_layout(original.masked_fill(~OPEN, closed), ported)
+    assert layout is not None
+    assert layout.kind == "bias"
+    assert torch.equal(layout.apply(original), layout.view(ported))
+    assert torch.equal(layout.feed(original, ported), ported)
+    assert not torch.equal(layout.apply(original), layout.view(ported + additive(0).masked_fill(OPEN, 0.1)))
+
+
+def test_a_bias_is_not_a_mask() -> None:
+    bias = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert find_mask_layout(bias, bias) is None
+    layout = find_mask_layout(bias + additive(-1e9), additive(-1e9).expand(1, 3, 4, 4))
+    assert layout is not None
+    assert not torch.equal(layout.apply(bias + additive(-1e9)), layout.view(additive(-1e9).expand(1, 3, 4, 4)))
