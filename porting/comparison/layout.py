@@ -9,7 +9,7 @@ from itertools import islice, permutations, product
 
 import torch
 
-from porting.comparison.masks import allowed, closed_like, is_masked_bias, levelled, like
+from porting.comparison.masks import allowed, closed_like, closes_alike, is_masked_bias, levelled, like
 
 Shape = tuple[int, ...]
 AGREES = 0.05
@@ -144,11 +144,12 @@ def find_mask_layout(original: torch.Tensor, ported: torch.Tensor) -> Layout | N
     if original.dim() > ported.dim():
         return None
     fits = all(a in (1, b) for a, b in zip(reversed(original.shape), reversed(ported.shape), strict=False))
-    if fits and allowed(original) is not None and allowed(ported) is not None:
+    if not fits:
+        return None
+    if allowed(original) is not None and allowed(ported) is not None:
         return Layout("mask", tuple(ported.shape))
-    return (
-        Layout("bias", tuple(ported.shape)) if fits and is_masked_bias(original) and is_masked_bias(ported) else None
-    )
+    biases = is_masked_bias(original) and is_masked_bias(ported) and not closes_alike(original, ported)
+    return Layout("bias", tuple(ported.shape)) if biases else None
 
 
 def _by_shape(original: torch.Tensor, shape: Shape) -> Layout | None:

@@ -33,6 +33,14 @@ def is_masked_bias(tensor: torch.Tensor) -> bool:
     return bool(closed.any()) and not bool(closed.all()) and bool((closed | (tensor.abs() < -CLOSED)).all())
 
 
+def closes_alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two biases of one shape have the same values where they close: then they are compared as they are."""
+    if one.shape != other.shape:
+        return False
+    values = [tensor[tensor < CLOSED].double().cpu() for tensor in (one, other)]
+    return torch.equal(*values)
+
+
 def levelled(bias: torch.Tensor) -> torch.Tensor:
     """A bias with one value for all that is closed: how negative it is makes no difference."""
     return bias.clamp(min=CLOSED)

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 import torch
 
 from porting.comparison import LeafPair, Positions
+from porting.comparison.masks import CLOSED
 from porting.copying import copied
 from porting.diagnosis.culprits import Culprit
 from porting.hooks.recordable import why_not_recordable
@@ -254,10 +255,20 @@ class _Watcher(Feeder):
         place = (call.key, where, pair.ported.name)
         for scene in self.scenes:
             if place in scene.places:
-                wrong = pair.layout.view(tensor).detach().clone()
-                right = pair.layout.apply(self.original.tensor(pair.original)).clone()
-                valid = self.positions.mask(wrong, *place[::2])
-                scene.gaps.append(Gap(place, self.observations[place], wrong, right, valid))
+                scene.gaps.append(self._gap(place, pair, tensor.detach()))
+
+    def _gap(self, place: Place, pair: LeafPair, tensor: torch.Tensor) -> Gap:
+        """Both tensors as they are compared; of biases as they are, without what both close."""
+        original = self.original.tensor(pair.original)
+        valid = self.positions.mask(tensor, *place[::2])
+        if pair.layout.kind != "bias":
+            wrong, right = pair.layout.view(tensor).clone(), pair.layout.apply(original).clone()
+            return Gap(place, self.observations[place], wrong, right, valid)
+        right = original.expand(pair.layout.shape).clone()
+        counted = ~((tensor < CLOSED) & (right.to(tensor.device) < CLOSED))
+        return Gap(
+            place, self.observations[place], tensor.clone(), right, counted if valid is None else counted & valid
+        )
 
     def _is_watched(self, call: OpenCall) -> bool:
         """Whether a call is one of a culprit, or made from one: directly, or by what has no counterpart in between."""

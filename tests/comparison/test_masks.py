@@ -76,6 +76,12 @@ def test_a_bias_is_compared_where_it_leaves_positions_open(closed: float) -> Non
 def test_a_bias_is_not_a_mask() -> None:
     bias = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     assert find_mask_layout(bias, bias) is None
-    layout = find_mask_layout(bias + additive(-1e9), additive(-1e9).expand(1, 3, 4, 4))
+    plain = additive(-1e4).expand(1, 3, 4, 4)
+    layout = find_mask_layout(bias + additive(-1e9), plain)
     assert layout is not None
-    assert not torch.equal(layout.apply(bias + additive(-1e9)), layout.view(additive(-1e9).expand(1, 3, 4, 4)))
+    assert not torch.equal(layout.apply(bias + additive(-1e9)), layout.view(plain))
+
+
+def test_biases_that_close_alike_are_compared_as_they_are() -> None:
+    one, other = (torch.randn(1, 3, 4, 4).masked_fill(~OPEN, -1e9) for _ in range(2))
+    assert find_mask_layout(one, other) is None
