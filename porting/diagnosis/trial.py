@@ -81,8 +81,7 @@ class Stage:
         self.positions = Positions.of(ported)
         self.floors = {(o.ported.key, o.where, o.leaf): floor_of_repaired(o) for o in isolation.observations}
         self.wrong_before = {(o.ported.key, o.where, o.leaf) for o in isolation.observations if o.above_noise}
-        self.alone = bool(scene.entries)
-        self.alone = self.alone and self._same_gaps()
+        self.alone = bool(scene.entries) and self._same_gaps()
 
     def tried(
         self, apply: Applied, follows: Mapping[str, str | None] | None = None, *, whole: bool = False

@@ -106,18 +106,11 @@ class Dataflow(PausableMode):
         known = self._made.get(id(tensor))
         return known[1] if known is not None and known[0]() is tensor else None
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        if self._paused:
-            return func(*args, **(kwargs or {}))
+    def called(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run it, and note what it made of what."""
         given = list(tensors_of((args, kwargs)))
         before = [version(tensor) for tensor in given]
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         written = [tensor for tensor, old in zip(given, before, strict=True) if version(tensor) != old]
         known = {id(tensor) for tensor in given}
         made = [tensor for tensor in tensors_of(result) if id(tensor) not in known]

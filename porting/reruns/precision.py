@@ -67,21 +67,14 @@ class Promotion(PausableMode):
         super().__init__()
         self.under_autocast = 0
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        if self._paused:
-            return func(*args, **(kwargs or {}))
+    def called(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run it on float64 where it asks for float32."""
         self.under_autocast += under_autocast()
         if func is torch.Tensor.float:
             return args[0].double()
         args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
         promoted: dict[str, Any] = {
-            name: torch.float64 if value is torch.float32 else value for name, value in (kwargs or {}).items()
+            name: torch.float64 if value is torch.float32 else value for name, value in kwargs.items()
         }
         if getattr(func, "__name__", "") in GROUPED and _has_groups(*args, **promoted):
             return _grouped_mm(*args, **promoted)
