@@ -1,0 +1,1 @@
+"""Whether a live model holds what its checkpoint and the rules say, in every tensor."""

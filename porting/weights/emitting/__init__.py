@@ -1,0 +1,1 @@
+"""Rules as code for a pull request: a conversion script, and Transformers' own weight mappings."""

@@ -1,0 +1,1 @@
+"""The file formats of checkpoints, read without trust in what they hold."""

@@ -1,0 +1,1 @@
+"""Rules of conversion: declarative, readable, and strict about every name."""
