@@ -112,3 +112,9 @@ class MismatchError(PortingError, AssertionError):
 
     code = "mismatch"
     exit_code = 1
+
+
+class RuleError(PortingError):
+    """A rule of conversion is not well formed, or cannot be applied to the tensors that it takes."""
+
+    code = "rules"

@@ -1,7 +1,7 @@
 """Weights: what a checkpoint holds, whether a model can hold it, and whether it does.
 
-``headers`` and ``index`` read names and shapes, ``matching`` pairs them with the model's, ``checking`` stops
-there, ``loading`` compares the data as well; both give a ``WeightsReport``.
+``headers`` and ``index`` read names and shapes, ``rules`` say what becomes of them, ``matching`` holds that against
+the model's, ``checking`` stops there, ``loading`` compares the data as well; both give a ``WeightsReport``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,63 @@ from __future__ import annotations
 from porting.weights.checking import build_on_meta, check_weights
 from porting.weights.headers import CheckpointHeaders, CheckpointTensor, read_headers
 from porting.weights.loading import assert_loaded, audit_loaded
-from porting.weights.matching import Rules
 from porting.weights.report import Finding, Remark, Spec, WeightsReport
+from porting.weights.rules import (
+    Add,
+    Apply,
+    Cast,
+    Concatenate,
+    Convert,
+    Copy,
+    Drop,
+    Flatten,
+    Flip,
+    FoldWeightNorm,
+    Permute,
+    PermuteRope,
+    Rename,
+    Reshape,
+    Rules,
+    Scale,
+    Slice,
+    Split,
+    Stack,
+    Transpose,
+    Unflatten,
+    Unstack,
+)
+from porting.weights.rules.applying import apply_rules
 
 __all__ = [
+    "Add",
+    "Apply",
+    "Cast",
     "CheckpointHeaders",
     "CheckpointTensor",
+    "Concatenate",
+    "Convert",
+    "Copy",
+    "Drop",
     "Finding",
+    "Flatten",
+    "Flip",
+    "FoldWeightNorm",
+    "Permute",
+    "PermuteRope",
     "Remark",
+    "Rename",
+    "Reshape",
     "Rules",
+    "Scale",
+    "Slice",
     "Spec",
+    "Split",
+    "Stack",
+    "Transpose",
+    "Unflatten",
+    "Unstack",
     "WeightsReport",
+    "apply_rules",
     "assert_loaded",
     "audit_loaded",
     "build_on_meta",

@@ -9,8 +9,9 @@ import torch
 
 from porting.errors import PortingError
 from porting.text import show
-from porting.weights.matching import Matching, ModelTensors, Rules, match
+from porting.weights.matching import Matching, ModelTensors, match
 from porting.weights.report import Remark, WeightsReport, by_gravity
+from porting.weights.rules.planning import Rules
 from porting.weights.source import Checkpoint, source_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def check_weights(
     Args:
         checkpoint: a ``.safetensors`` file, an index, a folder that holds one, or a state dict.
         model: live or on the meta device (`build_on_meta`).
-        rules: a mapping or a function from checkpoint name to model name, None for one left out on purpose.
+        rules: a list of rules (`porting.weights.Rename` and others), or a mapping or a function from checkpoint name
+            to model name, None for one left out on purpose; without any, what Transformers itself knows of the class.
         strict: also fail on checkpoint tensors that the model does not use.
 
     Raises:
@@ -40,7 +42,7 @@ def check_weights(
     return WeightsReport(
         checkpoint=source.label,
         total=len(tensors.tensors),
-        matched=len(found.pairs),
+        matched=len(found.made),
         findings=by_gravity(found.findings),
         warnings=(*found.warnings, *_tied_twice(tensors, found)),
         strict=strict,
@@ -78,7 +80,7 @@ def _default_dtype(dtype: Any) -> Iterator[None]:
 def _tied_twice(model: ModelTensors, found: Matching) -> Iterator[Remark]:
     for name, others in model.ties.items():
         for other in others:
-            if name < other and name in found.pairs and other in found.pairs:
+            if name < other and name in found.made and other in found.made:
                 yield Remark(
                     "tied-and-present",
                     f"{show(name)} and {show(other)} are tied in the model and both in the checkpoint: "

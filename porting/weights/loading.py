@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from porting.weights.matching import ModelTensors, Rules, match
+from porting.weights.matching import Matching, ModelTensors, match
 from porting.weights.report import Finding, WeightsReport, by_gravity, describe, folded
+from porting.weights.rules.planning import Rules
 from porting.weights.source import Checkpoint, Source, source_of, spec
 from porting.weights.values import difference, look_alikes, on_meta
 
@@ -31,7 +32,7 @@ def assert_loaded(
         model: after your own loading code ran.
         state_dict: what was loaded, before it was changed: a state dict, or the path of a checkpoint, whose
             tensors are then read one at a time.
-        rules: a mapping or a function from checkpoint name to model name, None for one left out on purpose.
+        rules: as for `porting.check_weights`.
         strict: also fail on checkpoint tensors that were not used.
 
     Returns:
@@ -64,13 +65,13 @@ def audit_loaded(
     tensors = ModelTensors.of(model)
     found = match(source.specs, tensors, rules)
     empty = [Finding("META", name, model=spec(name, tensor)) for name, tensor in on_meta(model)]
-    wrong = _wrong_values(tensors.tensors, {**found.pairs, **found.tied}, source)
+    wrong = _wrong_values(tensors.tensors, found, source)
     bad = {finding.name for finding in (*empty, *wrong)}
     by_name = (each for each in found.findings if each.status != "TIED" or each.name not in bad)
     return WeightsReport(
         checkpoint=source.label,
         total=len(tensors.tensors),
-        matched=sum(name not in bad for name in found.pairs),
+        matched=sum(name not in bad for name in found.made),
         findings=by_gravity((*empty, *wrong, *by_name)),
         warnings=found.warnings,
         values=True,
@@ -78,17 +79,21 @@ def audit_loaded(
     )
 
 
-def _wrong_values(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, str], source: Source) -> list[Finding]:
+def _wrong_values(tensors: Mapping[str, torch.Tensor], found: Matching, source: Source) -> list[Finding]:
     wrong = []
-    for name, given in expected.items():
-        if not tensors[name].is_meta and (note := difference(tensors[name], source.read(given))):
-            wrong.append(Finding("VALUE", name, source.specs[given], spec(name, tensors[name]), note=note))
-    held = look_alikes({finding.name: tensors[finding.name] for finding in wrong}, source)
-    return [dataclasses.replace(finding, other=held.get(finding.name, ())) for finding in wrong]
+    for step in found.steps:
+        for target, result in step.run(source.read).items():
+            for name in (target, *(name for name, partner in found.tied.items() if partner == target)):
+                held = tensors.get(name)
+                if held is not None and not held.is_meta and (note := difference(held, result)):
+                    made = spec(target, result)
+                    wrong.append(Finding("VALUE", name, made, spec(name, held), note=note))
+    alike = look_alikes({finding.name: tensors[finding.name] for finding in wrong}, source)
+    return [dataclasses.replace(finding, other=alike.get(finding.name, ())) for finding in wrong]
 
 
 def _print_unused(report: WeightsReport) -> None:
     console = Console()
-    rows = [describe(finding, name) for finding, name in folded(report.of("UNEXPECTED"))]
+    rows = [describe(finding, name) for finding, name in folded((*report.of("UNUSED"), *report.of("UNEXPECTED")))]
     for line in (report.summary(), *rows, *(remark.message for remark in report.warnings)):
         console.print(Text(line), soft_wrap=True)

@@ -1,20 +1,18 @@
-"""Which checkpoint tensor belongs to which tensor of the model, by name; and what that leaves over."""
+"""Which checkpoint tensors make which tensor of the model, by the rules; and what that leaves over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 
-from porting.errors import PortingError
-from porting.folding import fold
 from porting.text import show
 from porting.weights.report import Finding, Remark, Spec
+from porting.weights.rules.planning import Plan, Rules, Step, listing, plan
+from porting.weights.rules.transforms import own_transforms
 from porting.weights.source import spec
-
-Rules = Callable[[str], str | None] | Mapping[str, str | None]
-"""Checkpoint name to model name, None for one that is left out on purpose; a mapping keeps other names."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +20,13 @@ class ModelTensors:
     """The parameters and persistent buffers of a model.
 
     Attributes:
+        model: the model.
         tensors: as in its state dict, tied ones under each of their names.
         ties: for each name that shares its tensor, the other names: by identity, or declared to Transformers.
         prefix: the base model's attribute in a model with a head (``"bert."``), or nothing.
     """
 
+    model: torch.nn.Module
     tensors: Mapping[str, torch.Tensor]
     ties: Mapping[str, tuple[str, ...]]
     prefix: str
@@ -37,7 +37,7 @@ class ModelTensors:
         state = model.state_dict(keep_vars=True)
         tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
         prefix = getattr(model, "base_model_prefix", "")
-        return cls(tensors, _ties(model, tensors), f"{prefix}." if isinstance(prefix, str) and prefix else "")
+        return cls(model, tensors, _ties(model, tensors), f"{prefix}." if isinstance(prefix, str) and prefix else "")
 
 
 @dataclass(frozen=True)
@@ -45,120 +45,158 @@ class Matching:
     """The outcome.
 
     Attributes:
-        pairs: model name to the checkpoint name of equal shape whose data it should hold.
-        tied: the same for names that the checkpoint lacks, through a name they are tied to.
-        findings: COLLISION, MISMATCH, MISSING, UNEXPECTED, DTYPE and TIED.
+        steps: those that make at least one tensor of the model, in its shape and from no other step; under their
+            targets are the model's names.
+        made: name of the model's tensor to the step that makes it.
+        tied: the same for names that nothing makes, through a name they are tied to: that name.
+        findings: COLLISION, MISMATCH, CONVERSION, MISSING, UNEXPECTED, UNUSED, DTYPE and TIED.
         warnings: on prefixes and rules.
+        dropped: checkpoint name to the reason for which the rules leave it out.
     """
 
-    pairs: Mapping[str, str]
+    steps: tuple[Step, ...]
+    made: Mapping[str, Step]
     tied: Mapping[str, str]
     findings: tuple[Finding, ...]
     warnings: tuple[Remark, ...]
+    dropped: Mapping[str, str]
 
 
 def match(checkpoint: Mapping[str, Spec], model: ModelTensors, rules: Rules | None = None) -> Matching:
     """Match names after the rules and, like ``from_pretrained``, with the base prefix added or removed.
 
+    Without rules, those apply with which Transformers itself loads checkpoints of the model's class.
+
     Raises:
-        PortingError: the rules are not usable.
+        RuleError: the rules are not usable.
     """
-    renamed = {name: _rename(rules, name) for name in checkpoint}
-    sources: dict[str, list[str]] = {}
-    unexpected = []
-    for name, wanted in renamed.items():
-        if wanted is None:
-            continue
-        target = _place(wanted, model)
-        if target is None:
-            unexpected.append(Finding("UNEXPECTED", name, checkpoint=checkpoint[name]))
-        else:
-            sources.setdefault(target, []).append(name)
-    pairs, tied, findings = _judge(checkpoint, model, sources)
-    warnings = (*_prefix_remark(model, sources, renamed), *_rule_remarks(rules, renamed))
-    return Matching(pairs, tied, (*findings, *unexpected), warnings)
+    given = (own_transforms(model.model) or None) if rules is None else rules
+    planned = plan(given, checkpoint, config=getattr(model.model, "config", None), model=model.model)
+    placed = [_placed(step, model) for step in planned.steps]
+    makers: dict[str, list[Step]] = {}
+    for step in placed:
+        for target in step.targets:
+            makers.setdefault(target, []).append(step)
+    made, tied, findings = _judge(model, makers, _failed(planned))
+    kept = {id(step) for step in made.values()}
+    over = _left_over(checkpoint, model, placed, planned, strict_names=not _by_name(rules))
+    return Matching(
+        tuple(step for step in placed if id(step) in kept),
+        made,
+        tied,
+        (*findings, *over),
+        (*_prefix_remark(model, planned, placed), *_dropped(planned), *planned.remarks),
+        planned.dropped,
+    )
+
+
+def _by_name(rules: Rules | None) -> bool:
+    return rules is None or isinstance(rules, Mapping) or callable(rules)
+
+
+def _placed(step: Step, model: ModelTensors) -> Step:
+    targets = tuple(_place(name, model) for name in step.targets)
+    return step if targets == step.targets else dataclasses.replace(step, targets=targets)
+
+
+def _place(name: str, model: ModelTensors) -> str:
+    if name in model.tensors or not model.prefix:
+        return name
+    candidates = (name.removeprefix(model.prefix), model.prefix + name)
+    return next((candidate for candidate in candidates if candidate in model.tensors), name)
+
+
+def _failed(planned: Plan) -> dict[str, tuple[tuple[str, ...], str]]:
+    """The targets whose rule could not be applied: from what, and why."""
+    return {name: (problem.sources, problem.message) for problem in planned.problems for name in problem.targets}
 
 
 def _judge(
-    checkpoint: Mapping[str, Spec], model: ModelTensors, sources: Mapping[str, list[str]]
-) -> tuple[dict[str, str], dict[str, str], list[Finding]]:
-    pairs: dict[str, str] = {}
+    model: ModelTensors,
+    makers: Mapping[str, list[Step]],
+    failed: Mapping[str, tuple[tuple[str, ...], str]],
+) -> tuple[dict[str, Step], dict[str, str], list[Finding]]:
+    made: dict[str, Step] = {}
     tied: dict[str, str] = {}
     findings = []
     for name, tensor in model.tensors.items():
         own = spec(name, tensor)
-        given = sources.get(name, [])
-        if len(given) == 1 and checkpoint[given[0]].shape == own.shape:
-            pairs[name] = given[0]
-            if checkpoint[given[0]].dtype != own.dtype:
-                findings.append(Finding("DTYPE", name, checkpoint[given[0]], own))
+        given = makers.get(name, [])
+        result = given[0].results[given[0].targets.index(name)] if given else None
+        if len(given) == 1 and result is not None and result.shape == own.shape:
+            made[name] = given[0]
+            if result.dtype != own.dtype:
+                findings.append(Finding("DTYPE", name, result, own))
         elif given:
-            findings.append(_unusable(name, own, checkpoint, given))
-        elif partners := [other for other in model.ties.get(name, ()) if other in sources]:
-            tied[name] = sources[partners[0]][0]
+            findings.append(_unusable(name, own, given))
+        elif name in failed:
+            sources, why = failed[name]
+            findings.append(Finding("CONVERSION", name, model=own, other=sources, note=why))
+        elif partners := [other for other in model.ties.get(name, ()) if other in makers]:
+            tied[name] = partners[0]
             findings.append(Finding("TIED", name, model=own, other=(partners[0],)))
         else:
             findings.append(Finding("MISSING", name, model=own))
-    return pairs, tied, findings
+    return made, tied, findings
 
 
-def _unusable(name: str, own: Spec, checkpoint: Mapping[str, Spec], given: list[str]) -> Finding:
+def _unusable(name: str, own: Spec, given: list[Step]) -> Finding:
     if len(given) > 1:
-        return Finding("COLLISION", name, model=own, other=tuple(given))
-    found = checkpoint[given[0]]
+        return Finding("COLLISION", name, model=own, other=tuple(source for step in given for source in step.sources))
+    step = given[0]
+    found = step.results[step.targets.index(name)]
     turned = len(own.shape) == 2 and found.shape == own.shape[::-1]
-    return Finding("MISMATCH", name, found, own, note="transposed?" if turned else "")
+    other = () if step.is_rename else step.sources
+    return Finding("MISMATCH", name, found, own, other=other, note="transposed?" if turned else "")
 
 
-def _rename(rules: Rules | None, name: str) -> str | None:
-    if rules is None:
-        return name
-    if isinstance(rules, Mapping):
-        wanted = rules.get(name, name)
-    elif callable(rules):
-        try:
-            wanted = rules(name)
-        except Exception as error:
-            raise PortingError(f"the rules raised {type(error).__name__} for {show(name)}: {show(error)}") from error
-    else:
-        raise PortingError(
-            f"rules must be a mapping of names or a function of a name, and is a {show(type(rules).__name__)}",
-            hint="a list of conversion rules is not read yet: give the names that result from them",
-        )
-    if wanted is not None and not isinstance(wanted, str):
-        raise PortingError(f"the rules must give a name or None, and gave {show(wanted)} for {show(name)}")
-    return wanted
+def _left_over(
+    checkpoint: Mapping[str, Spec], model: ModelTensors, placed: list[Step], planned: Plan, *, strict_names: bool
+) -> Iterator[Finding]:
+    """Checkpoint tensors that end nowhere: under a name that the model lacks, or that no rule takes."""
+    for step in placed:
+        lost = [name for name in step.targets if name not in model.tensors]
+        if not lost:
+            continue
+        unused = strict_names and step.is_rename and step.sources[0] in planned.unmatched
+        for name in step.sources if step.is_rename else lost:
+            source = step.sources[0] if len(step.sources) == 1 else None
+            holds = checkpoint[source] if source else None
+            note = f"from {listing(step.sources)}" if not step.is_rename else _new_name(step)
+            yield Finding("UNUSED" if unused else "UNEXPECTED", name, checkpoint=holds, note="" if unused else note)
+    for problem in planned.problems:
+        if not any(name in model.tensors for name in problem.targets):
+            for name in problem.sources:
+                yield Finding("CONVERSION", name, checkpoint=checkpoint[name], note=problem.message)
 
 
-def _place(name: str, model: ModelTensors) -> str | None:
-    candidates = [name]
-    if model.prefix:
-        candidates += [name.removeprefix(model.prefix), model.prefix + name]
-    return next((candidate for candidate in candidates if candidate in model.tensors), None)
+def _new_name(step: Step) -> str:
+    return "" if step.targets == step.sources else f"the rules name it {show(step.targets[0])}"
 
 
-def _prefix_remark(
-    model: ModelTensors, sources: Mapping[str, list[str]], renamed: Mapping[str, str | None]
-) -> Iterable[Remark]:
-    changed = [(renamed[name], target) for target, names in sources.items() for name in names]
+def _prefix_remark(model: ModelTensors, planned: Plan, placed: list[Step]) -> Iterable[Remark]:
+    pairs = [
+        pair
+        for before, after in zip(planned.steps, placed, strict=True)
+        if before is not after
+        for pair in zip(before.targets, after.targets, strict=True)
+    ]
     for verb, longer in (("adding", 1), ("removing", 0)):
-        count = sum(pair[longer] == model.prefix + str(pair[1 - longer]) for pair in changed)
-        if model.prefix and count:
+        count = sum(pair[longer] == model.prefix + pair[1 - longer] for pair in pairs)
+        if count:
             yield Remark(
                 "base-model-prefix",
                 f"{count:,} names match after {verb} {show(model.prefix)}, as from_pretrained does",
             )
 
 
-def _rule_remarks(rules: Rules | None, renamed: Mapping[str, str | None]) -> Iterable[Remark]:
-    if dropped := [name for name, wanted in renamed.items() if wanted is None]:
-        yield Remark("dropped", f"left out by the rules: {_listing(dropped)}")
-    if isinstance(rules, Mapping) and (idle := [str(name) for name in rules if name not in renamed]):
-        yield Remark("unused-rule", f"rules for names that the checkpoint lacks: {_listing(idle)}")
-
-
-def _listing(names: list[str]) -> str:
-    return ", ".join(show(row.name) for row in fold(names))
+def _dropped(planned: Plan) -> Iterator[Remark]:
+    reasons: dict[str, list[str]] = {}
+    for name, reason in planned.dropped.items():
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        why = "" if reason == "left out by the rules" else f" ({show(reason, 200)})"
+        yield Remark("dropped", f"left out by the rules{why}: {listing(names)}")
 
 
 def _ties(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[str, ...]]:

@@ -12,21 +12,24 @@ from porting.text import show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FAILING = ("META", "VALUE", "COLLISION", "MISMATCH", "MISSING")
+FAILING = ("META", "VALUE", "COLLISION", "CONVERSION", "MISMATCH", "MISSING", "UNUSED")
 STATUSES = (*FAILING, "UNEXPECTED", "DTYPE", "TIED")
 """Every status, the gravest first.
 
 META: still without data. VALUE: other data than the checkpoint's. COLLISION: two checkpoint tensors for it.
-MISMATCH: another shape. MISSING: in the model, not in the checkpoint. UNEXPECTED: in the checkpoint, not
-used. DTYPE: another dtype. TIED: missing, and shared with one that is present.
+CONVERSION: its rule cannot be applied. MISMATCH: another shape. MISSING: in the model, not in the checkpoint.
+UNUSED: in the checkpoint, and no rule of a list takes it or leaves it out. UNEXPECTED: in the checkpoint, under a
+name that the model lacks. DTYPE: another dtype. TIED: missing, and shared with one that is present.
 """
 
 COUNTED = {
     "META": "without data",
     "VALUE": "of other values",
     "COLLISION": "in collision",
+    "CONVERSION": "not convertible",
     "MISMATCH": "of another shape",
     "MISSING": "missing",
+    "UNUSED": "unused",
     "UNEXPECTED": "unexpected",
     "DTYPE": "of another dtype",
     "TIED": "tied",
@@ -79,7 +82,8 @@ class WeightsReport(Result):
 
     A report fails on every status of `FAILING`, and when no tensor matched at all. An UNEXPECTED tensor alone
     is shown and fails only a ``strict`` report: checkpoints rightly hold a head that the model lacks or a
-    buffer that it computes, while nothing in the model is left without its weight.
+    buffer that it computes, while nothing in the model is left without its weight. A list of rules promises more,
+    so there a tensor that no rule mentions is UNUSED.
 
     Attributes:
         checkpoint: where the checkpoint is, in words.
@@ -138,10 +142,15 @@ class WeightsReport(Result):
             "matched": self.matched,
             "missing": [finding.name for finding in self.of("MISSING")],
             "unexpected": [finding.name for finding in self.of("UNEXPECTED")],
+            "unused": [finding.name for finding in self.of("UNUSED")],
             "mismatched": [_shapes(finding) for finding in self.of("MISMATCH")],
             "dtype": [_dtypes(finding) for finding in self.of("DTYPE")],
             "tied": [{"name": finding.name, "tied_to": finding.other[0]} for finding in self.of("TIED")],
             "collisions": [{"name": finding.name, "sources": list(finding.other)} for finding in self.of("COLLISION")],
+            "conversions": [
+                {"name": finding.name, "sources": list(finding.other), "note": finding.note}
+                for finding in self.of("CONVERSION")
+            ],
             "values": [
                 {"name": finding.name, "equals": list(finding.other), "note": finding.note}
                 for finding in self.of("VALUE")
@@ -179,6 +188,8 @@ def detail(finding: Finding) -> str:
     words = {
         "TIED": "tied to {}",
         "COLLISION": "from both {}",
+        "CONVERSION": "from {}",
+        "MISMATCH": "from {}",
         "VALUE": "the model holds {} of the checkpoint",
     }
     about = words.get(finding.status, "{}").format(others) if others else ""

@@ -1,0 +1,157 @@
+"""Operations that compute new values, and the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from porting.errors import RuleError
+from porting.text import show
+from porting.weights.rules.operation import Groups, OnEach, Operation
+
+Function = Callable[..., torch.Tensor | Sequence[torch.Tensor]]
+
+
+@dataclass(frozen=True, repr=False)
+class Scale(OnEach):
+    """Multiply by a factor."""
+
+    exact: ClassVar[bool] = False
+
+    factor: float
+
+    def change(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Multiply, in the tensor's own dtype."""
+        return tensor * self.factor
+
+    def inverse(self) -> Scale | None:
+        """The reciprocal factor, where it gives back every bit: a power of two, or -1."""
+        power = float(abs(self.factor)).hex().startswith("0x1.0000000000000p")
+        return Scale(1 / self.factor) if power else None
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"times {self.factor:g}"
+
+
+@dataclass(frozen=True, repr=False)
+class Add(OnEach):
+    """Add a number: -1 for the weight of a norm that the port adds to one."""
+
+    exact: ClassVar[bool] = False
+
+    value: float
+
+    def change(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Add, in the tensor's own dtype."""
+        return tensor + self.value
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"plus {self.value:g}"
+
+
+@dataclass(frozen=True, repr=False)
+class Cast(OnEach):
+    """Give another dtype, by its name in torch: the only way to one; nothing is cast in silence."""
+
+    dtype: str
+
+    def change(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Cast.
+
+        Raises:
+            RuleError: torch has no such dtype.
+        """
+        dtype = getattr(torch, self.dtype, None)
+        if not isinstance(dtype, torch.dtype):
+            raise RuleError(f"Cast takes the name of a dtype of torch, and {show(repr(self.dtype))} is none")
+        return tensor.to(dtype)
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"as {self.dtype}"
+
+
+@dataclass(frozen=True, repr=False)
+class FoldWeightNorm(Operation):
+    """Fold the magnitude ``g`` and the direction ``v`` of a weight norm, in this order, into the weight.
+
+    ``v`` times ``g`` over the norm of ``v`` over all dimensions but ``dim``, as `torch.nn.utils.weight_norm` computes
+    it (Salimans and Kingma 2016, equation 2).
+    """
+
+    exact: ClassVar[bool] = False
+
+    dim: int = 0
+
+    def apply(self, groups: Groups) -> Groups:
+        """Fold the two.
+
+        Raises:
+            RuleError: there are not two, or their shapes do not belong together.
+        """
+        if [len(group) for group in groups] != [1, 1]:
+            raise RuleError(f"{self!r} takes g and v, and {sum(map(len, groups))} tensors are given")
+        (magnitude,), (direction,) = groups
+        norm = torch.norm_except_dim(direction, 2, self.dim)
+        if magnitude.shape != norm.shape:
+            wanted = f"g {list(norm.shape)} for v {list(direction.shape)}"
+            raise RuleError(
+                f"{self!r} takes {wanted}, and g has {list(magnitude.shape)}",
+                hint="name g first, then v; dim is the dimension that g keeps",
+            )
+        return [[direction * (magnitude / norm)]]
+
+    def __str__(self) -> str:
+        """In words."""
+        return "fold the weight norm"
+
+
+@dataclass(frozen=True, repr=False)
+class Apply(Operation):
+    """A function of the user's: it takes the tensors of all sources, in order, and gives one for each target.
+
+    It also runs on tensors without data (the meta device), to learn the shapes of its results.
+
+    Attributes:
+        function: what to call.
+        undo: the function that undoes it, if there is one.
+    """
+
+    exact: ClassVar[bool] = False
+
+    function: Function
+    undo: Function | None = None
+
+    def apply(self, groups: Groups) -> Groups:
+        """Call it.
+
+        Raises:
+            RuleError: it raised, or gave something else than tensors.
+        """
+        try:
+            given: Any = self.function(*(tensor for group in groups for tensor in group))
+        except Exception as error:
+            raise RuleError(f"{self._name()} raised {type(error).__name__}: {show(error, 300)}") from error
+        results = [given] if isinstance(given, torch.Tensor) else given
+        if not isinstance(results, (list, tuple)) or not all(isinstance(each, torch.Tensor) for each in results):
+            raise RuleError(f"{self._name()} must give tensors, and gave {show(type(given).__name__)}")
+        return [[each] for each in results]
+
+    def inverse(self) -> Apply | None:
+        """The function that undoes it."""
+        return None if self.undo is None else Apply(self.undo, self.function)
+
+    def _name(self) -> str:
+        return show(getattr(self.function, "__qualname__", type(self.function).__name__), 60)
+
+    def _arguments(self) -> list[str]:
+        return [self._name()]
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{self._name()}()"

@@ -1,0 +1,167 @@
+"""Patterns of tensor names: full names in which fields stand for what varies, such as the number of a layer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from porting.errors import RuleError
+from porting.text import show
+
+FIELD = re.compile(r"\{(?P<name>[A-Za-z_]\w*)(?:(?P<offset>[+-]\d+)|:(?P<kind>[^{}]*))?\}")
+TOKEN = re.compile(rf"\{{\{{|\}}\}}|{FIELD.pattern}|[{{}}]")
+KINDS = {"": r"[^.]+", "d": r"[0-9]+", "*": r".+"}
+"""What a field stands for: one piece without a dot, a number, anything; else one of several words."""
+
+Bindings = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A part of a name that varies.
+
+    Attributes:
+        name: what it is called.
+        kind: ``""`` for one piece without a dot, ``"d"`` for a number, ``"*"`` for anything, ``"a|b"`` for words.
+        offset: what is added to its number.
+    """
+
+    name: str
+    kind: str = ""
+    offset: int = 0
+
+    @property
+    def regex(self) -> str:
+        """What it matches."""
+        return KINDS.get(self.kind) or "|".join(re.escape(word) for word in self.kind.split("|"))
+
+    def __str__(self) -> str:
+        """As it is written in a pattern."""
+        end = f":{self.kind}" if self.kind else f"{self.offset:+d}" if self.offset else ""
+        return f"{{{self.name}{end}}}"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A full name with fields.
+
+    ``layers.{i:d}.{part}.weight`` matches ``layers.3.norm.weight``: ``{i:d}`` is a number, ``{part}`` a piece without
+    a dot, ``{rest:*}`` anything, ``{leaf:weight|bias}`` one of these words. A field given twice is the same both
+    times. On the other side of a rule ``{i}`` is what was found, ``{i-1}`` and ``{i+1}`` are its neighbours. A brace
+    of a name is doubled.
+
+    Attributes:
+        parts: its texts and fields, in order.
+    """
+
+    parts: tuple[str | Field, ...]
+
+    @classmethod
+    def of(cls, text: str | Pattern) -> Pattern:
+        """Read a pattern.
+
+        Raises:
+            RuleError: it is not text, or a brace is left open.
+        """
+        if isinstance(text, Pattern):
+            return text
+        if not isinstance(text, str) or not text:
+            raise RuleError(f"a pattern is a name with fields such as {{i:d}}, and {show(repr(text))} was given")
+        parts: list[str | Field] = []
+        end = 0
+        for token in TOKEN.finditer(text):
+            parts += [text[end : token.start()], _part(text, token)]
+            end = token.end()
+        parts.append(text[end:])
+        return cls(tuple(_joined(parts)))
+
+    @classmethod
+    def literal(cls, name: str) -> Pattern:
+        """The pattern of exactly this name."""
+        return cls((name,))
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """Its fields by name; where one is given twice, the one that says its kind."""
+        fields: dict[str, Field] = {}
+        for part in self.parts:
+            if isinstance(part, Field) and (part.kind or part.name not in fields):
+                fields[part.name] = part
+        return fields
+
+    def match(self, name: str) -> dict[str, str] | None:
+        """What the fields stand for in a name, or None where the pattern does not match all of it."""
+        if not name.startswith(self._prefix):
+            return None
+        if not self.fields:
+            return {} if name == self._prefix else None
+        found = self._regex.fullmatch(name)
+        return found.groupdict() if found else None
+
+    def fill(self, bindings: Bindings) -> str:
+        """The name for these values of the fields.
+
+        Raises:
+            RuleError: a number is asked of a field that holds none, or it becomes negative.
+        """
+        return "".join(part if isinstance(part, str) else _filled(part, bindings) for part in self.parts)
+
+    @cached_property
+    def _prefix(self) -> str:
+        return self.parts[0] if self.parts and isinstance(self.parts[0], str) else ""
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        seen: set[str] = set()
+        pieces = []
+        for part in self.parts:
+            if isinstance(part, str):
+                pieces.append(re.escape(part))
+            elif part.name in seen:
+                pieces.append(f"(?P={part.name})")
+            else:
+                seen.add(part.name)
+                pieces.append(f"(?P<{part.name}>{self.fields[part.name].regex})")
+        return re.compile("".join(pieces), re.DOTALL)
+
+    def __str__(self) -> str:
+        """As it is written."""
+        return "".join(
+            part.replace("{", "{{").replace("}", "}}") if isinstance(part, str) else str(part) for part in self.parts
+        )
+
+
+def _part(text: str, token: re.Match[str]) -> str | Field:
+    if token[0] in ("{{", "}}"):
+        return token[0][0]
+    if token["name"] is None:
+        raise RuleError(
+            f"the pattern {show(text)} has a brace that is no field",
+            hint="fields are {i:d}, {part}, {rest:*}, {leaf:weight|bias} and, in targets, {i+1}; double other braces",
+        )
+    return Field(token["name"], token["kind"] or "", int(token["offset"] or 0))
+
+
+def _joined(parts: list[str | Field]) -> list[str | Field]:
+    """The parts with neighbouring texts in one and no empty one."""
+    joined: list[str | Field] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part:
+            joined.append(part)
+    return joined
+
+
+def _filled(field: Field, bindings: Bindings) -> str:
+    value = bindings[field.name]
+    if not field.offset:
+        return value
+    if not value.isdecimal() or int(value) + field.offset < 0:
+        raise RuleError(
+            f"{field} cannot be computed where {field.name} is {show(value)}",
+            hint=f"match a number with {{{field.name}:d}} that is large enough",
+        )
+    return str(int(value) + field.offset)

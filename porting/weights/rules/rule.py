@@ -1,0 +1,185 @@
+"""Rules: which checkpoint tensors become which of the port, by name patterns and operations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from porting.errors import RuleError
+from porting.text import show
+from porting.weights.rules.grouping import Copy, Split
+from porting.weights.rules.operation import Operation
+from porting.weights.rules.patterns import Field, Pattern
+
+Patterns = str | Pattern | Sequence[str | Pattern]
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class Convert:
+    """Tensors that become others.
+
+    A field of a source that no target has is a list axis: the tensors along it, in the order of its numbers, are one
+    group, as `Stack` takes it. A field that only a target has is numbered from 0, as `Unstack` gives it.
+
+    Attributes:
+        sources: patterns of checkpoint names, in the order in which the operations take the tensors.
+        targets: patterns of the port's names.
+        operations: what is done, in order; none for a name that changes only.
+    """
+
+    sources: tuple[Pattern, ...]
+    targets: tuple[Pattern, ...]
+    operations: tuple[Operation, ...]
+
+    def __init__(self, sources: Patterns, targets: Patterns, *operations: Operation) -> None:
+        for operation in operations:
+            if not isinstance(operation, Operation):
+                raise RuleError(f"{show(repr(operation), 60)} is no operation", hint="as Split() or Transpose()")
+        object.__setattr__(self, "sources", _patterns(sources))
+        object.__setattr__(self, "targets", _patterns(targets))
+        object.__setattr__(self, "operations", tuple(_counted(each, len(self.targets)) for each in operations))
+        self._check()
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """The fields that tell one application from another: those of the targets which the sources have, too."""
+        shared = set.union(*(set(target.fields) for target in self.targets))
+        return tuple(name for name in self.sources[0].fields if name in shared)
+
+    @cached_property
+    def axes(self) -> tuple[str | None, ...]:
+        """For each source its list axis, if it has one."""
+        return tuple(next((name for name in each.fields if name not in self.key), None) for each in self.sources)
+
+    @cached_property
+    def free(self) -> tuple[str | None, ...]:
+        """For each target the field that only targets have, if there is one."""
+        return tuple(next((name for name in each.fields if name not in self.key), None) for each in self.targets)
+
+    def inverse(self) -> Convert | None:
+        """The rule that leads back, or None where an operation has none or a field would be lost."""
+        undone = [operation.inverse() for operation in reversed(self.operations)]
+        operations = [operation for operation in undone if operation is not None]
+        offsets = _offsets(self.targets)
+        if len(operations) < len(undone) or any(len(values) > 1 for values in offsets.values()):
+            return None
+        kinds = {name: field.kind for source in self.sources for name, field in source.fields.items()}
+        sources = [_turned(target, kinds, {}) for target in self.targets]
+        shifts = {name: -min(values) for name, values in offsets.items()}
+        targets = [_turned(source, dict.fromkeys(self.key, ""), shifts) for source in self.sources]
+        return Convert(sources, targets, *operations)
+
+    def _check(self) -> None:
+        for source in self.sources:
+            if missing := [name for name in self.key if name not in source.fields]:
+                raise self._wrong(f"{show(source)} lacks the field {show(missing[0])}, which another source has")
+            extra = [field for name, field in source.fields.items() if name not in self.key]
+            if len(extra) > 1 or any(field.kind != "d" for field in extra):
+                names = ", ".join(show(field) for field in extra)
+                raise self._wrong(f"no target has {names}; one number, as {{expert:d}}, may be gathered")
+        for target, name in zip(self.targets, self.free, strict=True):
+            if len(set(target.fields) - set(self.key)) > 1:
+                raise self._wrong(f"{show(target)} has more than one field that no source has")
+            if missing := [field for field in self.key if field not in target.fields]:
+                raise self._wrong(f"{show(target)} lacks the field {show(missing[0])}: it would be written twice")
+            if name is not None and not self.operations:
+                raise self._wrong(f"no source has the field {show(name)}")
+        if not self.operations and (len(self.sources) > 1 or len(self.targets) > 1 or any(self.axes)):
+            raise self._wrong("several tensors need an operation, as Split() or Concatenate()")
+
+    def _wrong(self, why: str) -> RuleError:
+        return RuleError(f"the rule {self} is not well formed: {why}")
+
+    def __str__(self) -> str:
+        """In one line, in words."""
+        sides = [" + ".join(map(show, side)) for side in (self.sources, self.targets)]
+        done = "; ".join(map(str, self.operations))
+        return " -> ".join(sides) + (f": {done}" if done else "")
+
+    def __repr__(self) -> str:
+        """The Python that makes it."""
+        sides = [_written(self.sources), _written(self.targets)]
+        return f"{type(self).__name__}({', '.join([*sides, *map(repr, self.operations)])})"
+
+
+class Rename(Convert):
+    """A tensor that changes its name only; with several targets, it becomes each of them."""
+
+    def __init__(self, source: str | Pattern, target: str | Pattern, *also: str | Pattern) -> None:
+        targets = (target, *also)
+        super().__init__(source, targets, *([Copy(len(targets))] if also else []))
+
+    def __repr__(self) -> str:
+        """The Python that makes it."""
+        return f"Rename({', '.join(repr(str(pattern)) for pattern in (*self.sources, *self.targets))})"
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class Drop:
+    """Checkpoint tensors that are left out on purpose.
+
+    Attributes:
+        source: the pattern of their names.
+        reason: why, in words; it is printed and recorded.
+    """
+
+    source: Pattern
+    reason: str
+
+    def __init__(self, source: str | Pattern, reason: str) -> None:
+        if not isinstance(reason, str) or not reason.strip():
+            raise RuleError(f"Drop({source!r}) has no reason", hint='say why, as Drop("…", "computed by the port")')
+        object.__setattr__(self, "source", Pattern.of(source))
+        object.__setattr__(self, "reason", reason)
+
+    def __str__(self) -> str:
+        """In one line, in words."""
+        return f"{show(self.source)} is left out: {show(self.reason, 200)}"
+
+    def __repr__(self) -> str:
+        """The Python that makes it."""
+        return f"Drop({str(self.source)!r}, {self.reason!r})"
+
+
+Rule = Convert | Drop
+
+
+def _patterns(given: Patterns) -> tuple[Pattern, ...]:
+    several = [given] if isinstance(given, (str, Pattern)) else list(given)
+    if not several:
+        raise RuleError("a rule needs at least one source and one target")
+    return tuple(Pattern.of(each) for each in several)
+
+
+def _counted(operation: Operation, targets: int) -> Operation:
+    """A split into equal pieces knows by its rule how many."""
+    if isinstance(operation, Split) and operation.sizes is None:
+        return dataclasses.replace(operation, count=targets)
+    return operation
+
+
+def _offsets(targets: Sequence[Pattern]) -> dict[str, set[int]]:
+    offsets: dict[str, set[int]] = {}
+    for target in targets:
+        for part in target.parts:
+            if isinstance(part, Field):
+                offsets.setdefault(part.name, set()).add(part.offset)
+    return offsets
+
+
+def _turned(pattern: Pattern, kinds: dict[str, str], offsets: dict[str, int]) -> Pattern:
+    """A pattern for the other side: its fields with the kinds and offsets that they have there."""
+    parts = [
+        Field(part.name, kinds.get(part.name, part.kind), offsets.get(part.name, 0))
+        if isinstance(part, Field)
+        else part
+        for part in pattern.parts
+    ]
+    return Pattern(tuple(parts))
+
+
+def _written(patterns: tuple[Pattern, ...]) -> str:
+    texts = [repr(str(pattern)) for pattern in patterns]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
