@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
@@ -54,9 +54,7 @@ def _decided_by_name(model: torch.nn.Module, checkpoint: Path, rules: Any) -> bo
     """Whether names tell which tensor is which: they are translated, or the same on both sides."""
     from porting.weights import check_weights
 
-    if rules is not None:
-        return isinstance(rules, Mapping) or callable(rules)
-    return not check_weights(checkpoint, model).of("MISSING")
+    return rules is not None or not check_weights(checkpoint, model).of("MISSING")
 
 
 def _as_in_checkpoint(context: CheckContext, checkpoint: Path, rules: Rules | None) -> Figures:

@@ -23,7 +23,10 @@ def checkpoint():
     return "model.safetensors"
 """
 RULES = "def rules():\n    return rename"
-RULE_LIST = "def rules():\n    return ['a rule of another kind']"
+RULE_LIST = """def rules():
+    from porting.weights import Rename
+
+    return [Rename(name, rename(name)) for name in original().state_dict()]"""
 
 
 @pytest.fixture
@@ -37,9 +40,9 @@ def context_of(tmp_path: Path, write_portfile: WritePortfile) -> Callable[..., C
         ("", "original"),
         (CHECKPOINT, "original"),
         (CHECKPOINT + RULES, "checkpoint"),
-        (CHECKPOINT + RULE_LIST, "original"),
+        (CHECKPOINT + RULE_LIST, "checkpoint"),
     ],
-    ids=["no checkpoint", "other names", "rules", "rules of another kind"],
+    ids=["no checkpoint", "other names", "rules", "a list of rules"],
 )
 def test_weights_are_held_against(extra: str, evidence: str, context_of: Callable[..., CheckContext]) -> None:
     assert check_weights_loaded(context_of("pass", extra)) == {"compared_weights": 4, "evidence": evidence}
