@@ -30,14 +30,15 @@ class Kind:
     """One kind of folder.
 
     Attributes:
-        ours: whether a folder with these names in it is an earlier one of this kind, which may be replaced.
-        refusal: why anything else that is there is not replaced: ``exists and is not ...``.
+        refusal: why something that is there is not replaced: ``exists and is not ...``.
         hint: what to do then, or when the disk refuses.
+        ours: whether a folder with these names in it is an earlier one of this kind, which may be replaced; by
+            default none is.
     """
 
-    ours: Callable[[set[str]], bool]
     refusal: str
     hint: str
+    ours: Callable[[set[str]], bool] = lambda _: False
 
 
 @contextmanager

@@ -37,4 +37,4 @@ def _is_trace(names: set[str]) -> bool:
     return bool(shards) and names - shards == {MANIFEST}
 
 
-_TRACE = folders.Kind(_is_trace, "exists and is not a trace", "name a folder that can be written with --output")
+_TRACE = folders.Kind("exists and is not a trace", "name a folder that can be written with --output", _is_trace)

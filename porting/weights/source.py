@@ -11,7 +11,7 @@ import torch
 
 from porting.errors import CheckpointError, PortingError
 from porting.text import show
-from porting.weights.headers import read_headers
+from porting.weights.headers import CheckpointHeaders, read_headers
 from porting.weights.report import Spec
 
 Checkpoint = str | os.PathLike[str] | Mapping[str, Any]
@@ -26,11 +26,13 @@ class Source:
         label: where it is, in words.
         specs: what it holds, by name.
         read: read one tensor by its name.
+        headers: where each tensor lies; None for a state dict in memory.
     """
 
     label: str
     specs: Mapping[str, Spec]
     read: Callable[[str], torch.Tensor]
+    headers: CheckpointHeaders | None = None
 
 
 def source_of(checkpoint: Checkpoint) -> Source:
@@ -43,7 +45,7 @@ def source_of(checkpoint: Checkpoint) -> Source:
     if not isinstance(checkpoint, Mapping):
         headers = read_headers(checkpoint)
         specs = {name: Spec(tensor.dtype, tensor.shape) for name, tensor in headers.tensors.items()}
-        return Source(str(headers.path), specs, headers.read)
+        return Source(str(headers.path), specs, headers.read, headers)
     tensors = {str(name): value for name, value in checkpoint.items() if isinstance(value, torch.Tensor)}
     if not tensors:
         raise _not_a_state_dict(checkpoint)
