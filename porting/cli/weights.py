@@ -8,6 +8,7 @@ import click
 
 from porting.cli._frame import common_options, finish, say
 from porting.cli._pickles import pickle_code_option
+from porting.cli._port import checkpoint_of, empty_port, rules_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,19 +28,11 @@ def run(
     Raises:
         PortingError: the portfile, the checkpoint or the model cannot be used.
     """
-    from porting.errors import PortfileError
-    from porting.weights import build_on_meta, check_weights
+    from porting.weights import check_weights
 
-    path = checkpoint or portfile.checkpoint()
-    if path is None:
-        raise PortfileError(
-            "no checkpoint is given, and the portfile has no checkpoint()",
-            hint="name it: porting weights PATH (a file, an index or a folder)",
-        )
-    config = portfile.config()
-    model = portfile.build("ported") if config is None else build_on_meta(portfile.ported_class(), config)
-    rules = portfile.call("rules") if "rules" in portfile.functions else None
-    return check_weights(path, model, rules, strict=strict, allow_pickle_code=allow_pickle_code)
+    path = checkpoint_of(portfile, checkpoint, "weights PATH")
+    model = empty_port(portfile)
+    return check_weights(path, model, rules_of(portfile), strict=strict, allow_pickle_code=allow_pickle_code)
 
 
 @click.command("weights")

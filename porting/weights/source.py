@@ -11,7 +11,7 @@ import torch
 
 from porting.errors import CheckpointError, PortingError
 from porting.text import show
-from porting.weights.headers import read_headers
+from porting.weights.headers import CheckpointHeaders, read_headers
 from porting.weights.report import Remark, Spec
 
 Checkpoint = str | os.PathLike[str] | Mapping[str, Any]
@@ -26,12 +26,14 @@ class Source:
         label: where it is, in words.
         specs: what it holds, by name.
         read: read one tensor by its name.
+        headers: where each tensor lies; None for a state dict in memory.
         remarks: what to know about its files; reading tensors may add to them.
     """
 
     label: str
     specs: Mapping[str, Spec]
     read: Callable[[str], torch.Tensor]
+    headers: CheckpointHeaders | None = None
     remarks: Sequence[Remark] = ()
 
 
@@ -49,7 +51,7 @@ def source_of(checkpoint: Checkpoint, *, allow_pickle_code: str | None = None) -
     if not isinstance(checkpoint, Mapping):
         headers = read_headers(checkpoint, allow_pickle_code=allow_pickle_code)
         specs = {name: Spec(tensor.dtype, tensor.shape) for name, tensor in headers.tensors.items()}
-        return Source(str(headers.path), specs, headers.read, headers.remarks)
+        return Source(str(headers.path), specs, headers.read, headers, headers.remarks)
     tensors = {str(name): value for name, value in checkpoint.items() if isinstance(value, torch.Tensor)}
     if not tensors:
         raise _not_a_state_dict(checkpoint)
