@@ -78,7 +78,7 @@ def convert(
         ValueError: ``max_shard_size`` is not a size.
     """
     place = require_writable(output, CHECKPOINT)
-    job = _planned(source_of(checkpoint), model, rules, bytes_of(max_shard_size))
+    job = planned(source_of(checkpoint), model, rules, bytes_of(max_shard_size))
     found = _described(job, Path(output), shutil.disk_usage(place).free, dry_run=dry_run)
     if dry_run or not found.weights.ok:
         return found
@@ -127,7 +127,14 @@ class _Refused(Exception):  # noqa: N818 - a way out of the folder that is being
         self.found = found
 
 
-def _planned(source: Source, model: torch.nn.Module, rules: Rules | None, shard_bytes: int) -> Job:
+def planned(source: Source, model: torch.nn.Module, rules: Rules | None, shard_bytes: int) -> Job:
+    """Find out what is to be done, and whether all of it is right.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read.
+        RuleError: the rules are not usable.
+        PortingError: a tensor cannot be kept in a safetensors file.
+    """
     files = source_files(source)
     tensors = ModelTensors.of(model)
     found = match(source.specs, tensors, rules)
