@@ -23,7 +23,7 @@ from porting.folders import replacing, sync
 from porting.text import bytes_of
 from porting.weights import Convert, Stack, Transpose, build_on_meta
 from porting.weights.conversion import convert
-from porting.weights.conversion.converting import CHECKPOINT, planned, write_weights
+from porting.weights.conversion.converting import CHECKPOINT, planned, uncollected, write_weights
 from porting.weights.rules.operation import Operation
 from porting.weights.rules.rule import Rule
 from porting.weights.source import source_of
@@ -43,7 +43,7 @@ CASES: dict[str, tuple[int, tuple[int, ...], tuple[Operation, ...]]] = {
 TIMED = list(CASES)[:2]
 
 
-class SizesConfig(PreTrainedConfig):
+class SizesConfig(PreTrainedConfig):  # type: ignore[misc]
     """How many parameters `Sizes` has, and their shape."""
 
     model_type = "sizes"
@@ -53,7 +53,7 @@ class SizesConfig(PreTrainedConfig):
         super().__init__(**others)
 
 
-class Sizes(PreTrainedModel):
+class Sizes(PreTrainedModel):  # type: ignore[misc]
     """Nothing but parameters."""
 
     config_class = SizesConfig
@@ -68,7 +68,7 @@ class Sizes(PreTrainedModel):
 
 
 def benchmark_conversion(folder: Path, rounds: int) -> None:
-    """Time the two checkpoints of 2 GiB in turns, then measure the peak memory of every case in a process of its own."""
+    """Time the two checkpoints of 2 GiB in turns, then the peak memory of every case in a process of its own."""
     for name in TIMED:
         with checkpoint(folder, name) as source:
             report_times(name, in_turn(ways(source, name), folder / "out", rounds))
@@ -103,7 +103,9 @@ def copy(source: Path, out: Path) -> None:
 def convert_without_hashing(source: Path, model: torch.nn.Module, out: Path, rules: list[Rule]) -> None:
     """The whole conversion but for the hashes."""
     with replacing(out, CHECKPOINT) as partial:
-        write_weights(planned(source_of(source), model, rules, bytes_of("5GB")), partial, algorithm=None)
+        with uncollected():
+            job = planned(source_of(source), model, rules, bytes_of("5GB"))
+        write_weights(job, partial, algorithm=None)
 
 
 def load_all(source: Path, name: str, out: Path) -> None:

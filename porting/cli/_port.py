@@ -24,7 +24,7 @@ def checkpoint_of(portfile: Portfile, given: str | Path | None, usage: str) -> s
     if path is None:
         raise PortfileError(
             "no checkpoint is given, and the portfile has no checkpoint()",
-            hint=f"name it: porting {usage} (a .safetensors file, an index or a folder)",
+            hint=f"name it: porting {usage} (a file, an index or a folder)",
         )
     return path
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from porting.cli._frame import common_options, finish, say
+from porting.cli._pickles import pickle_code_option
 from porting.cli._port import checkpoint_of, empty_port, rules_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from porting.weights import WeightsReport
 
 
-def run(portfile: Portfile, checkpoint: str | Path | None, strict: bool) -> WeightsReport:
+def run(
+    portfile: Portfile, checkpoint: str | Path | None, strict: bool, allow_pickle_code: str | None = None
+) -> WeightsReport:
     """Check a checkpoint, by default the portfile's own, against the ported model.
 
     The model is ``ported_class()`` built from ``config()`` on the meta device; without ``config()``, the
@@ -28,25 +31,28 @@ def run(portfile: Portfile, checkpoint: str | Path | None, strict: bool) -> Weig
     from porting.weights import check_weights
 
     path = checkpoint_of(portfile, checkpoint, "weights PATH")
-    return check_weights(path, empty_port(portfile), rules_of(portfile), strict=strict)
+    return check_weights(
+        path, empty_port(portfile), rules_of(portfile), strict=strict, allow_pickle_code=allow_pickle_code
+    )
 
 
 @click.command("weights")
 @click.argument("checkpoint", required=False, type=click.Path())
 @click.option("--strict", is_flag=True, help="Fail on checkpoint weights that the port does not use, too.")
+@pickle_code_option
 @common_options
-def command(checkpoint: str | None, strict: bool, portfile: str, as_json: bool) -> None:
+def command(checkpoint: str | None, strict: bool, allow_pickle_code: str | None, portfile: str, as_json: bool) -> None:
     """Compare the names, shapes and dtypes of CHECKPOINT with the ported model's; no weights are loaded.
 
-    CHECKPOINT is a .safetensors file, a .safetensors.index.json or a folder; by default, the portfile's
-    checkpoint().
+    CHECKPOINT is a .safetensors, .bin, .pt, .pth, .ckpt, .npz or .npy file, an .index.json of shards or a
+    folder that holds one of them; by default, the portfile's checkpoint(). No code in it is run.
     """
     from porting.portfile import Portfile
     from porting.recipe import record_weights
     from porting.report.detail import shown
 
     loaded = Portfile.load(portfile)
-    report = run(loaded, checkpoint, strict)
+    report = run(loaded, checkpoint, strict, allow_pickle_code)
     warning = record_weights(loaded, report)
     if warning:
         say(warning)

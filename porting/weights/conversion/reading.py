@@ -103,30 +103,10 @@ def _require_planned(step: Step, name: str, tensor: torch.Tensor) -> None:
 
 
 def stored(source: Source, name: str) -> Iterable[memoryview]:
-    """The bytes of one tensor of a checkpoint as they are, in pieces, each valid until the next is asked for."""
+    """The bytes of one tensor of a checkpoint as they are, in pieces."""
     if source.headers is None:
         return pieces(plain(source.read(name)))
-    tensor = source.headers.tensors[name]
-    return ranged(tensor.file, name, tensor.header.start, tensor.header.stop)
-
-
-def ranged(path: Path, name: str, start: int, stop: int) -> Iterator[memoryview]:
-    """A byte range of a file in pieces, each valid until the next is asked for.
-
-    Raises:
-        CheckpointError: the file cannot be read, or ends before it.
-    """
-    buffer = memoryview(bytearray(min(PIECE_BYTES, stop - start)))
-    with opened(path) as descriptor:
-        while start < stop:
-            try:
-                count = os.preadv(descriptor, [buffer[: stop - start]], start)
-            except OSError as error:
-                raise CheckpointError(f"cannot read {show(path)}: {show(error.strerror)}") from None
-            if count == 0:
-                raise CheckpointError(f"{show(path)} ends within tensor {show(name)}: it became shorter")
-            yield buffer[:count]
-            start += count
+    return (memoryview(chunk) for chunk in source.headers.chunks(name))
 
 
 def _header_hash(descriptor: int, size: int) -> str:
