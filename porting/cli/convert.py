@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from porting.cli._frame import common_options, finish, progress_bar
+from porting.cli._pickles import pickle_code_option
 from porting.cli._port import checkpoint_of, empty_port, rules_of
 from porting.cli._size import Size
 
@@ -48,9 +49,16 @@ def run(
 @click.option("--dry-run", is_flag=True, help="Show what would be done, its size and the free space; write nothing.")
 @click.option("--max-shard-size", type=Size(), default="5GB", show_default=True, help="Most bytes in a file.")
 @click.option("--no-audit", is_flag=True, help="Do not load the result again to compare it with the source.")
+@pickle_code_option
 @common_options
 def command(
-    paths: tuple[str, ...], dry_run: bool, max_shard_size: int, no_audit: bool, portfile: str, as_json: bool
+    paths: tuple[str, ...],
+    dry_run: bool,
+    max_shard_size: int,
+    no_audit: bool,
+    allow_pickle_code: str | None,
+    portfile: str,
+    as_json: bool,
 ) -> None:
     """Write CHECKPOINT, converted by the portfile's rules(), as a folder OUTPUT that from_pretrained loads.
 
@@ -80,6 +88,7 @@ def command(
             max_shard_size=max_shard_size,
             audit=not no_audit,
             dry_run=dry_run,
+            allow_pickle_code=allow_pickle_code,
         )
     with shown(portfile=portfile):
         finish(found, as_json=as_json)

@@ -31,8 +31,9 @@ def run(
     from porting.weights import check_weights
 
     path = checkpoint_of(portfile, checkpoint, "weights PATH")
-    model = empty_port(portfile)
-    return check_weights(path, model, rules_of(portfile), strict=strict, allow_pickle_code=allow_pickle_code)
+    return check_weights(
+        path, empty_port(portfile), rules_of(portfile), strict=strict, allow_pickle_code=allow_pickle_code
+    )
 
 
 @click.command("weights")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ def convert(
     build: Build | None = None,
     audit: bool = True,
     dry_run: bool = False,
+    allow_pickle_code: str | None = None,
     progress: Progress = silent,
 ) -> Conversion:
     """Convert a checkpoint to the port's names and layout, as safetensors that ``from_pretrained`` loads.
@@ -65,6 +68,7 @@ def convert(
             is given on the meta device.
         audit: load the result again and compare it with the source.
         dry_run: find out what would be done and write nothing.
+        allow_pickle_code: the sha256 of a pickle that may run any code when it is loaded.
         progress: called with bytes done and bytes to do.
 
     Returns:
@@ -78,7 +82,9 @@ def convert(
         ValueError: ``max_shard_size`` is not a size.
     """
     place = require_writable(output, CHECKPOINT)
-    job = _planned(source_of(checkpoint), model, rules, bytes_of(max_shard_size))
+    with uncollected():
+        source = source_of(checkpoint, allow_pickle_code=allow_pickle_code)
+        job = planned(source, model, rules, bytes_of(max_shard_size))
     found = _described(job, Path(output), shutil.disk_usage(place).free, dry_run=dry_run)
     if dry_run or not found.weights.ok:
         return found
@@ -92,7 +98,7 @@ def convert(
             found = dataclasses.replace(found, hashes=all_hashes(partial, hashes))
             if audit:
                 progress("loading the result again", found.bytes, found.bytes)
-                found = _audited(found, *reloaded_report(partial, model, build, checkpoint, rules))
+                found = _audited(found, *reloaded_report(partial, model, build, source, rules))
             record = manifest(found, partial, job.files, job.writing.steps)
             write_new(partial / MANIFEST, record)
     except _Refused as refused:
@@ -127,7 +133,14 @@ class _Refused(Exception):  # noqa: N818 - a way out of the folder that is being
         self.found = found
 
 
-def _planned(source: Source, model: torch.nn.Module, rules: Rules | None, shard_bytes: int) -> Job:
+def planned(source: Source, model: torch.nn.Module, rules: Rules | None, shard_bytes: int) -> Job:
+    """Find out what is to be done, and whether all of it is right.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read.
+        RuleError: the rules are not usable.
+        PortingError: a tensor cannot be kept in a safetensors file.
+    """
     files = source_files(source)
     tensors = ModelTensors.of(model)
     found = match(source.specs, tensors, rules)
@@ -137,10 +150,22 @@ def _planned(source: Source, model: torch.nn.Module, rules: Rules | None, shard_
         total=len(tensors.tensors),
         matched=len(found.made),
         findings=by_gravity((*found.findings, *writing.findings)),
-        warnings=found.warnings,
+        warnings=(*source.remarks, *found.warnings),
         strict=True,
     )
     return Job(source, files, found, writing, lay_out(writing.specs, shard_bytes), report)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Pause the garbage collector: for many small objects it would search all that torch has, again and again."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _described(job: Job, output: Path, free: int, *, dry_run: bool) -> Conversion:

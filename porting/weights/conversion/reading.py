@@ -103,7 +103,7 @@ def _require_planned(step: Step, name: str, tensor: torch.Tensor) -> None:
 
 
 def stored(source: Source, name: str) -> Iterable[memoryview]:
-    """The bytes of one tensor of a checkpoint as they are, in pieces, each valid until the next is asked for."""
+    """The bytes of one tensor of a checkpoint as they are, in pieces."""
     if source.headers is None:
         return pieces(plain(source.read(name)))
     return map(memoryview, source.headers.chunks(name))

@@ -21,7 +21,8 @@ MOST_ALIKE = 20
 """How many remarks of one code are kept."""
 
 Chunk = bytes | memoryview
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 18
+"""Read at a time: small enough to stay in a processor's cache until it is written or hashed."""
 WHOLE_FILE_BYTES = 256 << 20
 """Files up to this size have their checksums verified in whole before anything of them is believed."""
 
