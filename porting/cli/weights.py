@@ -27,8 +27,39 @@ def run(
     Raises:
         PortingError: the portfile, the checkpoint or the model cannot be used.
     """
-    from porting.errors import PortfileError
     from porting.weights import build_on_meta, check_weights
+
+    path = _path(portfile, checkpoint)
+    config = portfile.config()
+    model = portfile.build("ported") if config is None else build_on_meta(portfile.ported_class(), config)
+    rules = portfile.call("rules") if "rules" in portfile.functions else None
+    return check_weights(path, model, rules, strict=strict, allow_pickle_code=allow_pickle_code)
+
+
+def audit(
+    portfile: Portfile, checkpoint: str | Path | None, strict: bool, allow_pickle_code: str | None = None
+) -> WeightsReport:
+    """Compare every value of the live ``ported()`` with what the rules make of a checkpoint.
+
+    Raises:
+        PortingError: the portfile, the checkpoint or the model cannot be used.
+    """
+    from porting.weights import audit_loaded
+
+    path = _path(portfile, checkpoint)
+    return audit_loaded(
+        portfile.build("ported"),
+        path,
+        portfile.call("rules") if "rules" in portfile.functions else None,
+        strict=strict,
+        ported_class=portfile.ported_class() if "ported_class" in portfile.functions else None,
+        config=portfile.config(),
+        allow_pickle_code=allow_pickle_code,
+    )
+
+
+def _path(portfile: Portfile, checkpoint: str | Path | None) -> str | Path:
+    from porting.errors import PortfileError
 
     path = checkpoint or portfile.checkpoint()
     if path is None:
@@ -36,19 +67,22 @@ def run(
             "no checkpoint is given, and the portfile has no checkpoint()",
             hint="name it: porting weights PATH (a file, an index or a folder)",
         )
-    config = portfile.config()
-    model = portfile.build("ported") if config is None else build_on_meta(portfile.ported_class(), config)
-    rules = portfile.call("rules") if "rules" in portfile.functions else None
-    return check_weights(path, model, rules, strict=strict, allow_pickle_code=allow_pickle_code)
+    return path
 
 
 @click.command("weights")
 @click.argument("checkpoint", required=False, type=click.Path())
 @click.option("--strict", is_flag=True, help="Fail on checkpoint weights that the port does not use, too.")
+@click.option("--audit", "values", is_flag=True, help="Load the port, and compare every value of it, too.")
 @pickle_code_option
 @common_options
-def command(checkpoint: str | None, strict: bool, allow_pickle_code: str | None, portfile: str, as_json: bool) -> None:
+def command(
+    checkpoint: str | None, strict: bool, values: bool, allow_pickle_code: str | None, portfile: str, as_json: bool
+) -> None:
     """Compare the names, shapes and dtypes of CHECKPOINT with the ported model's; no weights are loaded.
+
+    With --audit, the portfile's ported() is built with its weights, and each of its tensors, buffers too, must
+    be what the rules make of the checkpoint, or what its class computes.
 
     CHECKPOINT is a .safetensors, .bin, .pt, .pth, .ckpt, .npz or .npy file, an .index.json of shards or a
     folder that holds one of them; by default, the portfile's checkpoint(). No code in it is run.
@@ -58,7 +92,7 @@ def command(checkpoint: str | None, strict: bool, allow_pickle_code: str | None,
     from porting.report.detail import shown
 
     loaded = Portfile.load(portfile)
-    report = run(loaded, checkpoint, strict, allow_pickle_code)
+    report = (audit if values else run)(loaded, checkpoint, strict, allow_pickle_code)
     warning = record_weights(loaded, report)
     if warning:
         say(warning)
