@@ -155,7 +155,7 @@ def _patterns(given: Patterns) -> tuple[Pattern, ...]:
 
 def _counted(operation: Operation, targets: int) -> Operation:
     """A split into equal pieces knows by its rule how many."""
-    if isinstance(operation, Split) and operation.sizes is None:
+    if isinstance(operation, Split) and operation.sizes is None and operation.count is None:
         return dataclasses.replace(operation, count=targets)
     return operation
 
