@@ -49,7 +49,8 @@ class Operation(ABC):
         """
         names = [field.name for field in dataclasses.fields(self) if field.name in SIZES]
         given = {name: getattr(self, name) for name in names if isinstance(getattr(self, name), str)}
-        return dataclasses.replace(self, **{name: _size(config, value) for name, value in given.items()})
+        sizes = {name: _size(config, value) for name, value in given.items()}
+        return dataclasses.replace(self, **sizes) if sizes else self
 
     def __repr__(self) -> str:
         """The Python that makes it, without what is the default."""
