@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from porting.verification import Verification, verify
     from porting.verifying import verify_portfile
     from porting.weights import WeightsReport, assert_loaded, check_weights
+    from porting.weights.conversion import Conversion, convert
 
 __all__ = [
     "Comparison",
+    "Conversion",
     "Inputs",
     "Portfile",
     "PortingError",
@@ -36,6 +38,7 @@ __all__ = [
     "capture",
     "check_weights",
     "compare",
+    "convert",
     "open_trace",
     "verify",
     "verify_portfile",
@@ -53,6 +56,7 @@ _HOMES = {
     "porting.verification": ("Verification", "verify"),
     "porting.verifying": ("verify_portfile",),
     "porting.weights": ("WeightsReport", "assert_loaded", "check_weights"),
+    "porting.weights.conversion": ("Conversion", "convert"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -13,7 +13,9 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from porting import strictjson
@@ -165,7 +167,13 @@ def _entry(path: Path, name: str, entry: Any, data_start: int) -> TensorHeader:
         raise _broken(path, f"tensor {show(name)}: no tensor can have the shape {show(shape)}")
     if (offsets[1] - offsets[0]) * 8 != math.prod(shape) * DTYPE_BITS[dtype]:
         raise _broken(path, f"tensor {show(name)}: shape {show(shape)} of {dtype} is not the size of its byte range")
-    return TensorHeader(dtype, tuple(shape), data_start + offsets[0], data_start + offsets[1])
+    return TensorHeader(intern(dtype), _shared(tuple(shape)), data_start + offsets[0], data_start + offsets[1])
+
+
+@lru_cache(maxsize=1024)
+def _shared(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """One object for equal shapes: a large checkpoint has few of them."""
+    return shape
 
 
 def _check_ranges(path: Path, tensors: Mapping[str, TensorHeader], data_start: int, size: int) -> None:

@@ -1,6 +1,6 @@
 """Weights: what a checkpoint holds, whether a model can hold it, and whether it does.
 
-``headers`` and ``index`` read names and shapes, ``rules`` say what becomes of them, ``matching`` holds that against
+``headers`` and ``formats`` read names and shapes, ``rules`` say what becomes of them, ``matching`` holds that against
 the model's, ``checking`` stops there, ``loading`` compares the data as well; both give a ``WeightsReport``.
 """
 

@@ -73,7 +73,7 @@ def audit_loaded(
         total=len(tensors.tensors),
         matched=sum(name not in bad for name in found.made),
         findings=by_gravity((*empty, *wrong, *by_name)),
-        warnings=found.warnings,
+        warnings=(*source.remarks, *found.warnings),
         values=True,
         strict=strict,
     )
