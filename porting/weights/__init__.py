@@ -13,6 +13,7 @@ from porting.weights.report import Finding, Remark, Spec, WeightsReport
 from porting.weights.rules import (
     Add,
     Apply,
+    At,
     Cast,
     Concatenate,
     Convert,
@@ -22,6 +23,7 @@ from porting.weights.rules import (
     Flatten,
     Flip,
     FoldWeightNorm,
+    InsertZeros,
     Permute,
     PermuteRope,
     Rename,
@@ -41,6 +43,7 @@ from porting.weights.rules.applying import apply_rules
 __all__ = [
     "Add",
     "Apply",
+    "At",
     "Cast",
     "CheckpointHeaders",
     "CheckpointTensor",
@@ -53,6 +56,7 @@ __all__ = [
     "Flatten",
     "Flip",
     "FoldWeightNorm",
+    "InsertZeros",
     "Permute",
     "PermuteRope",
     "Remark",

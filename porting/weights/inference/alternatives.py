@@ -145,7 +145,7 @@ def _resized(operations: Operations, units: Sequence[Unit]) -> Operations:
 
 
 def _turned_parts(claim: Claim, arguments: list[str]) -> Operations | None:
-    """q and k of a split in the other rope layout."""
+    """Q and k of a split in the other rope layout."""
     layout, one, other = arguments
     counts = {"q": int(one), "k": int(other)}
     roles = [role(unit) for unit in claim.targets]
@@ -206,7 +206,7 @@ _OPERATIONS = {
 
 
 def _rotated(claims: Sequence[Claim], heads: Sequence[int]) -> Iterator[Alternative]:
-    """q and k, each from a tensor of its own, in the other rope layout."""
+    """Q and k, each from a tensor of its own, in the other rope layout."""
     told = {name: [c for c in claims if len(c.targets) == 1 and role(c.targets[0]) == name and not _is_norm(c)] for name in "qk"}
     for layout in LAYOUTS:
         for one in heads if told["q"] and told["k"] else ():
