@@ -1,14 +1,14 @@
 """Weights: what a checkpoint holds, whether a model can hold it, and whether it does.
 
 ``headers`` and ``formats`` read names and shapes, ``rules`` say what becomes of them, ``matching`` holds that against
-the model's, ``checking`` stops there, ``loading`` compares the data as well; both give a ``WeightsReport``.
+the model's, ``checking`` stops there, ``audit`` compares the data as well; both give a ``WeightsReport``.
 """
 
 from __future__ import annotations
 
+from porting.weights.audit.auditing import assert_loaded, audit_loaded
 from porting.weights.checking import build_on_meta, check_weights
 from porting.weights.headers import CheckpointHeaders, CheckpointTensor, read_headers
-from porting.weights.loading import assert_loaded, audit_loaded
 from porting.weights.report import Finding, Remark, Spec, WeightsReport
 from porting.weights.rules import (
     Add,
@@ -19,6 +19,7 @@ from porting.weights.rules import (
     Convert,
     Copy,
     Drop,
+    Each,
     Flatten,
     Flip,
     FoldWeightNorm,
@@ -26,6 +27,7 @@ from porting.weights.rules import (
     Permute,
     PermuteRope,
     Rename,
+    Reorder,
     Reshape,
     Rules,
     Scale,
@@ -49,6 +51,7 @@ __all__ = [
     "Convert",
     "Copy",
     "Drop",
+    "Each",
     "Finding",
     "Flatten",
     "Flip",
@@ -58,6 +61,7 @@ __all__ = [
     "PermuteRope",
     "Remark",
     "Rename",
+    "Reorder",
     "Reshape",
     "Rules",
     "Scale",
