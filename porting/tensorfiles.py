@@ -163,7 +163,7 @@ def _entry(path: Path, name: str, entry: Any, data_start: int) -> TensorHeader:
         raise _broken(path, f"tensor {show(name)} has the unknown dtype {show(dtype)}")
     if not _naturals(shape) or not _naturals(offsets) or len(offsets) != 2:
         raise _broken(path, f"tensor {show(name)} has shape {show(shape)} and offsets {show(offsets)}")
-    if not _can_be_held(shape, DTYPE_BITS[dtype]):
+    if not can_be_held(shape, DTYPE_BITS[dtype]):
         raise _broken(path, f"tensor {show(name)}: no tensor can have the shape {show(shape)}")
     if (offsets[1] - offsets[0]) * 8 != math.prod(shape) * DTYPE_BITS[dtype]:
         raise _broken(path, f"tensor {show(name)}: shape {show(shape)} of {dtype} is not the size of its byte range")
@@ -186,7 +186,7 @@ def _check_ranges(path: Path, tensors: Mapping[str, TensorHeader], data_start: i
         raise _broken(path, f"it has {size:,} bytes where its header accounts for {show(f'{end:,}')}")
 
 
-def _can_be_held(shape: Sequence[int], bits: int) -> bool:
+def can_be_held(shape: Sequence[int], bits: int) -> bool:
     """Whether torch and NumPy can hold a tensor of this shape, whose elements take so many bits."""
     if len(shape) > MAX_DIMENSIONS:
         return False
