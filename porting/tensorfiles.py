@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 25_000_000
 """As huggingface_hub; the format itself allows 100 MB."""
+MAX_HEADER_VALUES = 2_500_000
+"""About 250,000 tensors."""
 
 MAX_DIMENSIONS = 64
 """As NumPy has them."""
@@ -80,10 +82,10 @@ def opened(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
-        raise CheckpointError(f"cannot read {show(path)}: {error.strerror}") from None
+        raise CheckpointError(f"cannot read {show(path)}: {error.strerror}", hint="check the path") from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise CheckpointError(f"{show(path)} is not a regular file")
+            raise CheckpointError(f"{show(path)} is not a regular file", hint="name a file on a disk")
         yield descriptor
     finally:
         os.close(descriptor)
@@ -103,7 +105,7 @@ def read_header(path: Path) -> Header:
             raise _broken(path, f"its header claims {length:,} bytes, in a file of {size:,}")
         raw = os.pread(descriptor, length, 8)
     try:
-        document = strictjson.loads(raw)
+        document = strictjson.loads(raw, most=MAX_HEADER_VALUES)
     except ValueError as error:
         raise _broken(path, f"its header is not JSON: {show(error)}") from None
     if not raw.startswith(b"{") or not isinstance(document, dict):
