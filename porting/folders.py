@@ -59,7 +59,7 @@ def replacing(target: Path, kind: Kind) -> Iterator[Path]:
     _own.update((partial.name, old.name))
     try:
         refuse_other(target, kind)
-        _tidy(target)
+        _tidy(target, kind)
         made = _make_parents(partial)
         partial.mkdir()
         try:
@@ -199,7 +199,7 @@ def _only_writer(parent: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _tidy(target: Path) -> None:
+def _tidy(target: Path, kind: Kind) -> None:
     """Clear away what killed processes left; a folder that one had moved aside and not replaced is put back."""
     if not target.parent.is_dir():
         return
@@ -208,7 +208,7 @@ def _tidy(target: Path) -> None:
             name = UNFINISHED.fullmatch(left.name)
             if name is None or name["target"] != target.name or left.name in _own or _runs(int(name["process"])):
                 continue
-            if name["kind"] == "replaced":
+            if name["kind"] == "replaced" and _may_be_replaced(left, kind):
                 _put_back(left, target)
             else:
                 shutil.rmtree(left, ignore_errors=True)

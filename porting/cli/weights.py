@@ -36,13 +36,40 @@ def run(
     )
 
 
+def audit(
+    portfile: Portfile, checkpoint: str | Path | None, strict: bool, allow_pickle_code: str | None = None
+) -> WeightsReport:
+    """Compare every value of the live ``ported()`` with what the rules make of a checkpoint.
+
+    Raises:
+        PortingError: the portfile, the checkpoint or the model cannot be used.
+    """
+    from porting.weights import audit_loaded
+
+    return audit_loaded(
+        portfile.build("ported"),
+        checkpoint_of(portfile, checkpoint, "weights --audit PATH"),
+        rules_of(portfile),
+        strict=strict,
+        ported_class=portfile.ported_class() if "ported_class" in portfile.functions else None,
+        config=portfile.config(),
+        allow_pickle_code=allow_pickle_code,
+    )
+
+
 @click.command("weights")
 @click.argument("checkpoint", required=False, type=click.Path())
 @click.option("--strict", is_flag=True, help="Fail on checkpoint weights that the port does not use, too.")
+@click.option("--audit", "values", is_flag=True, help="Load the port, and compare every value of it, too.")
 @pickle_code_option
 @common_options
-def command(checkpoint: str | None, strict: bool, allow_pickle_code: str | None, portfile: str, as_json: bool) -> None:
+def command(
+    checkpoint: str | None, strict: bool, values: bool, allow_pickle_code: str | None, portfile: str, as_json: bool
+) -> None:
     """Compare the names, shapes and dtypes of CHECKPOINT with the ported model's; no weights are loaded.
+
+    With --audit, the portfile's ported() is built with its weights, and each of its tensors, buffers too, must
+    be what the rules make of the checkpoint, or what its class computes.
 
     CHECKPOINT is a .safetensors, .bin, .pt, .pth, .ckpt, .npz or .npy file, an .index.json of shards or a
     folder that holds one of them; by default, the portfile's checkpoint(). No code in it is run.
@@ -52,7 +79,7 @@ def command(checkpoint: str | None, strict: bool, allow_pickle_code: str | None,
     from porting.report.detail import shown
 
     loaded = Portfile.load(portfile)
-    report = run(loaded, checkpoint, strict, allow_pickle_code)
+    report = (audit if values else run)(loaded, checkpoint, strict, allow_pickle_code)
     warning = record_weights(loaded, report)
     if warning:
         say(warning)

@@ -52,6 +52,7 @@ class Matching:
         findings: COLLISION, MISMATCH, CONVERSION, MISSING, UNEXPECTED, UNUSED, DTYPE and TIED.
         warnings: on prefixes and rules.
         dropped: checkpoint name to the reason for which the rules leave it out.
+        lost: steps with a target that the model lacks.
     """
 
     steps: tuple[Step, ...]
@@ -60,6 +61,7 @@ class Matching:
     findings: tuple[Finding, ...]
     warnings: tuple[Remark, ...]
     dropped: Mapping[str, str]
+    lost: tuple[Step, ...]
 
 
 def match(checkpoint: Mapping[str, Spec], model: ModelTensors, rules: Rules | None = None) -> Matching:
@@ -87,6 +89,7 @@ def match(checkpoint: Mapping[str, Spec], model: ModelTensors, rules: Rules | No
         (*findings, *over),
         (*_prefix_remark(model, planned, placed), *_dropped(planned), *planned.remarks),
         planned.dropped,
+        tuple(step for step in placed if any(name not in model.tensors for name in step.targets)),
     )
 
 

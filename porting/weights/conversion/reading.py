@@ -106,7 +106,7 @@ def stored(source: Source, name: str) -> Iterable[memoryview]:
     """The bytes of one tensor of a checkpoint as they are, in pieces."""
     if source.headers is None:
         return pieces(plain(source.read(name)))
-    return (memoryview(chunk) for chunk in source.headers.chunks(name))
+    return map(memoryview, source.headers.chunks(name))
 
 
 def _header_hash(descriptor: int, size: int) -> str:

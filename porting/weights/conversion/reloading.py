@@ -11,8 +11,8 @@ import torch
 
 from porting.errors import PortingError
 from porting.text import show
+from porting.weights.audit.auditing import audit_loaded
 from porting.weights.headers import read_headers
-from porting.weights.loading import audit_loaded
 from porting.weights.matching import ModelTensors
 from porting.weights.report import Remark, WeightsReport
 from porting.weights.rules.planning import Rules

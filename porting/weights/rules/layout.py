@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from porting.errors import RuleError
-from porting.weights.rules.operation import OnEach, Size
+from porting.weights.rules.operation import OnEach, Size, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,23 +63,23 @@ class Permute(OnEach):
 class Reshape(OnEach):
     """Give another shape, elements in the same order; one length may be -1. ``back`` is the shape before."""
 
-    shape: tuple[int, ...]
-    back: tuple[int, ...] | None
+    shape: tuple[Size, ...]
+    back: tuple[Size, ...] | None
 
-    def __init__(self, *shape: int, back: tuple[int, ...] | None = None) -> None:
+    def __init__(self, *shape: Size, back: tuple[Size, ...] | None = None) -> None:
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "back", back)
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
         """Reshape."""
-        return tensor.reshape(self.shape)
+        return tensor.reshape(whole(self.shape))
 
     def inverse(self) -> Reshape | None:
         """The way back, if the shape before is known."""
         return None if self.back is None else Reshape(*self.back, back=self.shape)
 
     def _arguments(self) -> list[str]:
-        return [*map(str, self.shape), *([] if self.back is None else [f"back={self.back!r}"])]
+        return [*map(repr, self.shape), *([] if self.back is None else [f"back={self.back!r}"])]
 
     def __str__(self) -> str:
         """In words."""
@@ -98,7 +98,7 @@ class Flatten(OnEach):
 
     start: int = 1
     stop: int = -1
-    sizes: tuple[int, ...] | None = None
+    sizes: tuple[Size, ...] | None = None
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
         """Flatten."""
@@ -117,12 +117,12 @@ class Flatten(OnEach):
 class Unflatten(OnEach):
     """Make several dimensions of one: a linear layer's matrix for a convolution over patches."""
 
-    sizes: tuple[int, ...]
+    sizes: tuple[Size, ...]
     dim: int = 1
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
         """Unflatten."""
-        return torch.unflatten(tensor, self.dim, self.sizes)
+        return torch.unflatten(tensor, self.dim, whole(self.sizes))
 
     def inverse(self) -> Flatten:
         """The way back."""
@@ -156,8 +156,8 @@ class Flip(OnEach):
 class Slice(OnEach):
     """Keep a part of a dimension: a table of positions without its offset, a vocabulary without its padding."""
 
-    start: int = 0
-    stop: int | None = None
+    start: Size = 0
+    stop: Size | None = None
     dim: int = 0
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -167,10 +167,10 @@ class Slice(OnEach):
             RuleError: the tensor is shorter than that.
         """
         length = tensor.shape[self.dim]
-        stop = length if self.stop is None else self.stop
-        if not 0 <= self.start < stop <= length:
+        start, stop = int(self.start), length if self.stop is None else int(self.stop)
+        if not 0 <= start < stop <= length:
             raise RuleError(f"{self!r} does not lie within the {length} of {list(tensor.shape)}")
-        return tensor.narrow(self.dim, self.start, stop - self.start)
+        return tensor.narrow(self.dim, start, stop - start)
 
     def __str__(self) -> str:
         """In words."""
