@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from porting.verification import Verification, verify
     from porting.verifying import verify_portfile
     from porting.weights import WeightsReport, assert_loaded, check_weights
+    from porting.weights.inference import Inference, infer_rules
 
 __all__ = [
     "Comparison",
+    "Inference",
     "Inputs",
     "Portfile",
     "PortingError",
@@ -36,6 +38,7 @@ __all__ = [
     "capture",
     "check_weights",
     "compare",
+    "infer_rules",
     "open_trace",
     "verify",
     "verify_portfile",
@@ -52,6 +55,7 @@ _HOMES = {
     "porting.trace": ("Trace", "open_trace"),
     "porting.verification": ("Verification", "verify"),
     "porting.verifying": ("verify_portfile",),
+    "porting.weights.inference": ("Inference", "infer_rules"),
     "porting.weights": ("WeightsReport", "assert_loaded", "check_weights"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
