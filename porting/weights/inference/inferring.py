@@ -17,7 +17,7 @@ from porting.verification import Given
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.leaving import UNKNOWN, reasons
 from porting.weights.inference.proposing import has_rotary, propose, targets_of, tied_of
-from porting.weights.inference.result import Inference, Proposed, least
+from porting.weights.inference.result import Inference, Proposed
 from porting.weights.inference.ruling import ruled
 from porting.weights.inference.running import Sides, run_proposal
 from porting.weights.inference.searching import TRIALS
@@ -147,7 +147,7 @@ def proposed_of(
 def _proposed(each: Compact, verified: frozenset[str]) -> Proposed:
     if isinstance(each.rule, Drop):
         score = LEFT if each.rule.reason == UNKNOWN else DROPPED
-        return Proposed(each.rule, each.names, score, (each.rule.reason,))
+        return Proposed(each.rule, each.names, (score,) * len(each.names), (each.rule.reason,))
     return _of_claims(each.rule, each.claims, verified)
 
 
@@ -156,5 +156,5 @@ def _of_claims(rule: Rule | None, claims: Sequence[Claim], verified: frozenset[s
         why for claim in sorted(claims, key=lambda claim: claim.confidence) for why in claim.evidence
     )
     names = tuple(name for claim in claims for name in claim.target_names)
-    ran = verified.issuperset(names)
-    return Proposed(rule, names, least([claim.confidence for claim in claims]), tuple(evidence), ran)
+    scores = tuple(claim.confidence for claim in claims for _ in claim.target_names)
+    return Proposed(rule, names, scores, tuple(evidence), verified.intersection(names))
