@@ -74,9 +74,8 @@ def infer(options: argparse.Namespace) -> None:
             rows.append(row)
             print(line(row), flush=True)
     alone, ran = ([row for row in rows if row.run is run] for run in (False, True))
-    print(
-        f"\nwithout the original: least share right {min(row.right / row.targets for row in alone):.0%}, goal {GOAL:.0%}"
-    )
+    least = min(row.right / row.targets for row in alone)
+    print(f"\nwithout the original: least share right {least:.0%}, goal {GOAL:.0%}")
     print(f"with it: {sum(row.verdict == 'match' for row in ran)} of {len(ran)} pairs match")
     print(f"wrong and marked certain: {sum(len(row.sure_wrong) for row in rows)}")
 

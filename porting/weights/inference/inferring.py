@@ -56,8 +56,8 @@ def infer_rules(
 
     Args:
         checkpoint: a path or a state dict; without an original its tensors are not read.
-        ported: the port, live or on the meta device (`porting.weights.build_on_meta`); live to be run. It is not
-            written to.
+        ported: the port, live or on the meta device (`porting.weights.build_on_meta`); live to be run. It has
+            its own weights again afterwards.
         original: the original or its trace.
         inputs: of the port, and of a live original unless it has its own; None for those of the trace.
         original_inputs: where the two forwards take different arguments.
@@ -97,6 +97,8 @@ def infer_rules(
     )
     outcome = run_proposal(proposal.claims, ported, source.read, sides)
     proposed = proposed_of(outcome.claims, left, source.specs, verified=outcome.verified)
+    if outcome.verification.verdict == "match":  # what is computed by the port itself need not be made
+        missing = tuple(name for name in missing if name in dict(ported.named_parameters()))
     return Inference(source.label, len(targets), proposed, missing, outcome.verification, outcome.trials)
 
 

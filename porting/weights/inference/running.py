@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from porting.errors import PortingError
 from porting.hooks.capturing import capture
+from porting.hooks.module_tree import all_tensors
 from porting.progress import Progress, silent
 from porting.runs import Inputs, Run
-from porting.text import show
 from porting.tolerance import Tolerance
 from porting.trace import Trace
 from porting.verification import verify
@@ -98,7 +97,7 @@ class Outcome:
 def run_proposal(claims: Sequence[Claim], ported: torch.nn.Module, read: Read, sides: Sides) -> Outcome:
     """Convert in memory, try alternatives where the port differs, verify what works best.
 
-    The port that is given is not written to.
+    The port has its own weights again afterwards.
 
     Args:
         claims: from names and shapes.
@@ -108,9 +107,13 @@ def run_proposal(claims: Sequence[Claim], ported: torch.nn.Module, read: Read, s
 
     Raises:
         CaptureError: the original raised.
-        PortingError: the port cannot be copied.
     """
-    own, trace = _copied(ported), sides.trace()
+    with _lent(ported):
+        return _run(claims, ported, read, sides)
+
+
+def _run(claims: Sequence[Claim], own: torch.nn.Module, read: Read, sides: Sides) -> Outcome:
+    trace = sides.trace()
     bench = Bench(trace, own, sides.inputs, read, sides.run_ported, sides.outputs, sides.tolerance)
     found = search(
         bench, claims, head_counts(own), rotary=has_rotary(own), trials=sides.trials, progress=sides.progress
@@ -132,14 +135,16 @@ def run_proposal(claims: Sequence[Claim], ported: torch.nn.Module, read: Read, s
     return Outcome(_with_evidence(found.claims, proven, found.changed), proven, verification, bench.trials)
 
 
-def _copied(ported: torch.nn.Module) -> torch.nn.Module:
+@contextmanager
+def _lent(model: torch.nn.Module) -> Iterator[None]:
+    """Within this context a model's tensors may be written to; they are put back."""
+    before = [(tensor, tensor.detach().clone()) for tensor in all_tensors(model)]
     try:
-        return copy.deepcopy(ported)
-    except Exception as error:
-        raise PortingError(
-            f"the port cannot be copied, and rules are tried on a copy: {type(error).__name__}: {show(error, 200)}",
-            hint="leave the original out, then names and shapes alone are used",
-        ) from error
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in before:
+                tensor.copy_(value)
 
 
 def _with_evidence(claims: Sequence[Claim], proven: frozenset[str], changed: dict[str, str]) -> tuple[Claim, ...]:
