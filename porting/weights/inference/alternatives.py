@@ -81,7 +81,13 @@ def _ways(claim: Claim, heads: Sequence[int], *, rotary: bool) -> Iterator[str]:
         yield from (f"groups {count}" for count in heads)
         yield from (f"order {','.join(map(str, order))}" for order in list(permutations(range(parts)))[1:])
         if rotary:
-            yield from (f"rope {layout} {one} {other}" for layout in LAYOUTS for one in heads for other in heads if one >= other)
+            yield from (
+                f"rope {layout} {one} {other}"
+                for layout in LAYOUTS
+                for one in heads
+                for other in heads
+                if one >= other
+            )
     if parts == 1 and len(claim.targets[0].shape) in (1, 2):
         target = claim.targets[0]
         if {"q", "k", "v"} <= set(words(target.name)) or {"qkv"} & set(words(claim.sources[0].name)):
@@ -180,7 +186,11 @@ def _halved(claim: Claim, arguments: list[str]) -> Operations | None:
     """The two halves exchanged: gate and up."""
     shape = claim.targets[0].shape
     dim = 1 if len(shape) == 3 else 0
-    return None if shape[dim] % 2 else (*claim.operations, Split((shape[dim] // 2,) * 2, dim), Reorder(1, 0), Concatenate(dim))
+    return (
+        None
+        if shape[dim] % 2
+        else (*claim.operations, Split((shape[dim] // 2,) * 2, dim), Reorder(1, 0), Concatenate(dim))
+    )
 
 
 def _added(claim: Claim, arguments: list[str]) -> Operations | None:
@@ -207,11 +217,16 @@ _OPERATIONS = {
 
 def _rotated(claims: Sequence[Claim], heads: Sequence[int]) -> Iterator[Alternative]:
     """Q and k, each from a tensor of its own, in the other rope layout."""
-    told = {name: [c for c in claims if len(c.targets) == 1 and role(c.targets[0]) == name and not _is_norm(c)] for name in "qk"}
+    told = {
+        name: [c for c in claims if len(c.targets) == 1 and role(c.targets[0]) == name and not _is_norm(c)]
+        for name in "qk"
+    }
     for layout in LAYOUTS:
         for one in heads if told["q"] and told["k"] else ():
             for other in (count for count in heads if count <= one):
-                turned = [(c, _rope(c, count, layout)) for name, count in (("q", one), ("k", other)) for c in told[name]]
+                turned = [
+                    (c, _rope(c, count, layout)) for name, count in (("q", one), ("k", other)) for c in told[name]
+                ]
                 if all(new is not None for _, new in turned):
                     gone, instead = zip(*turned, strict=True)
                     yield Alternative(f"rope {layout} {one} {other}", gone, instead)

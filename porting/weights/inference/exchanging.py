@@ -72,7 +72,9 @@ def _directed(modules: Modules, sight: Sight, bench: Bench) -> Iterator[tuple[st
             continue
         own = module(next(iter(modules.claims[path].values())).sources[0])
         takers = [
-            taker for taker, rows in bench.takers.items() if len(rows) and same_figures(sight.inputs[path][None], rows).any()
+            taker
+            for taker, rows in bench.takers.items()
+            if len(rows) and same_figures(sight.inputs[path][None], rows).any()
         ]
         if own in takers:
             continue

@@ -132,7 +132,9 @@ def _place(alternative: Alternative, sight: Sight) -> int:
 def proven(claims: Sequence[Claim], running: frozenset[str]) -> tuple[Claim, ...]:
     """The claims, those that the running port needed as certain."""
     return tuple(
-        replace(claim, confidence=max(claim.confidence, 0.99), evidence=("the converted port was run", *claim.evidence))
+        replace(
+            claim, confidence=max(claim.confidence, 0.99), evidence=("the converted port was run", *claim.evidence)
+        )
         if running.issuperset(claim.target_names)
         else claim
         for claim in claims

@@ -92,8 +92,15 @@ class Bench:
             return results[-1]
 
         try:
-            trace = capture(self.ported, self.inputs, run=kept, side="ported", seed=1, sketches=False,
-                            valid_positions=self.original.valid_positions())
+            trace = capture(
+                self.ported,
+                self.inputs,
+                run=kept,
+                side="ported",
+                seed=1,
+                sketches=False,
+                valid_positions=self.original.valid_positions(),
+            )
         except PortingError:
             return Sight({}, {}, {}, right=False)
         return self._sight(trace, results[-1])

@@ -20,7 +20,9 @@ class Each(Operation):
 
     def __init__(self, *operations: OnEach | None) -> None:
         if not all(each is None or isinstance(each, OnEach) for each in operations):
-            raise RuleError("Each takes operations that change one tensor, or None", hint="as PermuteRope() or Transpose()")
+            raise RuleError(
+                "Each takes operations that change one tensor, or None", hint="as PermuteRope() or Transpose()"
+            )
         object.__setattr__(self, "operations", operations)
 
     def apply(self, groups: Groups) -> Groups:
