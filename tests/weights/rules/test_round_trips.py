@@ -137,7 +137,8 @@ def raw(state: State) -> dict[str, tuple[torch.dtype, Shape, bytes]]:
 @pytest.mark.parametrize("seed", range(60))
 def test_rules_and_their_inverses_give_back_every_byte(seed: int) -> None:
     draw = random.Random(seed)
-    rules, state = [], {}
+    rules: list[Convert] = []
+    state: State = {}
     for number in range(draw.randint(1, 6)):
         rule, shapes = draw.choice((one, fused, experts, renamed))(f"part{number}", draw)
         dtype = torch.float32 if any(isinstance(each, Scale) for each in rule.operations) else draw.choice(DTYPES)
