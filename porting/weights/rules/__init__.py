@@ -12,8 +12,7 @@ from porting.weights.rules.arithmetic import Add, Apply, Cast, FoldWeightNorm, S
 from porting.weights.rules.grouping import Concatenate, Copy, Split, Stack, Unstack
 from porting.weights.rules.layout import Flatten, Flip, Permute, PermuteRope, Reshape, Slice, Transpose, Unflatten
 from porting.weights.rules.operation import Operation
-from porting.weights.rules.parts import Each, Reorder
-from porting.weights.rules.placing import At, InsertZeros
+from porting.weights.rules.placing import At, InsertZeros, Reorder
 from porting.weights.rules.planning import Plan, Problem, Rules, Step, plan
 from porting.weights.rules.rule import Convert, Drop, Rename
 
@@ -26,7 +25,6 @@ __all__ = [
     "Convert",
     "Copy",
     "Drop",
-    "Each",
     "Flatten",
     "Flip",
     "FoldWeightNorm",

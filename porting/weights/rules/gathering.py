@@ -54,7 +54,9 @@ class Match(NamedTuple):
         ordered = sorted(numbers, key=lambda number: int(number or 0))
         missing = next((number for number in ordered if number not in group), None)
         for before, after in pairwise(ordered):
-            if missing is None and int(after) != int(before) + 1:
+            if int(after) == int(before):
+                raise RuleError(f"two tensors of {show(pattern)} have one number: {show(before)} and {show(after)}")
+            if missing is None and int(after) > int(before) + 1:
                 missing = str(int(before) + 1)
         if missing is not None:
             name = pattern.fill({**self.bindings, **({axis: missing} if axis else {})})

@@ -11,6 +11,8 @@ import torch
 from porting.errors import RuleError
 from porting.weights.rules.operation import OnEach, Size, whole
 
+BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
 
 @dataclass(frozen=True, repr=False)
 class Transpose(OnEach):
@@ -140,8 +142,9 @@ class Flip(OnEach):
     dim: int
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Flip."""
-        return tensor.flip(self.dim)
+        """Flip; of unsigned and 8-bit floating point numbers torch does so only by their bits."""
+        bits = None if tensor.is_complex() else BITS[tensor.element_size()]
+        return tensor.flip(self.dim) if bits is None else tensor.view(bits).flip(self.dim).view(tensor.dtype)
 
     def inverse(self) -> Flip:
         """Itself."""
@@ -201,9 +204,11 @@ class PermuteRope(OnEach):
         Raises:
             RuleError: the rows are not that many heads of pairs.
         """
+        if self.to not in ("halves", "pairs"):
+            raise RuleError(f"PermuteRope(to={self.to!r}) knows 'halves' or 'pairs'")
         heads, rows = int(self.heads), tensor.shape[0] if tensor.dim() else 0
         rotary = rows // heads if self.rotary is None else int(self.rotary)
-        if self.to not in ("halves", "pairs") or rows % heads or rotary % 2 or not 0 < rotary <= rows // heads:
+        if rows % heads or rotary % 2 or not 0 < rotary <= rows // heads:
             raise RuleError(f"{self!r} does not fit a tensor of {list(tensor.shape)}: its rows are no heads of pairs")
         by_head = torch.unflatten(tensor, 0, (heads, rows // heads))
         turned, rest = by_head[:, :rotary], by_head[:, rotary:]

@@ -83,9 +83,17 @@ class Convert:
     def __repr__(self) -> str:
         """The Python that makes it."""
         sides = [_written(self.sources), _written(self.targets)]
-        bare = tuple(_uncounted(operation) for operation in self.operations)
-        known = _counted(bare, len(self.sources), len(self.targets)) == self.operations
-        return f"{type(self).__name__}({', '.join([*sides, *map(repr, bare if known else self.operations)])})"
+        return f"{type(self).__name__}({', '.join([*sides, *map(repr, self._written_operations())])})"
+
+    def _written_operations(self) -> tuple[Operation, ...]:
+        """The operations without the numbers of pieces that the rule knows by itself."""
+        written = self.operations
+        for place, operation in enumerate(written):
+            if isinstance(operation, (Split, Concatenate)):
+                without = (*written[:place], dataclasses.replace(operation, count=None), *written[place + 1 :])
+                known = _counted(without, len(self.sources), len(self.targets)) == self.operations
+                written = without if known else written
+        return written
 
 
 class Rename(Convert):
@@ -115,7 +123,7 @@ class Drop:
     def __init__(self, source: str | Pattern, reason: str) -> None:
         if not isinstance(reason, str) or not reason.strip():
             raise RuleError(f"Drop({source!r}) has no reason", hint='say why, as Drop("…", "computed by the port")')
-        object.__setattr__(self, "source", Pattern.of(source))
+        object.__setattr__(self, "source", Pattern.of(source).as_source())
         object.__setattr__(self, "reason", reason)
 
     def __str__(self) -> str:
@@ -148,10 +156,6 @@ def _counted(operations: Sequence[Operation], sources: int, targets: int) -> tup
         counted.append(operation)
         number = operation.pieces(number)
     return tuple(counted)
-
-
-def _uncounted(operation: Operation) -> Operation:
-    return dataclasses.replace(operation, count=None) if isinstance(operation, (Split, Concatenate)) else operation
 
 
 def _joins_lists(operations: Sequence[Operation], *, listed: bool) -> bool:
