@@ -63,6 +63,12 @@ class Likeness:
         shapes = SHAPE * _shapes(source, target) + MODULE * self.modules(source, target)
         return self.naming(source, target) + shapes
 
+    def mute(self, unit: Unit, *, target: bool) -> bool:
+        """Whether no word of a name is one of the other side's, so that it may be anything."""
+        known = (self.sources if target else self.targets).rarity
+        own = [word for word in words(unit.name) if word not in FILLERS]
+        return not any(nearness(word, other) for word in own for other in known)
+
     def modules(self, source: Unit, target: Unit) -> float:
         """-1 to 0, whether what else their modules hold has other dimensions."""
         one, other = self.sources.beside[source.name], self.targets.beside[target.name]

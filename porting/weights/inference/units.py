@@ -127,7 +127,7 @@ def folded(units: Sequence[Unit], lengths: Iterable[int]) -> list[Unit]:
                 members = [numbers[number][rest] for number in sorted(numbers)]
                 names = tuple(member.name for member in members)
                 if not gone.intersection(names):
-                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), names)
+                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), names, members[0].owner)
                     gone |= set(names)
     return [joined.get(unit.name, unit) for unit in units if unit.name in joined or unit.name not in gone]
 
