@@ -22,6 +22,7 @@ NAMED = 1.6
 """The likeness of two names from which they say that two tensors are one."""
 SURE, SHOWN, OPEN, UNTOLD = 0.97, 0.85, 0.7, 0.4
 """Confidence: nothing else fits as well; names and shapes say it; one thing is open; the order alone says it."""
+PLACED = frozenset({"first", "second", "firstpost", "secondpost"})
 FUSED = (frozenset("qkv"), frozenset("kv"), frozenset({"gate", "up"}))
 
 
@@ -107,4 +108,11 @@ class Judge:
             found.append((SHOWN, "whether it is transposed is open"))
         if source.dims != target.dims and source.key != target.key:
             found.append((OPEN, "axes are split or merged"))
+        if other & PLACED and _last(source) != _last(target):
+            found.append((SHOWN, "which norm of its layer it is, is a matter of convention"))
         return found
+
+
+def _last(unit: Unit) -> str:
+    """The name of the module that owns a unit."""
+    return unit.name.split(".")[-2:][0]

@@ -82,7 +82,8 @@ class Likeness:
 
     def wording(self, source: str, target: str) -> float:
         """What the words of the names say, without their numbers."""
-        return self._names(parted(source)[0], parted(target)[0])
+        spoken = self.sources.spoken[source], self.targets.spoken[target]
+        return self._names(parted(spoken[0])[0], parted(spoken[1])[0])
 
     def _name_likeness(self, one: tuple[str, ...], other: tuple[str, ...]) -> float:
         source, target = "0".join(one), "0".join(other)
