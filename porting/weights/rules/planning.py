@@ -202,7 +202,7 @@ def _steps(
         try:
             steps.append(_step(match, specs, shapes))
         except RuleError as error:
-            problems.append(Problem(match.names, match.expected(), f"{error.message} (rule: {match.rule})"))
+            problems.append(Problem(match.names, match.expected(), error.message))
     return tuple(steps), tuple(problems)
 
 
