@@ -19,24 +19,31 @@ if TYPE_CHECKING:
 
 
 def check_weights(
-    checkpoint: Checkpoint, model: torch.nn.Module, rules: Rules | None = None, *, strict: bool = False
+    checkpoint: Checkpoint,
+    model: torch.nn.Module,
+    rules: Rules | None = None,
+    *,
+    strict: bool = False,
+    allow_pickle_code: str | None = None,
 ) -> WeightsReport:
     """Compare the names, shapes and dtypes of a checkpoint with those of a model's parameters and buffers.
 
     A clean report says that every weight *can* be loaded; `porting.assert_loaded` says that it *was*.
 
     Args:
-        checkpoint: a ``.safetensors`` file, an index, a folder that holds one, or a state dict.
+        checkpoint: a file of any format that `read_headers` knows, an index, a folder that holds one, or a state
+            dict.
         model: live or on the meta device (`build_on_meta`).
         rules: a list of rules (`porting.weights.Rename` and others), or a mapping or a function from checkpoint name
             to model name, None for one left out on purpose; without any, what Transformers itself knows of the class.
         strict: also fail on checkpoint tensors that the model does not use.
+        allow_pickle_code: the sha256 of a pickle that may run any code when it is loaded (`read_headers`).
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
         PortingError: the rules or the model cannot be used.
     """
-    source = source_of(checkpoint)
+    source = source_of(checkpoint, allow_pickle_code=allow_pickle_code)
     tensors = ModelTensors.of(model)
     found = match(source.specs, tensors, rules)
     return WeightsReport(
@@ -44,7 +51,7 @@ def check_weights(
         total=len(tensors.tensors),
         matched=len(found.made),
         findings=by_gravity(found.findings),
-        warnings=(*found.warnings, *_tied_twice(tensors, found)),
+        warnings=(*source.remarks, *found.warnings, *_tied_twice(tensors, found)),
         strict=strict,
     )
 
@@ -56,7 +63,7 @@ def build_on_meta(ported_class: type[torch.nn.Module], config: Any) -> torch.nn.
         PortingError: the constructor raised.
     """
     try:
-        with torch.device("meta"), _default_dtype(getattr(config, "dtype", None)):
+        with torch.device("meta"), default_dtype(getattr(config, "dtype", None)):
             return ported_class(config)
     except Exception as error:
         raise PortingError(
@@ -67,7 +74,8 @@ def build_on_meta(ported_class: type[torch.nn.Module], config: Any) -> torch.nn.
 
 
 @contextlib.contextmanager
-def _default_dtype(dtype: Any) -> Iterator[None]:
+def default_dtype(dtype: Any) -> Iterator[None]:
+    """Let a floating dtype be torch's default meanwhile; anything else changes nothing."""
     before = torch.get_default_dtype()
     if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
         torch.set_default_dtype(dtype)
