@@ -11,7 +11,7 @@ from typing import Any
 from porting.errors import GenerationError
 from porting.text import show
 from porting.weights.emitting.operations import functions_of, helpers_of, sizes_of, step_of
-from porting.weights.emitting.prepared import Prepared
+from porting.weights.emitting.prepared import Applied, Prepared
 from porting.weights.emitting.proving import Fault, dropped_names, faults, transforms_with
 from porting.weights.emitting.regexes import bare_regex, escaped
 from porting.weights.emitting.renaming import GENERAL, LITERAL, Renaming, renamings
@@ -67,7 +67,7 @@ def mapping_of(prepared: Prepared, name: str) -> Mapping:
         found = list(faults(prepared, draft.transforms(), draft.reversible))
         if not found:
             return draft.mapping()
-        _raise_levels(prepared, levels, found)
+        _raise_levels(prepared, draft, levels, found)
 
 
 class _Draft:
@@ -96,7 +96,7 @@ class _Draft:
         return Mapping(self._text(), self.key, self.ignored, one_way)
 
     def _entries(self) -> tuple[list[Entry], list[Transform]]:
-        lines: dict[Renaming, None] = {}
+        self.lines: dict[int, tuple[Renaming, ...]] = {}
         converters: dict[tuple[Converter, str], Entry] = {}
         used = []
         own_rope = rope_is_own([(each, self._ways[each.number]) for each in self._prepared.applied], self._config)
@@ -106,15 +106,16 @@ class _Draft:
             if not ways.there:
                 (source,), (target,) = each.rule.sources, each.rule.targets
                 found = [source.match(name) or {} for name in each.names]
-                lines |= dict.fromkeys(renamings(source, target, found, level))
+                self.lines[each.number] = tuple(renamings(source, target, found, level))
                 continue
             transform = transform_of(each, ways, self._config, own_rope=own_rope)
             parts = staged(each, level, free.of(repr(transform.operations)))
-            lines |= dict.fromkeys(parts.renamings)
+            self.lines[each.number] = parts.renamings
             used.append(transform)
             for converter in parts.converters:
                 entry = _converter(converter, transform, one_way=ways.back is None)
                 converters.setdefault((converter, repr(entry.call)), entry)
+        lines = dict.fromkeys(line for group in self.lines.values() for line in group)
         first = [Entry(Call("WeightRenaming", (line.source, line.target))) for line in lines]
         return [*first, *converters.values()], used
 
@@ -207,8 +208,9 @@ def _key(prepared: Prepared) -> str:
             f"{show(type(prepared.model).__name__)} is no PreTrainedModel, and only these have a conversion mapping",
             hint="let the port inherit from transformers.PreTrainedModel, or write the script: --emit script",
         )
-    kind = str(prepared.config.model_type)
-    return kind if kind and get_checkpoint_conversion_mapping(kind) is None else type(prepared.model).__name__
+    kind, name = str(prepared.config.model_type), type(prepared.model).__name__
+    known = [get_checkpoint_conversion_mapping(each) for each in (kind, name)]
+    return kind if kind and known == [None, None] else name
 
 
 def _require_other_names(prepared: Prepared) -> None:
@@ -225,23 +227,48 @@ def _require_other_names(prepared: Prepared) -> None:
                     )
 
 
-def _raise_levels(prepared: Prepared, levels: dict[int, int], found: Sequence[Fault]) -> None:
-    """Write the rules at fault with less in one pattern; all rules, where that did not help.
+def _raise_levels(prepared: Prepared, draft: _Draft, levels: dict[int, int], found: Sequence[Fault]) -> None:
+    """Write with less in one pattern: the rules that touch names of others, else those at fault, else all.
 
     Raises:
         GenerationError: there is nothing left to try.
     """
     rules = {name: each for each in prepared.applied for name in each.names}
-    guilty = {rules[fault.name].number for fault in found if fault.name in rules}
-    higher = {number for number in guilty if levels[number] < LITERAL} or {
-        number for number, level in levels.items() if level < LITERAL
+    guilty = [rules[fault.name] for fault in found if fault.name in rules]
+    names = {name for fault in found if fault.name in rules for name in _family(rules[fault.name], fault.name)}
+    touching = {
+        number
+        for number, lines in draft.lines.items()
+        if any(_touches(line, names - _own(prepared, number)) for line in lines)
     }
-    if not higher:
-        fault = found[0]
-        rule = f"the rule {rules[fault.name].rule}" if fault.name in rules else "the list of rules"
-        raise GenerationError(
-            f"{rule} cannot be expressed as Transformers' transforms: {fault.message}",
-            hint="write the script instead: porting convert --emit script",
-        )
-    for number in higher:
-        levels[number] += 1
+    for wanted in (touching, {each.number for each in guilty}, set(levels)):
+        higher = {number for number in wanted if levels[number] < LITERAL}
+        if higher:
+            levels.update({number: levels[number] + 1 for number in higher})
+            return
+    fault = found[0]
+    rule = f"the rule {rules[fault.name].rule}" if fault.name in rules else "the list of rules"
+    raise GenerationError(
+        f"{rule} cannot be expressed as Transformers' transforms: {fault.message}",
+        hint="write the script instead: porting convert --emit script",
+    )
+
+
+def _family(each: Applied, name: str) -> tuple[str, ...]:
+    """The names of one application of a rule, on both sides."""
+    step = next(step for step in each.steps if name in step.sources)
+    return (*step.sources, *step.targets)
+
+
+def _own(prepared: Prepared, number: int) -> set[str]:
+    """The names of a rule, on both sides."""
+    steps = (step for each in prepared.applied if each.number == number for step in each.steps)
+    return {name for step in steps for name in (*step.sources, *step.targets)}
+
+
+def _touches(line: Renaming, names: set[str]) -> bool:
+    from transformers.core_model_loading import WeightRenaming
+
+    there = WeightRenaming(line.source, line.target)
+    patterns = [each.compiled_sources for each in (there, there.reverse_transform())]
+    return any(pattern.search(name) for pattern in patterns for name in names)

@@ -16,6 +16,7 @@ from porting.weights.rules.arithmetic import Add, Apply, Cast, FoldWeightNorm, S
 from porting.weights.rules.grouping import Concatenate, Copy, Split, Stack, Unstack
 from porting.weights.rules.layout import Flatten, Flip, Permute, PermuteRope, Reshape, Slice, Transpose, Unflatten
 from porting.weights.rules.operation import SIZES, Operation
+from porting.weights.rules.placing import At, InsertZeros, Reorder
 
 STEPS: dict[type[Operation], str] = {
     Split: "split",
@@ -36,6 +37,9 @@ STEPS: dict[type[Operation], str] = {
     Cast: "cast",
     FoldWeightNorm: "fold_weight_norm",
     Apply: "call",
+    At: "at",
+    InsertZeros: "insert_zeros",
+    Reorder: "reorder",
 }
 """The helper of each operation, in ``tensor_steps.py.jinja``."""
 ON_EACH = {"transpose", "permute", "reshape", "flatten", "unflatten", "flip", "cut", "permute_rope"}
@@ -59,6 +63,8 @@ _FIELDS = {
     Add: ("value",),
     Cast: ("dtype",),
     FoldWeightNorm: ("dim",),
+    InsertZeros: ("place",),
+    Reorder: ("order",),
 }
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {"sizes": None, "count": None, "dim": 0, "groups": 1},
@@ -88,6 +94,9 @@ def step_of(operation: Operation) -> Step:
     name = STEPS[kind]
     if isinstance(operation, Apply):
         return Name(name), {"function": Name(function_name(operation.function))}
+    if isinstance(operation, At):
+        inner, arguments = step_of(operation.operation)
+        return Name(name), {"place": operation.place, "step": inner, **arguments}
     given = {field: getattr(operation, field) for field in _FIELDS[kind]}
     if isinstance(operation, Split) and operation.sizes is not None:
         given["count"] = None
@@ -97,14 +106,20 @@ def step_of(operation: Operation) -> Step:
 
 def helpers_of(steps: Iterable[Step]) -> set[str]:
     """The helpers that steps need."""
-    names = {name.name for name, _ in steps}
+    names = {name.name for name, _ in steps} | {
+        each.name for _, arguments in steps if (each := arguments.get("step")) is not None
+    }
     return names | ({"on_each"} if names & ON_EACH else set())
 
 
 def sizes_of(steps: Iterable[Step]) -> tuple[str, ...]:
-    """The arguments of steps that are attributes of the config."""
-    found = {key for _, arguments in steps for key, value in arguments.items() if isinstance(value, str)}
+    """The arguments of steps that name attributes of the config."""
+    found = {key for _, arguments in steps for key, value in arguments.items() if _has_text(value)}
     return tuple(name for name in SIZES if name in found)
+
+
+def _has_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, tuple) and any(map(_has_text, value)))
 
 
 def functions_of(operations: Iterable[Operation]) -> dict[str, str]:
@@ -114,7 +129,8 @@ def functions_of(operations: Iterable[Operation]) -> dict[str, str]:
         GenerationError: one cannot be copied, or two have one name.
     """
     sources: dict[str, str] = {}
-    for operation in operations:
+    for given in operations:
+        operation = given.operation if isinstance(given, At) else given
         if isinstance(operation, Apply):
             name = function_name(operation.function)
             source = function_source(operation.function)

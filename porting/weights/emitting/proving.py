@@ -27,12 +27,12 @@ class Fault(NamedTuple):
 
 @contextlib.contextmanager
 def registered(key: str, mapping: list[Any]) -> Iterator[None]:
-    """Let Transformers know a mapping for a while."""
+    """Let Transformers know a mapping for a while, in front of what it knows already."""
     from transformers import conversion_mapping as registry
 
-    registry.get_checkpoint_conversion_mapping(key)
+    before = registry.get_checkpoint_conversion_mapping(key) or []
     known, users = dict(registry._checkpoint_conversion_mapping_cache or {}), set(registry.USER_REGISTERED_MAPPINGS)
-    registry.register_checkpoint_conversion_mapping(key, mapping, overwrite=True)
+    registry.register_checkpoint_conversion_mapping(key, [*mapping, *before], overwrite=True)
     try:
         yield
     finally:

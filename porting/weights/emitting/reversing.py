@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from porting.errors import RuleError
 from porting.weights.emitting.prepared import Applied
 from porting.weights.report import Spec
 from porting.weights.rules.arithmetic import Cast
 from porting.weights.rules.grouping import Concatenate, Split
 from porting.weights.rules.layout import Flatten, Reshape, Unflatten
 from porting.weights.rules.operation import Operation
-from porting.weights.rules.planning import empty, grouped
+from porting.weights.rules.planning import applied, empty, grouped
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -39,21 +40,42 @@ def two_ways(each: Applied, specs: Mapping[str, Spec], config: Any) -> TwoWays:
     given = _given(each, there, specs, config)
     back = [_inverse(operation, shapes, config) for operation, shapes in zip(there, given, strict=True)]
     undone = tuple(operation for operation in reversed(back) if operation is not None)
-    return TwoWays(there, undone if len(undone) == len(there) else None, given)
+    whole = len(undone) == len(there) and _leads_back(each, there, undone, specs, config)
+    return TwoWays(there, undone if whole else None, given)
+
+
+def _leads_back(
+    each: Applied,
+    there: Sequence[Operation],
+    back: Sequence[Operation],
+    specs: Mapping[str, Spec],
+    config: Any,
+) -> bool:
+    """Whether lists and shapes are again what they were: a list that is concatenated is not."""
+    operations = [operation.resolved(config) for operation in (*there, *back)]
+    for tensors, lengths in _kinds(each, specs):
+        before = grouped([empty(spec) for spec in tensors], lengths)
+        try:
+            after = applied(operations, before)
+        except RuleError:
+            return False
+        if [[one.shape for one in group] for group in after] != [[one.shape for one in group] for group in before]:
+            return False
+    return True
+
+
+def _kinds(each: Applied, specs: Mapping[str, Spec]) -> set[tuple[tuple[Spec, ...], tuple[int, ...]]]:
+    """What the steps of a rule are given, each kind once."""
+    return {(tuple(specs[name] for name in step.sources), step.lengths) for step in each.steps}
 
 
 def _given(
     each: Applied, operations: Sequence[Operation], specs: Mapping[str, Spec], config: Any
 ) -> tuple[frozenset[Shapes], ...]:
     found: list[set[Shapes]] = [set() for _ in operations]
-    seen = set()
     resolved = [operation.resolved(config) for operation in operations]
-    for step in each.steps:
-        key = (tuple(specs[name] for name in step.sources), step.lengths)
-        if key in seen:
-            continue
-        seen.add(key)
-        groups = grouped([empty(spec) for spec in key[0]], step.lengths)
+    for tensors, lengths in _kinds(each, specs):
+        groups = grouped([empty(spec) for spec in tensors], lengths)
         for place, operation in enumerate(resolved):
             found[place].add(tuple(tuple(tensor.shape) for group in groups for tensor in group))
             groups = operation.apply(groups)
@@ -61,7 +83,7 @@ def _given(
 
 
 def _inverse(operation: Operation, given: frozenset[Shapes], config: Any) -> Operation | None:
-    if isinstance(operation, Concatenate):
+    if isinstance(operation, Concatenate) and operation.sizes is None:
         return _apart(operation, given, config)
     if isinstance(operation, Flatten) and operation.sizes is None:
         sizes = {_between(shape, operation) for shapes in given for shape in shapes}

@@ -17,7 +17,7 @@ from porting.weights.rules.operation import Operation
 OTHER = "Transformers has no operation that does this."
 REASONS: dict[type[Operation], str] = {
     PermuteRope: "PermuteForRope counts num_attention_heads for every tensor; this says how many a tensor has.",
-    Split: "Split and Chunk cut a whole dimension; this cuts each of its groups, or knows how it was put together.",
+    Split: "Split and Chunk cut a whole dimension; this cuts each of its groups.",
     Concatenate: "The way back of Concatenate is Chunk, for equal pieces only; this knows the lengths and the groups.",
     Unstack: "SplitModulelist numbers its targets when a model is saved only; this does it when one is loaded, too.",
     FoldWeightNorm: "Transformers has no operation that folds a weight norm.",
@@ -95,7 +95,7 @@ def _stock(each: Applied, ways: TwoWays, config: Any, *, own_rope: bool) -> list
         return [_transpose(operations[0])]
     if kinds == (PermuteRope,) and own_rope:
         return _rope(each, operations, config)
-    return _patches(ways) if len(operations) == 1 else None
+    return _patches(ways, config) if len(operations) == 1 else None
 
 
 def _split(operations: Sequence[Operation], each: Applied) -> list[Call] | None:
@@ -139,9 +139,9 @@ def _rope(each: Applied, operations: Sequence[Operation], config: Any) -> list[C
     return [Call("PermuteForRope", (), {} if rope.to == "halves" else {"inverse": True})]
 
 
-def _patches(ways: TwoWays) -> list[Call] | None:
+def _patches(ways: TwoWays, config: Any) -> list[Call] | None:
     """A kernel over three dimensions as a linear layer, or the other way."""
-    operation, back = ways.there[0], ways.back and ways.back[0]
+    operation, back = ways.there[0].resolved(config), ways.back and ways.back[0].resolved(config)
     if isinstance(operation, Flatten) and (operation.start, operation.stop) == (1, -1):
         sizes, name, dims = getattr(back, "sizes", ()), "Conv3dToLinear", 5
     elif isinstance(operation, Unflatten) and operation.dim == 1:
