@@ -167,43 +167,57 @@ def _renamed(rules: NameRules, name: str) -> str | None:
 
 def _by_rule(rules: Sequence[Rule], specs: Mapping[str, Spec], config: Any) -> Plan:
     dropped: dict[str, str] = {}
-    matches: dict[object, Match | str] = {}
+    unmatched: set[str] = set()
+    found: dict[object, Step | Problem | Match] = {}
     used: set[int] = set()
     gatherer = Gatherer(rules)
-    for name in specs:
+    for name, spec in specs.items():
         number, place, bindings = gatherer.first(name)
         rule = rules[number] if number >= 0 else None
         used.add(number)
         if rule is None:
-            matches[name] = name
+            unmatched.add(name)
+            found[name] = _kept(name, spec)
         elif isinstance(rule, Drop):
             dropped[name] = rule.reason
+        elif not rule.operations:
+            found[name] = _rename(rule, bindings, name, spec)
         else:
-            key = (number, *(bindings[field] for field in rule.key))
-            match = matches.setdefault(key, Match.of(rule, bindings))
+            match = found.setdefault((number, *map(bindings.get, rule.key)), Match.of(rule, bindings))
             assert isinstance(match, Match)
             match.add(place, bindings, name)
-    steps, problems = _steps(matches.values(), specs, config)
+    steps, problems = _steps(found.values(), specs, config)
     idle = [str(rule) for number, rule in enumerate(rules) if number not in used]
     remarks = tuple(Remark("unused-rule", f"a rule that takes no tensor of this checkpoint: {text}") for text in idle)
-    unmatched = frozenset(match for match in matches.values() if isinstance(match, str))
-    return Plan(steps, dropped, unmatched, problems, remarks)
+    return Plan(steps, dropped, frozenset(unmatched), problems, remarks)
+
+
+def _rename(rule: Convert, bindings: Mapping[str, str], name: str, spec: Spec) -> Step | Problem:
+    try:
+        return Step((name,), (rule.targets[0].fill(bindings),), (spec,), rule)
+    except RuleError as error:
+        return Problem((name,), (), f"{error.message} (rule: {rule})")
 
 
 def _steps(
-    matches: Iterable[Match | str], specs: Mapping[str, Spec], config: Any
+    found: Iterable[Step | Problem | Match], specs: Mapping[str, Spec], config: Any
 ) -> tuple[tuple[Step, ...], tuple[Problem, ...]]:
     steps, problems = [], []
     shapes = Shapes(config)
-    for match in matches:
-        if isinstance(match, str):
-            steps.append(_kept(match, specs[match]))
-            continue
-        try:
-            steps.append(_step(match, specs, shapes))
-        except RuleError as error:
-            problems.append(Problem(match.names, match.expected(), f"{error.message} (rule: {match.rule})"))
+    for each in found:
+        planned = _planned(each, specs, shapes) if isinstance(each, Match) else each
+        if isinstance(planned, Step):
+            steps.append(planned)
+        else:
+            problems.append(planned)
     return tuple(steps), tuple(problems)
+
+
+def _planned(match: Match, specs: Mapping[str, Spec], shapes: Shapes) -> Step | Problem:
+    try:
+        return _step(match, specs, shapes)
+    except RuleError as error:
+        return Problem(match.names, match.expected(), f"{error.message} (rule: {match.rule})")
 
 
 def _step(match: Match, specs: Mapping[str, Spec], shapes: Shapes) -> Step:
@@ -231,8 +245,6 @@ class Shapes:
         Raises:
             RuleError: they cannot be applied.
         """
-        if not rule.operations:
-            return (), [[specs[0]]]
         if id(rule) not in self._resolved:
             self._resolved[id(rule)] = tuple(operation.resolved(self._config) for operation in rule.operations)
         operations = self._resolved[id(rule)]
