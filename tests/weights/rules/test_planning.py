@@ -127,7 +127,7 @@ def test_numbers_are_shifted() -> None:
 
 
 def test_names_may_hold_anything() -> None:
-    names = ["{i:d}", "a\nb", "\u202egnp.exe", "a..b", "\ud800", "{}", "%s", "x" * 10_000]
+    names = ["{i:d}", "a\nb", "\u202egnp.exe", "a..b", "\ud800", "{}", "%s", "x" * 1000]
     found = planned([Rename("{all:*}", "{{{all}}}")], *names)
     assert set(made(found)) == {"{" + name + "}" for name in names}
     for problem_ in planned([Convert("{all:*}", "{all}", Split((9, 9)), Concatenate())], *names).problems:
