@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted
 from pairs.stubs import stubbed
 from pairs.weights import load, randomize
 from torch import nn
@@ -58,7 +59,7 @@ def _without_vocabulary(values: dict[str, object]) -> dict[str, object]:
 
 def _pair(original: nn.Module, values: dict[str, object]) -> Pair:
     ported = BertModel(BertConfig(**values, layer_norm_eps=1e-12))
-    load(ported, original.state_dict())
+    load(ported, converted("bert", original.state_dict(), ported.config))
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(1, 101, (2, 12), generator=generator)
     keep, kinds = torch.ones_like(ids), torch.zeros_like(ids)

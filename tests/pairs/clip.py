@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.stubs import stubbed
-from pairs.weights import State, load, randomize, renamed
+from pairs.weights import load, randomize
 from transformers import CLIPConfig, CLIPModel
 
 from porting.runs import Inputs
@@ -17,16 +16,6 @@ with stubbed("torchvision", "ftfy", "PIL"):
     from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
 WIDTH, HEADS, LAYERS, VOCABULARY, TOKENS, SHARED = 48, 4, 3, 97, 12, 32
-TEXT = {
-    "token_embedding": "text_model.embeddings.token_embedding",
-    "ln_final": "text_model.final_layer_norm",
-}
-VISION = {
-    "visual.conv1": "vision_model.embeddings.patch_embedding",
-    "visual.ln_pre": "vision_model.pre_layrnorm",
-    "visual.ln_post": "vision_model.post_layernorm",
-}
-PARTS = {"ln_1": "layer_norm1", "ln_2": "layer_norm2", "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2"}
 
 
 def build() -> Pair:
@@ -38,11 +27,11 @@ def build() -> Pair:
     )
     randomize(original)
     ported = CLIPModel(_config())
-    modules, state = {**TEXT, **VISION}, original.state_dict()
+    state = original.state_dict()
+    load(ported, converted("clip", state, ported.config))
+    modules = renamed_modules("clip", state)
     for old, new in _layers():
-        modules |= {f"{old}.{a}": f"{new}.{b}" for a, b in PARTS.items()}
-    load(ported, {**renamed(state, modules), **_attention(state), **_bare(state)})
-    for old, new in _layers():
+        del modules[f"{old}.attn.out_proj"]  # never called
         modules |= {old: new, f"{old}.attn": f"{new}.self_attn", f"{old}.mlp.gelu": f"{new}.mlp.activation_fn"}
         modules[f"{old}.mlp"] = f"{new}.mlp"
     generator = torch.Generator().manual_seed(0)
@@ -78,24 +67,3 @@ def _config() -> CLIPConfig:
 def _layers() -> list[tuple[str, str]]:
     towers = {"transformer": "text_model", "visual.transformer": "vision_model"}
     return [(f"{a}.resblocks.{i}", f"{b}.encoder.layers.{i}") for a, b in towers.items() for i in range(LAYERS)]
-
-
-def _attention(state: Mapping[str, torch.Tensor]) -> State:
-    values: State = {}
-    for old, new in _layers():
-        for leaf in ("weight", "bias"):
-            pieces = state[f"{old}.attn.in_proj_{leaf}"].chunk(3)
-            values |= {f"{new}.self_attn.{n}_proj.{leaf}": piece for n, piece in zip("qkv", pieces, strict=True)}
-            values[f"{new}.self_attn.out_proj.{leaf}"] = state[f"{old}.attn.out_proj.{leaf}"]
-    return values
-
-
-def _bare(state: Mapping[str, torch.Tensor]) -> State:
-    return {
-        "logit_scale": state["logit_scale"],
-        "text_model.embeddings.position_embedding.weight": state["positional_embedding"],
-        "text_projection.weight": state["text_projection"].t(),
-        "vision_model.embeddings.class_embedding": state["visual.class_embedding"],
-        "vision_model.embeddings.position_embedding.weight": state["visual.positional_embedding"],
-        "visual_projection.weight": state["visual.proj"].t(),
-    }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.timm_models import create
-from pairs.weights import load, randomize, renamed
+from pairs.weights import load, randomize
 from transformers import ConvNextConfig, ConvNextForImageClassification
 
 from porting.runs import Inputs
 
 DEPTHS, WIDTHS = (1, 2, 1, 1), (8, 12, 16, 24)
-PARTS = {"conv_dw": "dwconv", "norm": "layernorm", "mlp.fc1": "pwconv1", "mlp.fc2": "pwconv2"}
 
 
 def build() -> Pair:
@@ -21,9 +21,9 @@ def build() -> Pair:
     ported = ConvNextForImageClassification(
         ConvNextConfig(depths=list(DEPTHS), hidden_sizes=list(WIDTHS), num_labels=7, image_size=64)
     )
-    modules, state = _modules(), original.state_dict()
-    scales = {f"{new}.layer_scale_parameter": state[f"{old}.gamma"] for old, new in _blocks()}
-    load(ported, {**renamed(state, modules), **scales})
+    state = original.state_dict()
+    load(ported, converted("convnext", state, ported.config))
+    modules = renamed_modules("convnext", state)
     for old, new in _blocks():
         modules |= {old: new, f"{old}.mlp.act": f"{new}.act"}
     modules |= {f"stages.{stage}": f"convnext.encoder.stages.{stage}" for stage in range(len(DEPTHS))}
@@ -37,21 +37,6 @@ def build() -> Pair:
         lambda old, new: [("logits", old, new.logits)],
         attentions=(),
     )
-
-
-def _modules() -> dict[str, str]:
-    modules = {
-        "stem.0": "convnext.embeddings.patch_embeddings",
-        "stem.1": "convnext.embeddings.layernorm",
-        "head.norm": "convnext.layernorm",
-        "head.fc": "classifier",
-    }
-    for stage in range(1, len(DEPTHS)):
-        for i in range(2):
-            modules[f"stages.{stage}.downsample.{i}"] = f"convnext.encoder.stages.{stage}.downsampling_layer.{i}"
-    for old, new in _blocks():
-        modules |= {f"{old}.{a}": f"{new}.{b}" for a, b in PARTS.items()}
-    return modules
 
 
 def _blocks() -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted
 from pairs.stubs import stubbed
 from pairs.weights import load, randomize
 from torch import nn
@@ -18,14 +19,10 @@ with stubbed("torchaudio"):
 
 WIDTH, FILTERS, RATIOS, BINS, BOOKS = 16, 4, [4, 2], 16, 4
 NAMES = {
-    "quantizer.vq.layers": "quantizer.layers",
-    "_codebook": "codebook",
     "encoder.model.": "encoder.layers.",
     "decoder.model.": "decoder.layers.",
     ".conv.conv": ".conv",
     ".convtr.convtr": ".conv",
-    "weight_g": "parametrizations.weight.original0",
-    "weight_v": "parametrizations.weight.original1",
 }
 
 
@@ -50,7 +47,7 @@ def build() -> Pair:
             use_causal_conv=True,
         )
     )
-    load(ported, {_ported(name): tensor for name, tensor in original.state_dict().items()})
+    load(ported, converted("encodec", original.state_dict(), ported.config))
     audio = torch.randn(2, 1, 160, generator=generator)
     return Pair(
         original.eval(),

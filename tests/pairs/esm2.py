@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.stubs import stubbed
-from pairs.weights import load, randomize, renamed
-from torch import nn
+from pairs.weights import load, randomize
 from transformers import EsmConfig, EsmForMaskedLM
 
 from porting.runs import Inputs
@@ -26,8 +26,10 @@ def build() -> Pair:
     with torch.no_grad():
         original.embed_tokens.weight[alphabet.padding_idx] = 0
     ported = EsmForMaskedLM(_config(alphabet))
-    modules = _modules()
-    load(ported, _values(original, modules))
+    state = original.state_dict()
+    load(ported, converted("esm2", state, ported.config))
+    modules = renamed_modules("esm2", state)
+    del modules["contact_head.regression"]  # never called
     tokens = torch.randint(4, 24, (2, 14), generator=torch.Generator().manual_seed(0))
     tokens[:, 0], tokens[0, 13], tokens[0, 5] = alphabet.cls_idx, alphabet.eos_idx, alphabet.mask_idx
     tokens[1, 10:] = alphabet.padding_idx
@@ -58,31 +60,3 @@ def _config(alphabet: Alphabet) -> EsmConfig:
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-
-
-def _values(original: nn.Module, modules: dict[str, str]) -> dict[str, torch.Tensor]:
-    state = original.state_dict()
-    values = renamed(state, {**modules, "contact_head.regression": "esm.contact_head.regression"})
-    return {**values, "lm_head.bias": state["lm_head.bias"]}
-
-
-def _modules() -> dict[str, str]:
-    modules = {
-        "embed_tokens": "esm.embeddings.word_embeddings",
-        "emb_layer_norm_after": "esm.encoder.emb_layer_norm_after",
-        "lm_head.dense": "lm_head.dense",
-        "lm_head.layer_norm": "lm_head.layer_norm",
-    }
-    parts = {
-        "self_attn.q_proj": "attention.self.query",
-        "self_attn.k_proj": "attention.self.key",
-        "self_attn.v_proj": "attention.self.value",
-        "self_attn.out_proj": "attention.output.dense",
-        "self_attn_layer_norm": "attention.LayerNorm",
-        "fc1": "intermediate.dense",
-        "fc2": "output.dense",
-        "final_layer_norm": "LayerNorm",
-    }
-    for i in range(LAYERS):
-        modules |= {f"layers.{i}.{old}": f"esm.encoder.layer.{i}.{new}" for old, new in parts.items()}
-    return modules

@@ -9,27 +9,18 @@ from pairs.litgpt_models import (
     LAYERS,
     LENGTH,
     LLAMA,
-    MLP_PARTS,
     VOCABULARY,
     WIDTH,
+    containers,
     create,
     language_pair,
-    llama_containers,
-    llama_modules,
-    llama_state,
 )
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.weights import load, randomize
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
 SIZE, SCALAR, WINDOW, CAP, LAST_CAP = 16, 20, 6, 3.0, 5.0
-PARTS = {
-    "attn.proj": "self_attn.o_proj",
-    "norm_1": "input_layernorm",
-    "post_attention_norm": "post_attention_layernorm",
-    "norm_2": "pre_feedforward_layernorm",
-    "post_mlp_norm": "post_feedforward_layernorm",
-}
 
 
 def build() -> Pair:
@@ -53,10 +44,11 @@ def build() -> Pair:
     )
     randomize(original, _special)
     ported = Gemma2ForCausalLM(_config())
-    modules = llama_modules({**PARTS, **MLP_PARTS})
-    load(ported, llama_state(original.state_dict(), modules, SIZE))
+    state = original.state_dict()
+    load(ported, converted("gemma2", state, ported.config))
+    modules = renamed_modules("gemma2", state)
     del modules["transformer.wte"]  # scaled outside the module there, inside here
-    return language_pair(original, ported, {**modules, **llama_containers()}, attentions=("eager",))
+    return language_pair(original, ported, {**modules, **containers()}, attentions=("eager",))
 
 
 def _config() -> Gemma2Config:

@@ -1,4 +1,4 @@
-"""The models of litgpt, and what its Llama-like ports have in common."""
+"""The models of litgpt, and what their pairs have in common."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from pairs.pair import Pair
 from pairs.stubs import stubbed
-from pairs.weights import State, renamed, split
 from torch import nn
 
 from porting.runs import Inputs
@@ -27,8 +26,6 @@ LLAMA = {
     "bias": False,
     "norm_class_name": "RMSNorm",
 }
-LLAMA_PARTS = {"attn.proj": "self_attn.o_proj", "norm_1": "input_layernorm", "norm_2": "post_attention_layernorm"}
-MLP_PARTS = {"mlp.fc_1": "mlp.gate_proj", "mlp.fc_2": "mlp.up_proj", "mlp.proj": "mlp.down_proj"}
 
 
 def create(**settings: Any) -> nn.Module:
@@ -44,27 +41,10 @@ def create(**settings: Any) -> nn.Module:
     return model
 
 
-def llama_modules(parts: Mapping[str, str]) -> dict[str, str]:
-    """The modules with weights of a Llama-like pair, but for q, k and v; ``parts`` are those of a layer."""
-    modules = {"transformer.wte": "model.embed_tokens", "transformer.ln_f": "model.norm", "lm_head": "lm_head"}
-    for i in range(LAYERS):
-        modules |= {f"transformer.h.{i}.{old}": f"model.layers.{i}.{new}" for old, new in parts.items()}
-    return modules
-
-
-def llama_containers() -> dict[str, str]:
-    """Its layers, and their attention and MLP."""
-    ends = {"": "", ".attn": ".self_attn", ".mlp": ".mlp"}
-    return {f"transformer.h.{i}{a}": f"model.layers.{i}{b}" for i in range(LAYERS) for a, b in ends.items()}
-
-
-def llama_state(state: Mapping[str, torch.Tensor], modules: Mapping[str, str], size: int = WIDTH // HEADS) -> State:
-    """Its weights: renamed, and the fused projection split; ``size`` is that of a head."""
-    values = renamed(state, modules)
-    for i in range(LAYERS):
-        to = [f"model.layers.{i}.self_attn.{name}_proj" for name in "qkv"]
-        values |= split(state, f"transformer.h.{i}.attn.qkv", to, [HEADS * size, GROUPS * size, GROUPS * size])
-    return values
+def containers(layers: str = "model.layers", attention: str = "self_attn") -> dict[str, str]:
+    """The layers, and their attention and MLP."""
+    ends = {"": "", ".attn": f".{attention}", ".mlp": ".mlp"}
+    return {f"transformer.h.{i}{a}": f"{layers}.{i}{b}" for i in range(LAYERS) for a, b in ends.items()}
 
 
 def language_pair(

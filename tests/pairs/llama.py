@@ -9,17 +9,14 @@ from pairs.litgpt_models import (
     LAYERS,
     LENGTH,
     LLAMA,
-    LLAMA_PARTS,
-    MLP_PARTS,
     VOCABULARY,
     WIDTH,
+    containers,
     create,
     language_pair,
-    llama_containers,
-    llama_modules,
-    llama_state,
 )
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.weights import load, randomize
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -43,9 +40,10 @@ def build() -> Pair:
             pad_token_id=0,
         )
     )
-    modules = llama_modules({**LLAMA_PARTS, **MLP_PARTS})
-    load(ported, llama_state(original.state_dict(), modules))
-    return language_pair(original, ported, {**modules, **llama_containers()})
+    state = original.state_dict()
+    load(ported, converted("llama", state, ported.config))
+    modules = renamed_modules("llama", state)
+    return language_pair(original, ported, {**modules, **containers()})
 
 
 def _special(name: str, noise: torch.Tensor) -> torch.Tensor | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.stubs import stubbed
-from pairs.weights import load, randomize, renamed
+from pairs.weights import load, randomize
 from transformers import MambaConfig, MambaForCausalLM
 
 from porting.runs import Inputs
@@ -15,7 +16,6 @@ with stubbed("mamba_ssm", "causal_conv1d", "triton"):
     from mambapy.mamba import MambaConfig as OriginalConfig
 
 VOCABULARY, WIDTH, LAYERS, STATES = 97, 32, 3, 8
-PARTS = ("norm", "mixer.in_proj", "mixer.conv1d", "mixer.x_proj", "mixer.dt_proj", "mixer.out_proj")
 
 
 def build() -> Pair:
@@ -32,16 +32,15 @@ def build() -> Pair:
             residual_in_fp32=False,
         )
     )
-    modules = _modules()
-    mixers = {f"mamba.layers.{i}.mixer": f"backbone.layers.{i}.mixer" for i in range(LAYERS)}
-    load(ported, renamed(original.state_dict(), {**modules, **mixers}))
+    state = original.state_dict()
+    load(ported, converted("mamba", state, ported.config))
     ids = torch.randint(3, VOCABULARY, (2, 14), generator=torch.Generator().manual_seed(0))
     return Pair(
         original.eval(),
         ported.eval(),
         Inputs(kwargs={"tokens": ids}),
         Inputs(kwargs={"input_ids": ids, "use_cache": False}),
-        _known(modules, mixers),
+        _known(renamed_modules("mamba", state)),
         lambda old, new: [("logits", old, new.logits)],
         attentions=(),
     )
@@ -52,15 +51,8 @@ def _special(name: str, noise: torch.Tensor) -> torch.Tensor | None:
     return 0.5 * noise if name.endswith("A_log") else None
 
 
-def _modules() -> dict[str, str]:
-    modules = {"embedding": "backbone.embeddings", "norm_f": "backbone.norm_f", "lm_head": "lm_head"}
-    return modules | {
-        f"mamba.layers.{i}.{part}": f"backbone.layers.{i}.{part}" for i in range(LAYERS) for part in PARTS
-    }
-
-
-def _known(modules: dict[str, str], mixers: dict[str, str]) -> dict[str, str]:
+def _known(modules: dict[str, str]) -> dict[str, str]:
     """Without what is not called: the original's projection of step sizes, the port's convolution."""
-    layers = {f"mamba.layers.{i}": f"backbone.layers.{i}" for i in range(LAYERS)}
     called = {old: new for old, new in modules.items() if not old.endswith(("dt_proj", "conv1d"))}
-    return {**called, **mixers, **layers}
+    ends = ("", ".mixer")
+    return called | {f"mamba.layers.{i}{end}": f"backbone.layers.{i}{end}" for i in range(LAYERS) for end in ends}

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import torch
 from pairs.litgpt_models import (
     GROUPS,
     HEADS,
     LAYERS,
     LENGTH,
     LLAMA,
-    LLAMA_PARTS,
     VOCABULARY,
     WIDTH,
+    containers,
     create,
     language_pair,
-    llama_containers,
-    llama_modules,
-    llama_state,
 )
 from pairs.pair import Pair
-from pairs.weights import State, load, randomize
+from pairs.rules import converted, renamed_modules
+from pairs.weights import load, randomize
 from transformers import MixtralConfig, MixtralForCausalLM
 
 EXPERTS, CHOSEN, INNER = 4, 2, 40
@@ -57,18 +52,7 @@ def build() -> Pair:
             pad_token_id=0,
         )
     )
-    modules, state = llama_modules({**LLAMA_PARTS, "mlp.gate": "mlp.gate"}), original.state_dict()
-    load(ported, {**llama_state(state, modules), **_stacked(state)})
-    return language_pair(original, ported, {**modules, **llama_containers()})
-
-
-def _stacked(state: Mapping[str, torch.Tensor]) -> State:
-    values = {}
-    for i in range(LAYERS):
-        parts = {
-            part: torch.stack([state[f"transformer.h.{i}.mlp.experts.{j}.{part}.weight"] for j in range(EXPERTS)])
-            for part in ("fc_1", "fc_2", "proj")
-        }
-        values[f"model.layers.{i}.mlp.experts.gate_up_proj"] = torch.cat([parts["fc_1"], parts["fc_2"]], 1)
-        values[f"model.layers.{i}.mlp.experts.down_proj"] = parts["proj"]
-    return values
+    state = original.state_dict()
+    load(ported, converted("mixtral", state, ported.config))
+    modules = renamed_modules("mixtral", state)
+    return language_pair(original, ported, {**modules, **containers()})

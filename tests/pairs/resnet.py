@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.timm_models import create
-from pairs.weights import load, randomize, renamed
+from pairs.weights import load, randomize
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from porting.runs import Inputs
@@ -26,15 +27,15 @@ def build() -> Pair:
             num_labels=7,
         )
     )
-    modules = _modules()
-    load(ported, renamed(original.state_dict(), modules))
+    state = original.state_dict()
+    load(ported, converted("resnet", state, ported.config))
     pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     return Pair(
         original.eval(),
         ported.eval(),
         Inputs(kwargs={"x": pixels}),
         Inputs(kwargs={"pixel_values": pixels}),
-        modules,
+        {**renamed_modules("resnet", state), **_containers()},
         lambda old, new: [("logits", old, new.logits)],
         attentions=(),
     )
@@ -49,26 +50,11 @@ def _special(name: str, noise: torch.Tensor) -> torch.Tensor | None:
     return 0.01 * noise if name == "layer1.0.bn2.running_mean" else None
 
 
-def _modules() -> dict[str, str]:
-    modules = {
-        "conv1": "resnet.embedder.embedder.convolution",
-        "bn1": "resnet.embedder.embedder.normalization",
-        "maxpool": "resnet.embedder.pooler",
-        "fc": "classifier.1",
-    }
+def _containers() -> dict[str, str]:
+    """The stages, their blocks, the shortcut of each first one; and the pooling."""
+    modules = {"maxpool": "resnet.embedder.pooler"}
     for stage, depth in enumerate(DEPTHS):
-        modules[f"layer{stage + 1}"] = f"resnet.encoder.stages.{stage}"
-        for i in range(depth):
-            modules |= _block(f"layer{stage + 1}.{i}", f"resnet.encoder.stages.{stage}.layers.{i}", shortcut=i == 0)
-    return modules
-
-
-def _block(old: str, new: str, *, shortcut: bool) -> dict[str, str]:
-    modules = {old: new}
-    for i in range(3):
-        modules[f"{old}.conv{i + 1}"] = f"{new}.layer.{i}.convolution"
-        modules[f"{old}.bn{i + 1}"] = f"{new}.layer.{i}.normalization"
-    if shortcut:
-        ends = {"": "", ".0": ".convolution", ".1": ".normalization"}
-        modules |= {f"{old}.downsample{a}": f"{new}.shortcut{b}" for a, b in ends.items()}
+        old, new = f"layer{stage + 1}", f"resnet.encoder.stages.{stage}"
+        modules |= {old: new, f"{old}.0.downsample": f"{new}.layers.0.shortcut"}
+        modules |= {f"{old}.{i}": f"{new}.layers.{i}" for i in range(depth)}
     return modules

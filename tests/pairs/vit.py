@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.timm_models import create
-from pairs.weights import load, randomize, renamed, split
+from pairs.weights import load, randomize
 from transformers import ViTConfig, ViTForImageClassification
 
 from porting.runs import Inputs
@@ -30,15 +31,11 @@ def build() -> Pair:
             num_labels=7,
         )
     )
-    modules, state = _modules(), original.state_dict()
-    values = renamed(state, modules)
-    values["vit.embeddings.cls_token"] = state["cls_token"]
-    values["vit.embeddings.position_embeddings"] = state["pos_embed"]
+    state = original.state_dict()
+    load(ported, converted("vit", state, ported.config))
+    modules = renamed_modules("vit", state)
     for i in range(DEPTH):
-        to = [f"vit.layers.{i}.attention.{name}_proj" for name in "qkv"]
-        values |= split(state, f"blocks.{i}.attn.qkv", to)
         modules |= {f"blocks.{i}{end}": f"vit.layers.{i}{new}" for end, new in _CONTAINERS.items()}
-    load(ported, values)
     pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     return Pair(
         original.eval(),
@@ -51,21 +48,3 @@ def build() -> Pair:
 
 
 _CONTAINERS = {"": "", ".attn": ".attention", ".mlp": ".mlp"}
-
-
-def _modules() -> dict[str, str]:
-    modules = {
-        "patch_embed.proj": "vit.embeddings.patch_embeddings.projection",
-        "norm": "vit.layernorm",
-        "head": "classifier",
-    }
-    parts = {
-        "norm1": "layernorm_before",
-        "attn.proj": "attention.o_proj",
-        "norm2": "layernorm_after",
-        "mlp.fc1": "mlp.fc1",
-        "mlp.fc2": "mlp.fc2",
-    }
-    for i in range(DEPTH):
-        modules |= {f"blocks.{i}.{old}": f"vit.layers.{i}.{new}" for old, new in parts.items()}
-    return modules

@@ -1,14 +1,13 @@
-"""Weights of the pairs: random but informative values, and their way from the original into the port."""
+"""Weights of the pairs: random but informative values, and how a port is given its own."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
 
-State = dict[str, torch.Tensor]
 Special = Callable[[str, torch.Tensor], torch.Tensor | None]
 
 
@@ -40,28 +39,6 @@ def _informative(owner: nn.Module, leaf: str, noise: torch.Tensor) -> torch.Tens
     if noise.dim() >= 2 and noise.numel() != max(noise.shape):
         return torch.as_tensor(noise / noise[0].numel() ** 0.5)
     return 1 + 0.3 * noise
-
-
-def renamed(state: Mapping[str, torch.Tensor], modules: Mapping[str, str]) -> State:
-    """The tensors of the modules named in ``modules`` (original path to ported path) under their new names."""
-    found = {}
-    for name, tensor in state.items():
-        path, _, leaf = name.rpartition(".")
-        if path in modules:
-            found[f"{modules[path]}.{leaf}"] = tensor
-    return found
-
-
-def split(
-    state: Mapping[str, torch.Tensor], path: str, to: Sequence[str], sizes: Sequence[int] | None = None
-) -> State:
-    """The weight, and the bias if any, of one module cut along the rows into those of several."""
-    found = {}
-    for leaf in ("weight", "bias"):
-        if (tensor := state.get(f"{path}.{leaf}")) is not None:
-            pieces = torch.split(tensor, list(sizes)) if sizes else tensor.chunk(len(to))
-            found.update({f"{name}.{leaf}": piece for name, piece in zip(to, pieces, strict=True)})
-    return found
 
 
 def load(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from pairs.pair import Pair
+from pairs.rules import converted, renamed_modules
 from pairs.stubs import stubbed
-from pairs.weights import load, randomize, renamed
+from pairs.weights import load, randomize
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from porting.runs import Inputs
@@ -22,11 +23,8 @@ def build() -> Pair:
     original = Original(ModelDimensions(MELS, FRAMES, WIDTH, HEADS, LAYERS, VOCABULARY, TOKENS, WIDTH, HEADS, LAYERS))
     randomize(original)
     ported = WhisperForConditionalGeneration(_config())
-    modules, state = _weighted(), original.state_dict()
-    values = renamed(state, modules)
-    for side in ("encoder", "decoder"):
-        values[f"model.{side}.embed_positions.weight"] = state[f"{side}.positional_embedding"]
-    load(ported, values)
+    state = original.state_dict()
+    load(ported, converted("whisper", state, ported.config))
     generator = torch.Generator().manual_seed(0)
     mel = torch.randn(2, MELS, 2 * FRAMES, generator=generator)
     tokens = torch.randint(3, VOCABULARY, (2, 11), generator=generator)
@@ -35,7 +33,7 @@ def build() -> Pair:
         ported.eval(),
         Inputs(kwargs={"mel": mel, "tokens": tokens}),
         Inputs(kwargs={"input_features": mel, "decoder_input_ids": tokens, "use_cache": False}),
-        {**modules, **_unweighted()},
+        {**renamed_modules("whisper", state), **_unweighted()},
         lambda old, new: [("logits", old, new.logits)],
     )
 
@@ -59,25 +57,6 @@ def _config() -> WhisperConfig:
         decoder_start_token_id=1,
         begin_suppress_tokens=None,
     )
-
-
-def _weighted() -> dict[str, str]:
-    modules = {
-        "encoder.conv1": "model.encoder.conv1",
-        "encoder.conv2": "model.encoder.conv2",
-        "encoder.ln_post": "model.encoder.layer_norm",
-        "decoder.ln": "model.decoder.layer_norm",
-        "decoder.token_embedding": "model.decoder.embed_tokens",
-    }
-    for old, new in _layers():
-        attentions = {"attn": "self_attn"} | ({"cross_attn": "encoder_attn"} if old.startswith("decoder") else {})
-        for a, b in attentions.items():
-            modules[f"{old}.{a}_ln"] = f"{new}.{b}_layer_norm"
-            for part, name in {"query": "q_proj", "key": "k_proj", "value": "v_proj", "out": "out_proj"}.items():
-                modules[f"{old}.{a}.{part}"] = f"{new}.{b}.{name}"
-        for a, b in {"mlp.0": "fc1", "mlp.2": "fc2", "mlp_ln": "final_layer_norm"}.items():
-            modules[f"{old}.{a}"] = f"{new}.{b}"
-    return modules
 
 
 def _unweighted() -> dict[str, str]:
