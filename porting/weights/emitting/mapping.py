@@ -16,7 +16,7 @@ from porting.weights.emitting.proving import Fault, dropped_names, faults, trans
 from porting.weights.emitting.regexes import bare_regex, escaped
 from porting.weights.emitting.renaming import GENERAL, LITERAL, Renaming, renamings
 from porting.weights.emitting.rendering import render
-from porting.weights.emitting.reversing import TwoWays, two_ways
+from porting.weights.emitting.reversing import two_ways
 from porting.weights.emitting.staging import Converter, staged
 from porting.weights.emitting.transforms import Transform, rope_is_own, transform_of
 from porting.weights.emitting.written import Call

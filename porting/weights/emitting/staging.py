@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from porting.weights.emitting.prepared import Applied, Bindings
-from porting.weights.emitting.renaming import GENERAL, LITERAL, Renaming, literal_text, renamings
+from porting.weights.emitting.renaming import LITERAL, Renaming, literal_text, renamings
 from porting.weights.rules.patterns import Field, Pattern
 
 Accepted = Callable[[Sequence[str], Sequence[str]], bool]

@@ -110,7 +110,7 @@ def _split(operations: Sequence[Operation], each: Applied) -> list[Call] | None:
 
 def _concatenate(ways: TwoWays) -> list[Call] | None:
     """Concatenate, where the way back is one into equal pieces."""
-    joined, apart = ways.there[-1], ways.back and ways.back[0]
+    joined, apart = ways.there[-1], ways.back[0] if ways.back else None
     assert isinstance(joined, Concatenate)
     if joined.groups != 1 or not isinstance(apart, Split) or apart.sizes is not None:
         return None
@@ -141,13 +141,15 @@ def _rope(each: Applied, operations: Sequence[Operation], config: Any) -> list[C
 
 def _patches(ways: TwoWays, config: Any) -> list[Call] | None:
     """A kernel over three dimensions as a linear layer, or the other way."""
-    operation, back = ways.there[0].resolved(config), ways.back and ways.back[0].resolved(config)
+    operation = ways.there[0].resolved(config)
+    back = ways.back[0].resolved(config) if ways.back else None
     if isinstance(operation, Flatten) and (operation.start, operation.stop) == (1, -1):
         sizes, name, dims = getattr(back, "sizes", ()), "Conv3dToLinear", 5
     elif isinstance(operation, Unflatten) and operation.dim == 1:
         sizes, name, dims = operation.sizes, "LinearToConv3d", 2
     else:
         return None
-    if len(sizes or ()) != 4 or any(len(shape) != dims for shapes in ways.given[0] for shape in shapes):
+    known = tuple(sizes or ())
+    if len(known) != 4 or any(len(shape) != dims for shapes in ways.given[0] for shape in shapes):
         return None
-    return [Call(name, (), {"in_channels": sizes[0], "kernel_size": tuple(sizes[1:])})]
+    return [Call(name, (), {"in_channels": known[0], "kernel_size": known[1:]})]
