@@ -177,6 +177,7 @@ class _Free:
         busy = [*self._own, *(name for _, taken in others for name in taken)]
         if (
             len(set(sources)) < len(sources)
+            or not all(any(pattern.search(name) for pattern in patterns) for name in names)
             or any(pattern.search(name) for pattern in patterns for name in busy)
             or any(pattern.search(name) for taken, _ in others for pattern in taken for name in names)
             or any(apply_renamings(name, foreign) != name for name in names)

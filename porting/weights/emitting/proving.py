@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -98,10 +98,17 @@ def _wrong(made: list[Step], step: Step, target: str, result: Spec) -> str:
     """What is wrong with how a target is made, in words."""
     if len(made) != 1:
         return f"is made {len(made)} times"
-    if made[0].sources != step.sources:
+    if _by_pattern(made[0].sources, step) != step.sources:
         return f"is made of {show(', '.join(made[0].sources), 200)}"
     shape = made[0].results[made[0].targets.index(target)].shape
     return "" if shape == result.shape else f"becomes {list(shape)}, not {list(result.shape)}"
+
+
+def _by_pattern(names: Sequence[str], step: Step) -> tuple[str, ...]:
+    """Names in the order of a step's patterns: so operations take them, in whatever order these are found."""
+    rest = iter(step.sources)
+    place = {next(rest): number for number, length in enumerate(step.lengths) for _ in range(length)}
+    return tuple(sorted(names, key=lambda name: place.get(name, -1)))
 
 
 def _loading_again(prepared: Prepared, transforms: list[Any]) -> Iterator[Fault]:
