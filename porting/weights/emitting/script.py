@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ def script_text(
     kind: str,
     *,
     saved: Sequence[str] = (),
-    verified: dict[str, Any] | None = None,
+    verified: Mapping[str, Any] | None = None,
 ) -> str:
     """The script.
 
@@ -45,7 +45,7 @@ def script_text(
     steps = [step_of(operation) for operation in operations]
     config = config_call(prepared.config)
     classes = [class_of(type(prepared.config)), class_of(type(prepared.model))]
-    names = {
+    names: dict[str, Any] = {
         "model_class": classes[1][1],
         "kind": kind,
         "imports": imports((*classes, *(("transformers", AUTO[each]) for each in saved))),
@@ -54,7 +54,6 @@ def script_text(
         "helpers": helpers_of(steps),
         "sizes": sizes_of(steps),
         "functions": list(functions_of(operations).values()),
-        **_outcomes(verified),
     }
     renamings, shifts = _renamings(prepared)
     conversions = [_conversion(each, prepared) for each in prepared.applied if not each.is_rename]
@@ -65,6 +64,7 @@ def script_text(
         "skipped": {_skipped(each, prepared): each.rule.reason for each in prepared.dropped},
         "conversions": conversions,
         "config": config,
+        **(verified or {"outputs": []}),
     }
     names["has_shifts"] = shifts or any(_SHIFT.search(target) for each in conversions for target in each[1])
     return render(TEMPLATE, names, data)
@@ -137,7 +137,7 @@ def config_call(config: Any) -> Call:
         try:
             if _same(type(config)(**settings), config):
                 return Call(type(config).__name__, (), settings)
-        except Exception:  # noqa: BLE001, S112 - a config's constructor may raise anything
+        except Exception:  # noqa: S112 - a config's constructor may raise anything
             continue
     raise GenerationError(
         f"{show(type(config).__name__)}(**config.to_dict()) does not give the same config again",
@@ -151,10 +151,6 @@ _NOT_SET = ("model_type", "transformers_version", "architectures", "_name_or_pat
 def _same(one: Any, other: Any) -> bool:
     a, b = one.to_dict(), other.to_dict()
     return all(a.get(key) == b.get(key) for key in a.keys() | b.keys() if key not in _NOT_SET)
-
-
-def _outcomes(verified: dict[str, Any] | None) -> dict[str, Any]:
-    return verified or {"outputs": []}
 
 
 def _renamings(prepared: Prepared) -> tuple[list[tuple[str, str]], bool]:
