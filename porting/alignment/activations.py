@@ -44,15 +44,15 @@ class Flow:
     @classmethod
     def of(cls, original: Side, ported: Side) -> Flow:
         """Look at the first tensor that each module was given, and at the first few that it returned."""
-        one, other = _Figures(original.trace), _Figures(ported.trace)
+        one, other = Figures(original.trace), Figures(ported.trace)
         sides = ((one, [*original.calls]), (other, [*ported.calls]))
         left, right = (each.table([call.inputs for call in calls]) for each, calls in sides)
         tables = [
             [each.table([call.outputs for call in calls], place) for each, calls in sides] for place in range(RESULTS)
         ]
         made = tuple((first, second) for first, second in tables)
-        results = [_same(first, second) for first, _ in made for _, second in made]
-        return cls(_same(left, right), np.asarray(np.any(results, axis=0)), (left, right), made)
+        results = [same_figures(first, second) for first, _ in made for _, second in made]
+        return cls(same_figures(left, right), np.asarray(np.any(results, axis=0)), (left, right), made)
 
     def works(self, row: int, column: int, *, exactly: bool = False) -> bool:
         """Whether all that a module of the port returns is as near to the original's as what it was given.
@@ -78,7 +78,7 @@ def elsewhere(same: np.ndarray) -> np.ndarray:
     return np.asarray(~same & (known[0][:, None] | known[1][None, :]))
 
 
-class _Figures:
+class Figures:
     """The figures of a trace's tensors, each computed once."""
 
     def __init__(self, trace: Trace) -> None:
@@ -130,7 +130,7 @@ def _figures(tensor: torch.Tensor) -> list[float]:
     ]
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def same_figures(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Which rows of figures are the same."""
     tolerance = np.maximum(one[:, None, -1], other[None, :, -1])
     found = np.ones(tolerance.shape, bool)

@@ -209,14 +209,15 @@ def _ties(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> dict[s
     partners: dict[str, list[str]] = {
         name: [other for other in names if other != name] for names in shared.values() for name in names
     }
-    for target, source in _declared_ties(model).items():
+    for target, source in declared_ties(model).items():
         if target in partners and source in partners:
             partners[target].append(source)
             partners[source].append(target)
     return {name: tuple(dict.fromkeys(others)) for name, others in partners.items() if others}
 
 
-def _declared_ties(model: torch.nn.Module) -> Mapping[str, str]:
+def declared_ties(model: torch.nn.Module) -> Mapping[str, str]:
+    """The ties that a class declares to Transformers: each name that is filled from another, and that other."""
     declared = getattr(model, "all_tied_weights_keys", None)
     if declared is None:
         declared = getattr(model, "_tied_weights_keys", None)

@@ -14,6 +14,7 @@ from porting.text import show
 from porting.weights.formats.entries import (
     WHOLE_FILE_BYTES,
     CheckpointTensor,
+    Chunk,
     Notes,
     ranged,
     tensor_bytes,
@@ -65,7 +66,7 @@ class ArrayFile:
             at += len(chunk)
         return true_or_false(self.path, name, _tensor(buffer, header.array), self.notes)
 
-    def chunks(self, name: str, header: Place) -> Iterator[bytes]:
+    def chunks(self, name: str, header: Place) -> Iterator[Chunk]:
         """Read one array in pieces.
 
         Raises:
@@ -76,7 +77,7 @@ class ArrayFile:
             return tensor_bytes(self.read(name, header))
         return self._stored(name, header)
 
-    def _stored(self, name: str, place: Place) -> Iterator[bytes]:
+    def _stored(self, name: str, place: Place) -> Iterator[Chunk]:
         """The bytes of the elements as they are stored."""
         if place.record is None:
             yield from ranged(self.path, name, place.array.start, place.array.start + place.array.length)

@@ -14,7 +14,7 @@ import torch
 from porting.tensorfiles import opened
 from porting.text import show
 from porting.weights.formats.catalogues import Catalogue, Listed, NeedsCodeError, broken
-from porting.weights.formats.entries import CheckpointTensor, Notes, ranged, tensor_bytes, true_or_false
+from porting.weights.formats.entries import CheckpointTensor, Chunk, Notes, ranged, tensor_bytes, true_or_false
 from porting.weights.formats.picklecode import loaded_by_code
 from porting.weights.formats.safetensors import read_safetensors
 from porting.weights.formats.torchstorages import in_archive, in_legacy, is_contiguous, span
@@ -73,7 +73,7 @@ class TorchFile:
         tensor = tensor.conj().resolve_conj() if listed.conj else tensor
         return true_or_false(self.path, name, -tensor if listed.neg else tensor, self.notes)
 
-    def chunks(self, name: str, header: Place) -> Iterator[bytes]:
+    def chunks(self, name: str, header: Place) -> Iterator[Chunk]:
         """Read one tensor in pieces.
 
         Raises:

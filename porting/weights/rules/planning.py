@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +12,7 @@ from porting.errors import RuleError
 from porting.folding import fold
 from porting.text import show
 from porting.weights.report import Remark, Spec
+from porting.weights.rules.gathering import Gatherer, Match
 from porting.weights.rules.operation import Groups, Operation
 from porting.weights.rules.rule import Convert, Drop, Rule
 
@@ -109,6 +109,8 @@ def plan(rules: Rules | None, specs: Mapping[str, Spec], *, config: Any = None, 
         return Plan(tuple(_kept(name, spec) for name, spec in specs.items()))
     if isinstance(rules, Mapping) or callable(rules):
         return _by_name(rules, specs)
+    if not isinstance(rules, Iterable) or isinstance(rules, str):
+        raise RuleError(f"rules are a list, and {show(repr(rules), 80)} was given", hint="put it in brackets")
     own = [rule for rule in rules if isinstance(rule, (Convert, Drop))]
     foreign = [rule for rule in rules if not isinstance(rule, (Convert, Drop))]
     planned = _by_rule(own, specs, config)
@@ -163,20 +165,13 @@ def _renamed(rules: NameRules, name: str) -> str | None:
     return wanted
 
 
-class _Match(NamedTuple):
-    """One application of a rule, as its names are found: for each source pattern its tensors by list index."""
-
-    rule: Convert
-    bindings: dict[str, str]
-    found: tuple[dict[str, str], ...]
-
-
 def _by_rule(rules: Sequence[Rule], specs: Mapping[str, Spec], config: Any) -> Plan:
     dropped: dict[str, str] = {}
-    matches: dict[object, _Match | str] = {}
+    matches: dict[object, Match | str] = {}
     used: set[int] = set()
+    gatherer = Gatherer(rules)
     for name in specs:
-        number, place, bindings = _first(rules, name)
+        number, place, bindings = gatherer.first(name)
         rule = rules[number] if number >= 0 else None
         used.add(number)
         if rule is None:
@@ -185,9 +180,9 @@ def _by_rule(rules: Sequence[Rule], specs: Mapping[str, Spec], config: Any) -> P
             dropped[name] = rule.reason
         else:
             key = (number, *(bindings[field] for field in rule.key))
-            match = matches.setdefault(key, _Match(rule, bindings, tuple({} for _ in rule.sources)))
-            assert isinstance(match, _Match)
-            match.found[place][bindings.get(rule.axes[place] or "", "")] = name
+            match = matches.setdefault(key, Match.of(rule, bindings))
+            assert isinstance(match, Match)
+            match.add(place, bindings, name)
     steps, problems = _steps(matches.values(), specs, config)
     idle = [str(rule) for number, rule in enumerate(rules) if number not in used]
     remarks = tuple(Remark("unused-rule", f"a rule that takes no tensor of this checkpoint: {text}") for text in idle)
@@ -195,18 +190,8 @@ def _by_rule(rules: Sequence[Rule], specs: Mapping[str, Spec], config: Any) -> P
     return Plan(steps, dropped, unmatched, problems, remarks)
 
 
-def _first(rules: Sequence[Rule], name: str) -> tuple[int, int, dict[str, str]]:
-    """The rule that takes a name: its number, which of its sources matches, and what the fields are; -1 for none."""
-    for number, rule in enumerate(rules):
-        for place, pattern in enumerate((rule.source,) if isinstance(rule, Drop) else rule.sources):
-            bindings = pattern.match(name)
-            if bindings is not None:
-                return number, place, bindings
-    return -1, 0, {}
-
-
 def _steps(
-    matches: Iterable[_Match | str], specs: Mapping[str, Spec], config: Any
+    matches: Iterable[Match | str], specs: Mapping[str, Spec], config: Any
 ) -> tuple[tuple[Step, ...], tuple[Problem, ...]]:
     steps, problems = [], []
     shapes = Shapes(config)
@@ -217,52 +202,17 @@ def _steps(
         try:
             steps.append(_step(match, specs, shapes))
         except RuleError as error:
-            names = tuple(name for group in match.found for name in group.values())
-            problems.append(Problem(names, _expected(match), f"{error.message} (rule: {match.rule})"))
+            problems.append(Problem(match.names, match.expected(), f"{error.message} (rule: {match.rule})"))
     return tuple(steps), tuple(problems)
 
 
-def _step(match: _Match, specs: Mapping[str, Spec], shapes: Shapes) -> Step:
-    groups = [_in_order(pattern, group) for pattern, group in zip(match.rule.sources, match.found, strict=True)]
+def _step(match: Match, specs: Mapping[str, Spec], shapes: Shapes) -> Step:
+    groups = match.groups()
     sources = tuple(name for group in groups for name in group)
     lengths = tuple(len(group) for group in groups)
     operations, results = shapes.after(match.rule, tuple(specs[name] for name in sources), lengths)
-    targets = _targets(match, results)
-    return Step(sources, targets, tuple(spec for group in results for spec in group), match.rule, operations, lengths)
-
-
-def _in_order(pattern: object, found: Mapping[str, str]) -> list[str]:
-    """The names of one group along its list axis, which must have no gap."""
-    if not found:
-        raise RuleError(f"there is no {show(pattern)} that belongs to the others")
-    if "" in found:
-        return list(found.values())
-    numbers = sorted(found, key=int)
-    gap = next((int(a) + 1 for a, b in pairwise(numbers) if int(b) != int(a) + 1), None)
-    if gap is not None:
-        raise RuleError(f"{show(pattern)} is not there for {gap:,}, and the numbers around it are")
-    return [found[number] for number in numbers]
-
-
-def _targets(match: _Match, results: Sequence[Sequence[Spec]]) -> tuple[str, ...]:
-    rule = match.rule
-    if len(results) != len(rule.targets):
-        raise RuleError(f"the operations give {len(results)} tensors for {len(rule.targets)} targets")
-    names = []
-    for pattern, free, group in zip(rule.targets, rule.free, results, strict=True):
-        if free is None and len(group) != 1:
-            raise RuleError(f"the operations give {len(group)} tensors for the one target {show(pattern)}")
-        names += [pattern.fill({**match.bindings, **({free: str(i)} if free else {})}) for i in range(len(group))]
-    return tuple(names)
-
-
-def _expected(match: _Match) -> tuple[str, ...]:
-    """The targets that would have been made, as far as their names are known."""
-    named = zip(match.rule.targets, match.rule.free, strict=True)
-    try:
-        return tuple(pattern.fill(match.bindings) for pattern, free in named if free is None)
-    except RuleError:
-        return ()
+    flat = tuple(spec for group in results for spec in group)
+    return Step(sources, match.targets(results), flat, match.rule, operations, lengths)
 
 
 class Shapes:

@@ -1,0 +1,27 @@
+"""How many heads a port may have, as its config says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+MOST = 1024
+
+
+def head_counts(model: torch.nn.Module) -> list[int]:
+    """All numbers of heads that a model's config names, those of parts included, the largest first."""
+    config = getattr(model, "config", None)
+    as_dict = getattr(config, "to_dict", None)
+    values = as_dict() if callable(as_dict) else getattr(config, "__dict__", {})
+    return sorted(set(_counts(values)), reverse=True)
+
+
+def _counts(values: Mapping[str, Any]) -> Iterator[int]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _counts({str(name): each for name, each in value.items()})
+        elif "head" in str(key).lower() and "dim" not in str(key) and "size" not in str(key):
+            several = value if isinstance(value, (list, tuple)) else [value]
+            yield from (each for each in several if type(each) is int and 1 < each <= MOST)

@@ -1,0 +1,148 @@
+"""One side of a matching: its tensors, and lists of equal ones (experts) as one."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from porting.weights.inference.names import Numbers, parents, parted, ranks
+from porting.weights.inference.words import leaf, words
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A tensor, or several that are one along a list axis.
+
+    Attributes:
+        name: of the tensor; of the first of several.
+        shape: its own; that of a list with its length first.
+        members: the names, in the order of their numbers.
+        owner: name of the class of the module that owns it; empty for a checkpoint's.
+    """
+
+    name: str
+    shape: Shape
+    members: tuple[str, ...]
+    owner: str = ""
+
+    @property
+    def dims(self) -> Shape:
+        """Its dimensions without those of one."""
+        return tuple(size for size in self.shape if size != 1)
+
+    @property
+    def key(self) -> Shape:
+        """What tensors share that hold the same up to the order of their dimensions."""
+        return tuple(sorted(self.dims))
+
+    @property
+    def numel(self) -> int:
+        """How many elements."""
+        return math.prod(self.shape)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is several tensors."""
+        return len(self.members) > 1
+
+
+class Side:
+    """The tensors of one side in their order, with what is known of each."""
+
+    def __init__(self, units: Iterable[Unit]) -> None:
+        """Index them."""
+        self.units = tuple(units)
+        self.ranks: Mapping[str, Numbers] = ranks(unit.name for unit in self.units)
+        self.place = {unit.name: place for place, unit in enumerate(self.units)}
+
+    @cached_property
+    def blocks(self) -> Mapping[Shape, list[Unit]]:
+        """The units by their `Unit.key`."""
+        found: dict[Shape, list[Unit]] = defaultdict(list)
+        for unit in self.units:
+            found[unit.key].append(unit)
+        return found
+
+    @cached_property
+    def rarity(self) -> Mapping[str, float]:
+        """How much each word tells: the fewer templates of names have it, the more."""
+        templates = {parted(unit.name)[0]: unit.name for unit in self.units}
+        counts: dict[str, int] = defaultdict(int)
+        for name in templates.values():
+            for word in set(words(name)):
+                counts[word] += 1
+        total = max(len(templates), 1)
+        return {word: math.log(1 + total / count) for word, count in counts.items()}
+
+    @cached_property
+    def beside(self) -> Mapping[str, Mapping[str, Shape]]:
+        """For each unit what else its module holds: `Unit.key` by role, where one tensor has this role."""
+        modules: dict[str, dict[str, list[Unit]]] = defaultdict(lambda: defaultdict(list))
+        for unit in self.units:
+            modules[unit.name.rpartition(".")[0]][leaf(unit.name)].append(unit)
+        return {
+            unit.name: {
+                role: held[0].key
+                for role, held in modules[unit.name.rpartition(".")[0]].items()
+                if role in ("weight", "bias") and held != [unit] and len(held) == 1
+            }
+            for unit in self.units
+        }
+
+    @cached_property
+    def turn(self) -> Mapping[str, tuple[int, int]]:
+        """Which of how many a unit is among those of its layer with its shape and role of leaf."""
+        groups: dict[object, list[str]] = defaultdict(list)
+        for unit in self.units:
+            groups[scope(unit.name), unit.dims, leaf(unit.name)].append(unit.name)
+        return {name: (at, len(names)) for names in groups.values() for at, name in enumerate(names)}
+
+
+def scope(name: str) -> str:
+    """The path of the outermost numbered module around a tensor, or nothing."""
+    numbered = [path for path in parents(name) if path.rsplit(".", 1)[-1].isdigit()]
+    return numbered[-1] if numbered else ""
+
+
+def folded(units: Sequence[Unit], lengths: Iterable[int]) -> list[Unit]:
+    """The units with inner lists of equal members, as experts are, each as one if its length is among ``lengths``.
+
+    A list is inner if its path has a number above it.
+    """
+    wanted = set(lengths)
+    lists: dict[str, dict[int, dict[str, Unit]]] = defaultdict(lambda: defaultdict(dict))
+    for unit in units:
+        for above, number, rest in _splits(unit.name):
+            lists[above][number][rest] = unit
+    joined: dict[str, Unit] = {}
+    gone: set[str] = set()
+    for numbers in lists.values():
+        if len(numbers) in wanted and _even(numbers):
+            for rest in next(iter(numbers.values())):
+                members = [numbers[number][rest] for number in sorted(numbers)]
+                names = tuple(member.name for member in members)
+                if not gone.intersection(names):
+                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), names)
+                    gone |= set(names)
+    return [joined.get(unit.name, unit) for unit in units if unit.name in joined or unit.name not in gone]
+
+
+def _splits(name: str) -> Iterable[tuple[str, int, str]]:
+    pieces = name.split(".")
+    seen = 0
+    for at, piece in enumerate(pieces):
+        if piece.isdigit():
+            if seen:
+                yield ".".join(pieces[:at]), int(piece), ".".join(pieces[at + 1 :])
+            seen += 1
+
+
+def _even(numbers: Mapping[int, Mapping[str, Unit]]) -> bool:
+    """Whether all members of a list have the same tensors of the same shapes."""
+    shapes = {tuple(sorted((rest, unit.shape) for rest, unit in tensors.items())) for tensors in numbers.values()}
+    return len(shapes) == 1 and sorted(numbers) == list(range(len(numbers)))
