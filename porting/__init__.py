@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from porting.verifying import verify_portfile
     from porting.weights import WeightsReport, assert_loaded, check_weights
     from porting.weights.conversion import Conversion, convert
+    from porting.weights.inference import Inference, infer_rules
 
 __all__ = [
     "Comparison",
     "Conversion",
+    "Inference",
     "Inputs",
     "Portfile",
     "PortingError",
@@ -39,6 +41,7 @@ __all__ = [
     "check_weights",
     "compare",
     "convert",
+    "infer_rules",
     "open_trace",
     "verify",
     "verify_portfile",
@@ -55,6 +58,7 @@ _HOMES = {
     "porting.trace": ("Trace", "open_trace"),
     "porting.verification": ("Verification", "verify"),
     "porting.verifying": ("verify_portfile",),
+    "porting.weights.inference": ("Inference", "infer_rules"),
     "porting.weights": ("WeightsReport", "assert_loaded", "check_weights"),
     "porting.weights.conversion": ("Conversion", "convert"),
 }

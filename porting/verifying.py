@@ -45,7 +45,7 @@ def verify_portfile(
     live = portfile.original_trace is None and portfile.original_python is None
     require_live(live, probe=probe, reinit=reinit)
     progress("building the original", 0, 1)
-    original = _original_of(portfile, progress)
+    original = original_of(portfile, progress)
     # original_inputs() of a recorded original may need its environment, and is not asked again
     recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
     original_inputs = Inputs() if recorded else portfile.inputs("original")
@@ -77,7 +77,7 @@ def verify_portfile(
     return replace(verification, warnings=(*misspelt, *verification.warnings))
 
 
-def _original_of(portfile: Portfile, progress: Progress) -> torch.nn.Module | Trace:
+def original_of(portfile: Portfile, progress: Progress = silent) -> torch.nn.Module | Trace:
     """The original of a portfile: its recorded trace, one made by another interpreter, or the live model."""
     if portfile.original_trace is not None:
         return open_trace(portfile.original_trace)

@@ -5,6 +5,7 @@ python scripts/benchmark.py verify     # what verifying costs, against the two f
 python scripts/benchmark.py memory     # what recording needs in memory beyond the bare forward, for growing models
 python scripts/benchmark.py diagnose-cost  # what diagnosing one bug adds to verifying
 python scripts/benchmark.py convert    # what converting 2 GiB costs, against cp and against loading all of it
+python scripts/benchmark.py infer      # what is found of the conversion rules of the tests' real pairs
 python scripts/benchmark.py diagnose   # what is found of the seeded bugs of the tests' real pairs, without any map
 """
 
@@ -29,6 +30,7 @@ from typing import Any
 import conversion_cost
 import diagnosing
 import diagnosis_cost
+import inferring
 import torch
 
 import porting
@@ -46,12 +48,17 @@ TARGETS = {
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["capture", "verify", "memory", "diagnose-cost", "convert", "diagnose"])
+    what = ["capture", "verify", "memory", "diagnose-cost", "convert", "infer", "diagnose"]
+    parser.add_argument("what", choices=what)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     diagnosing.add_options(parser.add_argument_group("diagnose"))
+    inferring.add_options(parser.add_argument_group("infer"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.what == "infer":
+        inferring.infer(options)
+        return
     if options.what == "diagnose":
         diagnosing.diagnose(options)
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from porting.cli._frame import common_options, finish, progress_bar
+from porting.cli._frame import common_options, finish, progress_bar, say
 from porting.cli._pickles import pickle_code_option
 from porting.cli._port import checkpoint_of, empty_port, rules_of
 from porting.cli._size import Size
@@ -74,14 +74,16 @@ def command(
       porting convert consolidated.safetensors converted --max-shard-size 2GB
     """
     from porting.portfile import Portfile
+    from porting.recipe import record_conversion
     from porting.report.detail import shown
 
     if len(paths) > 2:
         raise click.UsageError("a conversion has one CHECKPOINT and one OUTPUT")
     checkpoint, output = paths if len(paths) == 2 else (None, paths[0])
+    loaded = Portfile.load(portfile)
     with progress_bar(sizes=True) as progress:
         found = run(
-            Portfile.load(portfile),
+            loaded,
             checkpoint,
             output,
             progress,
@@ -90,5 +92,8 @@ def command(
             dry_run=dry_run,
             allow_pickle_code=allow_pickle_code,
         )
+    warning = record_conversion(loaded, found)
+    if warning:
+        say(warning)
     with shown(portfile=portfile):
         finish(found, as_json=as_json)

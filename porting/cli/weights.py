@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from porting.cli._frame import common_options, finish, say
+from porting.cli._frame import common_options, finish, progress_bar, say
 from porting.cli._pickles import pickle_code_option
 from porting.cli._port import checkpoint_of, empty_port, rules_of
 
@@ -61,10 +61,17 @@ def audit(
 @click.argument("checkpoint", required=False, type=click.Path())
 @click.option("--strict", is_flag=True, help="Fail on checkpoint weights that the port does not use, too.")
 @click.option("--audit", "values", is_flag=True, help="Load the port, and compare every value of it, too.")
+@click.option("--infer", is_flag=True, help="Propose the rules that turn CHECKPOINT into the port's weights.")
 @pickle_code_option
 @common_options
 def command(
-    checkpoint: str | None, strict: bool, values: bool, allow_pickle_code: str | None, portfile: str, as_json: bool
+    checkpoint: str | None,
+    strict: bool,
+    values: bool,
+    infer: bool,
+    allow_pickle_code: str | None,
+    portfile: str,
+    as_json: bool,
 ) -> None:
     """Compare the names, shapes and dtypes of CHECKPOINT with the ported model's; no weights are loaded.
 
@@ -73,15 +80,35 @@ def command(
 
     CHECKPOINT is a .safetensors, .bin, .pt, .pth, .ckpt, .npz or .npy file, an .index.json of shards or a
     folder that holds one of them; by default, the portfile's checkpoint(). No code in it is run.
+
+    With --infer, the rules are proposed from names and shapes, converted in memory, run against the original and
+    corrected; the result is Python to paste into the portfile.
     """
     from porting.portfile import Portfile
     from porting.recipe import record_weights
     from porting.report.detail import shown
 
     loaded = Portfile.load(portfile)
+    if infer and values:
+        raise click.UsageError("--infer proposes rules, --audit needs them: give one of the two")
+    if infer:
+        _infer(loaded, checkpoint, allow_pickle_code, portfile, as_json=as_json)
     report = (audit if values else run)(loaded, checkpoint, strict, allow_pickle_code)
     warning = record_weights(loaded, report)
     if warning:
         say(warning)
     with shown(portfile=portfile):
         finish(report, as_json=as_json)
+
+
+def _infer(
+    portfile: Portfile, checkpoint: str | None, allow_pickle_code: str | None, named: str, *, as_json: bool
+) -> NoReturn:
+    """Propose rules, print them and exit."""
+    from porting.report.detail import shown
+    from porting.weights.inference.portfiles import infer_portfile
+
+    with progress_bar() as progress:
+        inference = infer_portfile(portfile, checkpoint, allow_pickle_code=allow_pickle_code, progress=progress)
+    with shown(portfile=named):
+        finish(inference, as_json=as_json)

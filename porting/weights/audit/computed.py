@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from porting.text import show
-from porting.weights.audit.changed import arithmetic, change
+from porting.weights.audit.arithmetic import arithmetic
+from porting.weights.audit.changed import change
 from porting.weights.audit.comparing import difference
 from porting.weights.audit.rebuilding import computed
 from porting.weights.audit.relation import Place, clause

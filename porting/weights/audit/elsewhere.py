@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from porting.weights.audit.changed import narrow, rounded
+from porting.weights.audit.arithmetic import narrow, rounded
 from porting.weights.audit.orders import listing
 from porting.weights.audit.rearranged import rearrangement, same
 from porting.weights.audit.relation import Place

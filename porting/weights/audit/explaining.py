@@ -72,8 +72,9 @@ def _finding(
     relation = wrong.relation or Relation("unknown", "")
     note = "; ".join(part for part in (wrong.note, clause(relation)) if part)
     cause = relation.cause
-    if (partner := broken.get(name)) and cause in UNEXPLAINED:
-        cause, note = "untied", f"{note}; the config ties it to {show(partner)}, and it is a tensor of its own"
+    if partner := broken.get(name):
+        cause = "untied" if cause in UNEXPLAINED else cause
+        note = f"{note}; the config ties it to {show(partner)}, and it is a tensor of its own"
     elif cause == "not-loaded" and getattr(tensors[name], "_is_hf_initialized", False):
         note = f"{note}; Transformers loaded it, and it was initialised again since: by _init_weights, in place?"
     if wrong.place.kind == "buffer" and cause in NOT_OF_BUFFERS:

@@ -14,6 +14,7 @@ from porting.weights.audit.elsewhere import Held, Sought, search
 from porting.weights.audit.explaining import explain, held_words
 from porting.weights.audit.judging import candidates, judge
 from porting.weights.audit.live import others
+from porting.weights.audit.names import layers_off
 from porting.weights.audit.relation import Place
 from porting.weights.audit.ties import broken_ties
 from porting.weights.matching import Matching, ModelTensors
@@ -57,7 +58,7 @@ class Audit:
             total=len(self._tensors),
             matched=sum(name not in bad for name in self._found.made),
             findings=by_gravity((*wrong, *loose, *gone.values(), *rest)),
-            warnings=(*self._source.remarks, *self._found.warnings, *self._remarks(close, right)),
+            warnings=(*self._source.remarks, *self._found.warnings, *self._remarks(wrong, close, right)),
             values=True,
             strict=strict,
         )
@@ -86,7 +87,8 @@ class Audit:
         own = spec(name, self._tensors[name])
         return Finding("UNTIED", name, model=own, other=(partner,), note=note, cause="untied")
 
-    def _remarks(self, close: list[str], right: Iterable[str]) -> Iterator[Remark]:
+    def _remarks(self, wrong: list[Finding], close: list[str], right: Iterable[str]) -> Iterator[Remark]:
+        yield from layers_off(wrong)
         if close:
             message = f"equal within the rounding of what the rules compute, not bit for bit: {listing(close)}"
             yield Remark("rounding", message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from porting.weights.audit.changed import arithmetic, close, constant, narrow, rounded
+from porting.weights.audit.arithmetic import arithmetic, close, constant, narrow, rounded
 from porting.weights.audit.comparing import difference
 from porting.weights.audit.elsewhere import Candidate, Sought
 from porting.weights.audit.rearranged import rearrangement

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+
+from porting.text import show
+from porting.weights.report import Finding, Remark
 
 _PROJECTIONS = re.compile(r"(q|k|v|query|key|value)(_?(proj|lin|linear|layer|fc))?")
 
@@ -33,6 +37,25 @@ def distance(wanted: str, held: str) -> tuple[bool, int]:
     one, other = wanted.split("."), held.split(".")
     differing = sum(a != b for a, b in zip(one, other, strict=False)) + abs(len(one) - len(other))
     return numbered(wanted)[0] != numbered(held)[0], differing
+
+
+def layers_off(findings: Iterable[Finding]) -> Iterator[Remark]:
+    """Say of what holds another layer, by how many it is off, and where it begins."""
+    found: dict[tuple[str, int], dict[int, int]] = {}
+    for finding in findings:
+        if finding.cause != "wrong-layer" or len(finding.other) != 1:
+            continue
+        (words, own), (others, held) = numbered(finding.name), numbered(finding.other[0])
+        moved = [at for at, (one, other) in enumerate(zip(own, held, strict=False)) if one != other]
+        if words == others and len(moved) == 1:
+            stem = ".*".join(words.split(".*")[: moved[0] + 1])
+            layers = found.setdefault((stem, held[moved[0]] - own[moved[0]]), {})
+            layers[own[moved[0]]] = layers.get(own[moved[0]], 0) + 1
+    for (stem, shift), layers in found.items():
+        if len(layers) > 1:
+            which = ", ".join(map(str, sorted(layers)))
+            message = f"{sum(layers.values()):,} tensors of {show(stem)} {which} hold those of the layer {shift:+d}"
+            yield Remark("layers-off", message)
 
 
 def _is_projection(name: str) -> bool:

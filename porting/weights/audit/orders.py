@@ -44,7 +44,7 @@ def order_of(model: torch.Tensor, given: torch.Tensor) -> Order | None:
     for kind, words, known in chain(_known(len(model)), _fitting_grids(model.tolist(), given.tolist())):
         if torch.equal(given[known], model):
             return Order(known, kind, words)
-    return _within(model, given) or _any(model, given, to, of)
+    return _within(model, given) or _composed(model, given) or _any(model, given, to, of)
 
 
 def listing(indices: torch.Tensor) -> str:
@@ -69,10 +69,29 @@ def _within(model: torch.Tensor, given: torch.Tensor) -> Order | None:
     return Order(taken, "some", f"of {first} to {last - 1}, {inner.words}")
 
 
+def _composed(model: torch.Tensor, given: torch.Tensor) -> Order | None:
+    """The same order in each piece of one length, or an order of pieces that stay whole."""
+    count = torch.arange(len(model))
+    for size in _divisors(len(model))[1:-1]:
+        inner = order_of(model[:size], given[:size])
+        if inner is None or inner.kind == "other":
+            continue
+        taken = (count.reshape(-1, size)[:, :1] + inner.taken).reshape(-1)
+        if torch.equal(given[taken], model):
+            return Order(taken, inner.kind, f"of each {size} of them, {inner.words}")
+    return None
+
+
 def _any(model: torch.Tensor, given: torch.Tensor, to: torch.Tensor, of: torch.Tensor) -> Order:
     taken = torch.empty_like(to)
     taken[to] = of
     moved = (model != given).nonzero().flatten()
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), 1 + (taken.diff() != 1).nonzero().flatten()])
+    size = math.gcd(len(model), *starts.tolist())
+    if size > 1:
+        inner = order_of(taken[::size], torch.arange(0, len(model), size))
+        if inner is not None and inner.kind != "other":
+            return Order(taken, inner.kind, f"of their {len(model) // size} blocks of {size}, {inner.words}")
     if len(moved) == 2:
         return Order(taken, "some", f"{int(moved[0])} and {int(moved[1])} are exchanged")
     return Order(taken, "other", f"{len(moved):,} of {len(model):,} are in another place")

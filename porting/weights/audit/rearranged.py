@@ -74,7 +74,7 @@ def _reordered(place: Place, model: torch.Tensor, given: torch.Tensor) -> Relati
 
 
 def _ordered(place: Place, axis: int, order: Order) -> Relation:
-    fused = place.is_fused and axis == 0 and order.kind in ("blocks", "grid")
+    fused = place.is_fused and axis < 2 and order.kind in ("blocks", "grid")
     words = f"the checkpoint's in another order along {_axes((axis,))}: {order.words}"
     return Relation("qkv-order" if fused else "permuted", words)
 

@@ -10,8 +10,8 @@ import torch
 
 from porting.trace.bits import as_bytes, plain
 
-BLOCK = 1 << 22
-"""Elements whose mixed bits are held at a time."""
+BLOCK = 1 << 20
+"""Elements that are computed with at a time."""
 FEWEST = 4
 """Different elements that a tensor must have for its signature to tell something."""
 _WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}

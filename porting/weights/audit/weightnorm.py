@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from porting.weights.audit.changed import close
+from porting.weights.audit.arithmetic import close
 
 DIRECTIONS = {"weight_g": "weight_v", "original0": "original1"}
 """By the last piece of a magnitude's name, that of its direction."""

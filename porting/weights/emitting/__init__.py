@@ -1,1 +1,1 @@
-"""Rules as code for a pull request: a conversion script, and Transformers' own weight mappings."""
+"""Rules as code that Transformers' reviewers accept: a conversion script, and a list of weight transforms."""

@@ -16,10 +16,13 @@ CLEAR, SOME = 0.3, 0.05
 """Margins of likeness from which names decide, and from which they say something."""
 LONELY = 0.4
 """What the likeness lacks of two names of which one has a number: it is no sign that they differ."""
+MUTE = 1.5
+"""What a name that says nothing may lack in likeness."""
 NAMED = 1.6
 """The likeness of two names from which they say that two tensors are one."""
 SURE, SHOWN, OPEN, UNTOLD = 0.97, 0.85, 0.7, 0.4
 """Confidence: nothing else fits as well; names and shapes say it; one thing is open; the order alone says it."""
+PLACED = frozenset({"first", "second", "firstpost", "secondpost"})
 FUSED = (frozenset("qkv"), frozenset("kv"), frozenset({"gate", "up"}))
 
 
@@ -50,7 +53,7 @@ class Judge:
         source, target = claim.sources[0], claim.targets[0]
         pairs = [(each, target) for each in ones.get(target.key, ()) if each != source]
         pairs += [(source, each) for each in others.get(source.key, ()) if each != target]
-        own, rivals = self._told(source, target), [self._told(*pair) for pair in pairs]
+        own, rivals = self._told(source, target), [self._told(*pair) + self._unheard(*pair) for pair in pairs]
         bounds = [self._by_names(own, rivals, source, target), *self._open(claim, source, target)]
         confidence = min(bound for bound, _ in bounds)
         said = [why for bound, why in bounds if why and bound <= max(confidence, SHOWN)]
@@ -63,6 +66,10 @@ class Judge:
         told = self.likeness.static(source, target)
         one, other = self.likeness.sources.ranks[source.name], self.likeness.targets.ranks[target.name]
         return told if bool(one) == bool(other) else told + LONELY
+
+    def _unheard(self, source: Unit, target: Unit) -> float:
+        """What a rival may have in its favour if its name says nothing."""
+        return MUTE * (self.likeness.mute(source, target=False) or self.likeness.mute(target, target=True))
 
     def _by_names(self, own: float, rivals: Sequence[float], source: Unit, target: Unit) -> tuple[float, str]:
         named = self.likeness.wording(source.name, target.name) >= NAMED
@@ -101,4 +108,11 @@ class Judge:
             found.append((SHOWN, "whether it is transposed is open"))
         if source.dims != target.dims and source.key != target.key:
             found.append((OPEN, "axes are split or merged"))
+        if other & PLACED and _last(source) != _last(target):
+            found.append((SHOWN, "which norm of its layer it is, is a matter of convention"))
         return found
+
+
+def _last(unit: Unit) -> str:
+    """The name of the module that owns a unit."""
+    return unit.name.split(".")[-2:][0]

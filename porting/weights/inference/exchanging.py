@@ -37,19 +37,26 @@ class Modules:
 
     def exchanged(self, pairs: Sequence[tuple[str, str]], why: str) -> Alternative | None:
         """The alternative in which modules exchange what they are made of; None if that fits none."""
-        gone: list[Claim] = []
-        instead: list[Claim] = []
+        used: set[str] = set()
+        exchange: list[tuple[Claim, Claim]] = []
         for one, other in pairs:
-            for role in self.claims[one]:
-                first, second = self.claims[one][role], self.claims[other][role]
-                for into, of in ((first, second), (second, first)):
-                    way = next(between(of.sources[0], into.targets[0]), None)
-                    if way is None:
-                        return None
-                    kept = of.operations if of.targets[0].shape == into.targets[0].shape else way
-                    instead.append(replace(into, sources=of.sources, operations=kept))
-                gone += [first, second]
-        return Alternative(why, tuple(gone), tuple(instead), plain=True) if gone else None
+            if not used & {one, other}:
+                used |= {one, other}
+                exchange += [(claim, self.claims[other][role]) for role, claim in self.claims[one].items()]
+        made = [_instead(into, of) for pair in exchange for into, of in (pair, pair[::-1])]
+        instead = tuple(claim for claim in made if claim is not None)
+        if not instead or len(instead) < len(made):
+            return None
+        return Alternative(why, tuple(claim for pair in exchange for claim in pair), instead, plain=True)
+
+
+def _instead(into: Claim, of: Claim) -> Claim | None:
+    """The claim that what makes one makes the other; None if the shapes do not allow it."""
+    way = next(between(of.sources[0], into.targets[0]), None)
+    if way is None:
+        return None
+    kept = of.operations if of.targets[0].shape == into.targets[0].shape else way
+    return replace(into, sources=of.sources, operations=kept)
 
 
 def exchanges(claims: Sequence[Claim], sight: Sight, bench: Bench) -> Iterator[Alternative]:
@@ -71,11 +78,8 @@ def _directed(modules: Modules, sight: Sight, bench: Bench) -> Iterator[tuple[st
         if not known or path not in modules.claims or sight.results.get(path):
             continue
         own = module(next(iter(modules.claims[path].values())).sources[0])
-        takers = [
-            taker
-            for taker, rows in bench.takers.items()
-            if len(rows) and same_figures(sight.inputs[path][None], rows).any()
-        ]
+        figures = sight.inputs[path][None]
+        takers = [each for each, rows in bench.takers.items() if len(rows) and same_figures(figures, rows).any()]
         if own in takers:
             continue
         for other in dict.fromkeys(home for taker in takers for home in homes.get(taker, ())):

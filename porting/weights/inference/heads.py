@@ -13,7 +13,8 @@ MOST = 1024
 def head_counts(model: torch.nn.Module) -> list[int]:
     """All numbers of heads that a model's config names, those of parts included, the largest first."""
     config = getattr(model, "config", None)
-    values = config.to_dict() if hasattr(config, "to_dict") else vars(config) if hasattr(config, "__dict__") else {}
+    as_dict = getattr(config, "to_dict", None)
+    values = as_dict() if callable(as_dict) else getattr(config, "__dict__", {})
     return sorted(set(_counts(values)), reverse=True)
 
 

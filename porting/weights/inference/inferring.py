@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from porting.errors import PortingError
+from porting.original.recorded import recorded_inputs
+from porting.progress import Progress, silent
+from porting.runs import Inputs, Run
+from porting.tolerance import Tolerance
+from porting.trace import Trace
+from porting.verification import Given
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.leaving import UNKNOWN, reasons
 from porting.weights.inference.proposing import has_rotary, propose, targets_of, tied_of
-from porting.weights.inference.result import Inference, Proposed, least
+from porting.weights.inference.result import Inference, Proposed
 from porting.weights.inference.ruling import ruled
+from porting.weights.inference.running import Sides, run_proposal
+from porting.weights.inference.searching import TRIALS
+from porting.weights.inference.seeing import Outputs
 from porting.weights.rules.rule import Drop, Rule
 from porting.weights.source import Checkpoint, source_of
 
@@ -23,22 +33,95 @@ DROPPED, LEFT = 0.9, 0.5
 """Confidence in what is left out: for a reason that its name gives, and for none."""
 
 
-def infer_rules(checkpoint: Checkpoint, ported: torch.nn.Module) -> Inference:
-    """Propose the rules, from names, shapes and order alone.
+def infer_rules(
+    checkpoint: Checkpoint,
+    ported: torch.nn.Module,
+    *,
+    original: torch.nn.Module | Trace | None = None,
+    inputs: Given | None = None,
+    original_inputs: Given | None = None,
+    run_original: Run | None = None,
+    run_ported: Run | None = None,
+    outputs: Outputs | None = None,
+    valid_positions: torch.Tensor | None = None,
+    tolerance: Tolerance | None = None,
+    trials: int = TRIALS,
+    allow_pickle_code: str | None = None,
+    progress: Progress = silent,
+) -> Inference:
+    """Propose the rules that turn a checkpoint into the weights of a port.
+
+    Names, shapes and order alone give a proposal. With the original, live or as a trace, it is converted in memory,
+    run and corrected: alternatives are tried where the port first differs.
 
     Args:
-        checkpoint: a path or a state dict; its tensors are not read.
-        ported: the port, live or on the meta device (`porting.weights.build_on_meta`).
+        checkpoint: a path or a state dict; without an original its tensors are not read.
+        ported: the port, live or on the meta device (`porting.weights.build_on_meta`); live to be run. It has
+            its own weights again afterwards.
+        original: the original or its trace.
+        inputs: of the port, and of a live original unless it has its own; None for those of the trace.
+        original_inputs: where the two forwards take different arguments.
+        run_original: how to run the original, when that is not ``model(*args, **kwargs)``.
+        run_ported: the same for the port.
+        outputs: ``outputs(original_out, ported_out)`` gives (name, original, ported) of the final outputs.
+        valid_positions: bool over (batch, sequence) of what counts; None for the inputs' attention mask.
+        tolerance: 1e-3 absolute and relative, if None.
+        trials: how often the port is run at most.
+        allow_pickle_code: the sha256 of a pickle that may run any code when it is loaded (`read_headers`).
+        progress: called as the work goes on.
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
+        CaptureError: the original raised.
+        PortingError: the original is given without inputs, or with a port on the meta device.
     """
-    source, targets = source_of(checkpoint), targets_of(ported)
+    source = source_of(checkpoint, allow_pickle_code=allow_pickle_code)
+    targets = targets_of(ported)
     proposal = propose(source.specs, targets, rotary=has_rotary(ported))
     left = reasons(proposal.sources, tied_of(ported))
-    proposed = proposed_of(proposal.claims, left, source.specs)
     missing = tuple(unit.name for unit in proposal.targets)
-    return Inference(source.label, len(targets), proposed, missing)
+    if original is None:
+        proposed = proposed_of(proposal.claims, left, source.specs)
+        return Inference(source.label, len(targets), proposed, missing)
+    sides = Sides(
+        original,
+        _given(original, inputs, ported),
+        None if original_inputs is None else _inputs(original_inputs),
+        run_original,
+        run_ported,
+        outputs,
+        valid_positions,
+        tolerance,
+        trials,
+        progress,
+    )
+    outcome = run_proposal(proposal.claims, ported, source.read, sides)
+    proposed = proposed_of(outcome.claims, left, source.specs, verified=outcome.verified)
+    if outcome.verification.verdict == "match":  # what is computed by the port itself need not be made
+        missing = tuple(name for name in missing if name in dict(ported.named_parameters()))
+    return Inference(source.label, len(targets), proposed, missing, outcome.verification, outcome.trials)
+
+
+def _given(original: torch.nn.Module | Trace, inputs: Given | None, ported: torch.nn.Module) -> Inputs:
+    """The inputs of the port.
+
+    Raises:
+        PortingError: there are none, or the port cannot be run.
+    """
+    if any(parameter.is_meta for parameter in ported.parameters()):
+        raise PortingError(
+            "the port is on the meta device, and rules are tried on a port that runs",
+            hint="pass a live one; its weights are of no account: ported_class(config)",
+        )
+    if inputs is not None:
+        return _inputs(inputs)
+    if isinstance(original, Trace):
+        return recorded_inputs(original)
+    raise PortingError("the original is given without inputs", hint="pass inputs, or the original as a trace")
+
+
+def _inputs(given: Given) -> Inputs:
+    return given if isinstance(given, Inputs) else Inputs.of(given, "inputs")
 
 
 def proposed_of(
@@ -66,7 +149,7 @@ def proposed_of(
 def _proposed(each: Compact, verified: frozenset[str]) -> Proposed:
     if isinstance(each.rule, Drop):
         score = LEFT if each.rule.reason == UNKNOWN else DROPPED
-        return Proposed(each.rule, each.names, score, (each.rule.reason,))
+        return Proposed(each.rule, each.names, (score,) * len(each.names), (each.rule.reason,))
     return _of_claims(each.rule, each.claims, verified)
 
 
@@ -75,5 +158,5 @@ def _of_claims(rule: Rule | None, claims: Sequence[Claim], verified: frozenset[s
         why for claim in sorted(claims, key=lambda claim: claim.confidence) for why in claim.evidence
     )
     names = tuple(name for claim in claims for name in claim.target_names)
-    ran = verified.issuperset(names)
-    return Proposed(rule, names, least([claim.confidence for claim in claims]), tuple(evidence), ran)
+    scores = tuple(claim.confidence for claim in claims for _ in claim.target_names)
+    return Proposed(rule, names, scores, tuple(evidence), verified.intersection(names))

@@ -63,6 +63,12 @@ class Likeness:
         shapes = SHAPE * _shapes(source, target) + MODULE * self.modules(source, target)
         return self.naming(source, target) + shapes
 
+    def mute(self, unit: Unit, *, target: bool) -> bool:
+        """Whether no word of a name is one of the other side's, so that it may be anything."""
+        known = (self.sources if target else self.targets).rarity
+        own = [word for word in words(unit.name) if word not in FILLERS]
+        return not any(nearness(word, other) for word in own for other in known)
+
     def modules(self, source: Unit, target: Unit) -> float:
         """-1 to 0, whether what else their modules hold has other dimensions."""
         one, other = self.sources.beside[source.name], self.targets.beside[target.name]
@@ -76,7 +82,8 @@ class Likeness:
 
     def wording(self, source: str, target: str) -> float:
         """What the words of the names say, without their numbers."""
-        return self._names(parted(source)[0], parted(target)[0])
+        spoken = self.sources.spoken[source], self.targets.spoken[target]
+        return self._names(parted(spoken[0])[0], parted(spoken[1])[0])
 
     def _name_likeness(self, one: tuple[str, ...], other: tuple[str, ...]) -> float:
         source, target = "0".join(one), "0".join(other)

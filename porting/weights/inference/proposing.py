@@ -43,9 +43,10 @@ def propose(specs: Mapping[str, Spec], targets: Iterable[Unit], *, rotary: bool 
         targets: the port's tensors.
         rotary: whether the port has rotary positions.
     """
-    targets = tuple(targets)
     plain = [Unit(name, spec.shape, (name,)) for name, spec in specs.items()]
-    sources = tuple(folded(plain, _lengths(targets)))
+    single = tuple(targets)
+    sources = tuple(folded(plain, _lengths(single)))
+    targets = tuple(folded(single, _lengths(plain)))
     likeness = Likeness(Side(sources), Side(targets))
     free = _Free(sources, targets)
     likeness.learn(matched(likeness, sources, targets))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,16 +27,28 @@ class Proposed:
     Attributes:
         rule: the rule; None for tensors that keep their names.
         targets: names of the port that it makes; of a `Drop`, the checkpoint's names that it leaves out.
-        score: confidence, 0 to 1: the least of all its tensors.
+        scores: confidence in each, 0 to 1.
         evidence: why, the weightiest first.
-        verified: whether running the converted port showed that it is right.
+        verified: those that running the converted port showed to be right.
     """
 
     rule: Rule | None
     targets: tuple[str, ...]
-    score: float
+    scores: tuple[float, ...]
     evidence: tuple[str, ...]
-    verified: bool = False
+    verified: frozenset[str] = frozenset()
+
+    @property
+    def score(self) -> float:
+        """The least of its scores."""
+        return min(self.scores, default=1.0)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether it is a `Drop`."""
+        from porting.weights.rules.rule import Drop
+
+        return isinstance(self.rule, Drop)
 
     @property
     def confidence(self) -> str:
@@ -56,7 +68,7 @@ class Proposed:
             "confidence": self.confidence,
             "score": round(self.score, 3),
             "evidence": list(self.evidence),
-            "verified": self.verified,
+            "verified": sorted(self.verified),
         }
 
 
@@ -114,12 +126,18 @@ class Inference(Result):
     @property
     def counts(self) -> dict[str, int]:
         """How many of the port's tensors are certain, likely and guessed."""
-        return {word: len({name for each in self._making(word) for name in each.targets}) for word in WORDS}
+        found = Counter(self.words.values())
+        return {word: found[word] for word in WORDS}
 
-    def _making(self, word: str) -> list[Proposed]:
-        from porting.weights.rules.rule import Drop
-
-        return [each for each in self.proposed if each.confidence == word and not isinstance(each.rule, Drop)]
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """``certain``, ``likely`` or ``guess`` by name of the port's tensor."""
+        making = [each for each in self.proposed if not each.leaves_out]
+        return {
+            name: confidence_word(score)
+            for each in making
+            for name, score in zip(each.targets, each.scores, strict=True)
+        }
 
     def summary(self) -> str:
         """The counts, and the verdict if there is one, in one line."""
@@ -159,8 +177,3 @@ def _lines(each: Proposed) -> list[str]:
         [] if each.confidence == CERTAIN else [f"        # {each.confidence}: {'; '.join(map(show, each.evidence))}"]
     )
     return [*note, f"        {each.rule!r},"]
-
-
-def least(scores: Sequence[float]) -> float:
-    """The least of some scores; 1 if there are none."""
-    return min(scores, default=1.0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, combinations
 
 from porting.progress import Progress, silent
-from porting.weights.inference.alternatives import Alternative, module, other_operations
+from porting.weights.inference.alternatives import Alternative, other_operations
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.exchanging import exchanges
 from porting.weights.inference.seeing import Bench, Sight
@@ -127,20 +127,3 @@ def _place(alternative: Alternative, sight: Sight) -> int:
     order = {path: place for place, (path, works) in enumerate(sight.results.items()) if not works}
     concerned = {path for name in alternative.targets for path in _above(name.rpartition(".")[0])}
     return min((order[path] for path in concerned if path in order), default=len(sight.results))
-
-
-def proven(claims: Sequence[Claim], running: frozenset[str]) -> tuple[Claim, ...]:
-    """The claims, those that the running port needed as certain."""
-    return tuple(
-        replace(
-            claim, confidence=max(claim.confidence, 0.99), evidence=("the converted port was run", *claim.evidence)
-        )
-        if running.issuperset(claim.target_names)
-        else claim
-        for claim in claims
-    )
-
-
-def owner_of(claim: Claim) -> str:
-    """The path of the module that a claim is about."""
-    return module(claim.targets[0])

@@ -53,7 +53,6 @@ class Bench:
         ported: torch.nn.Module,
         inputs: Inputs,
         read: Read,
-        *,
         run: Run | None = None,
         outputs: Outputs | None = None,
         tolerance: Tolerance | None = None,
@@ -110,9 +109,9 @@ class Bench:
         order = {call.path: place for place, call in reversed(list(enumerate(trace.completed)))}
         calls.sort(key=lambda call: order[call.path])
         given = figures.table([call.inputs for call in calls])
-        made_ = figures.table([call.outputs for call in calls])
+        returned = figures.table([call.outputs for call in calls])
         paths = [call.path for call in calls]
-        found = [same_figures(table, self.known).any(1).tolist() for table in (made_, given)]
+        found: list[list[bool]] = [np.any(same_figures(rows, self.known), 1).tolist() for rows in (returned, given)]
         return Sight(
             dict(zip(paths, found[0], strict=True)),
             dict(zip(paths, given, strict=True)),

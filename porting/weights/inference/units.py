@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from porting.weights.inference.names import Numbers, parents, parted, ranks
 from porting.weights.inference.words import leaf, words
 
 Shape = tuple[int, ...]
+POST_ATTENTION = re.compile(r"post_(?:self_)?att(?:entio)?n_?(?:layer_?norm|rms_?norm|norm|ln)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,22 @@ class Side:
         return found
 
     @cached_property
+    def spoken(self) -> Mapping[str, str]:
+        """The names as their words are read: without norms after the feed-forward part, that after attention is
+        the one before it.
+        """
+        names = [unit.name for unit in self.units]
+        if any("secondpost" in words(name) for name in names):
+            return {name: name for name in names}
+        return {name: POST_ATTENTION.sub(r"ffn_norm", name) for name in names}
+
+    @cached_property
     def rarity(self) -> Mapping[str, float]:
         """How much each word tells: the fewer templates of names have it, the more."""
         templates = {parted(unit.name)[0]: unit.name for unit in self.units}
         counts: dict[str, int] = defaultdict(int)
         for name in templates.values():
-            for word in set(words(name)):
+            for word in set(words(self.spoken[name])):
                 counts[word] += 1
         total = max(len(templates), 1)
         return {word: math.log(1 + total / count) for word, count in counts.items()}
@@ -127,7 +139,7 @@ def folded(units: Sequence[Unit], lengths: Iterable[int]) -> list[Unit]:
                 members = [numbers[number][rest] for number in sorted(numbers)]
                 names = tuple(member.name for member in members)
                 if not gone.intersection(names):
-                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), names)
+                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), names, members[0].owner)
                     gone |= set(names)
     return [joined.get(unit.name, unit) for unit in units if unit.name in joined or unit.name not in gone]
 

@@ -1,9 +1,9 @@
 """Rules of conversion: declarative, readable, and strict about every name.
 
 ``patterns`` are names with fields; ``layout``, ``grouping``, ``arithmetic`` and ``placing`` hold the operations;
-``rule`` puts both together, ``wellformed`` checks that. ``gathering`` finds the names that belong to a rule,
-``planning`` turns a checkpoint's names and shapes into ``steps``; ``transforms`` does so for those of Transformers, and
-``applying`` applies all to a state dict.
+``rule`` puts both together, ``wellformed`` checks that. ``gathering`` finds the names that belong to a rule, and
+``planning`` turns a checkpoint's names and shapes into ``steps``; ``transforms`` does so for those of Transformers,
+and ``applying`` applies all to a state dict.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from porting.weights.rules.arithmetic import Add, Apply, Cast, FoldWeightNorm, S
 from porting.weights.rules.grouping import Concatenate, Copy, Split, Stack, Unstack
 from porting.weights.rules.layout import Flatten, Flip, Permute, PermuteRope, Reshape, Slice, Transpose, Unflatten
 from porting.weights.rules.operation import Operation
-from porting.weights.rules.parts import Each, Reorder
-from porting.weights.rules.placing import At, InsertZeros
+from porting.weights.rules.placing import At, InsertZeros, Reorder
 from porting.weights.rules.planning import Plan, Problem, Rules, Step, plan
 from porting.weights.rules.rule import Convert, Drop, Rename
 
@@ -26,7 +25,6 @@ __all__ = [
     "Convert",
     "Copy",
     "Drop",
-    "Each",
     "Flatten",
     "Flip",
     "FoldWeightNorm",

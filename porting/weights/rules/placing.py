@@ -1,4 +1,4 @@
-"""Operations on one of several tensors."""
+"""Operations on one of several tensors, and on their order."""
 
 from __future__ import annotations
 
@@ -85,3 +85,36 @@ class InsertZeros(Operation):
     def __str__(self) -> str:
         """In words."""
         return f"zeros as tensor {self.place}"
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class Reorder(Operation):
+    """Bring the parts into another order: ``Reorder(1, 0)`` between a split and a concatenation for up before gate."""
+
+    order: tuple[int, ...]
+
+    def __init__(self, *order: int) -> None:
+        if sorted(order) != list(range(len(order))):
+            raise RuleError(f"Reorder takes every place once, from 0, and {list(order)} were given")
+        object.__setattr__(self, "order", order)
+
+    def apply(self, groups: Groups) -> Groups:
+        """Reorder them.
+
+        Raises:
+            RuleError: there are not as many parts.
+        """
+        if len(groups) != len(self.order):
+            raise RuleError(f"{self!r} takes {len(self.order)} parts, and {len(groups)} are given")
+        return [groups[place] for place in self.order]
+
+    def inverse(self) -> Reorder:
+        """The order that brings them back."""
+        return Reorder(*(self.order.index(place) for place in range(len(self.order))))
+
+    def _arguments(self) -> list[str]:
+        return [str(place) for place in self.order]
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"parts in the order {', '.join(map(str, self.order))}"

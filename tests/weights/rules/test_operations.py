@@ -24,6 +24,7 @@ from porting.weights import (
     InsertZeros,
     Permute,
     PermuteRope,
+    Reorder,
     Reshape,
     Scale,
     Slice,
@@ -97,6 +98,7 @@ MOVES: list[tuple[Operation, list[tuple[int, ...]], Wanted]] = [
     (PermuteRope(1, "pairs"), [(6,)], lambda a: [rotated(a, 1, [0, 3, 1, 4, 2, 5])]),
     (PermuteRope(2, rotary=4), [(12, 2)], lambda a: [rotated(a, 2, [0, 2, 1, 3, 4, 5])]),
     (At(1, Transpose()), [(2, 3), (4, 5)], lambda a, b: [a, b.T]),
+    (Reorder(2, 0, 1), [(2,), (3,), (4,)], lambda a, b, c: [c, a, b]),
     (At(0, PermuteRope(1)), [(4,), (3,)], lambda a, b: [a[[0, 2, 1, 3]], b]),
 ]
 """Operations that move elements: with the shapes that they are given, and what torch makes of it; all lead back."""
