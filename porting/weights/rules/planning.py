@@ -117,7 +117,7 @@ def _rename(rule: Convert, bindings: Mapping[str, str], name: str, spec: Spec) -
     try:
         return Step((name,), (rule.targets[0].fill(bindings),), (spec,), rule)
     except RuleError as error:
-        return Problem((name,), (), f"{error.message} (rule: {rule})")
+        return Problem((name,), (), error.message, error.hint)
 
 
 def _steps(
@@ -138,7 +138,7 @@ def _planned(match: Match, specs: Mapping[str, Spec], shapes: Shapes) -> Step | 
     try:
         return _step(match, specs, shapes)
     except RuleError as error:
-        return Problem(match.names, match.expected(), error.message)
+        return Problem(match.names, match.expected(), error.message, error.hint)
 
 
 def _step(match: Match, specs: Mapping[str, Spec], shapes: Shapes) -> Step:
