@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from porting.verification import Verification, verify
     from porting.verifying import verify_portfile
     from porting.weights import WeightsReport, assert_loaded, check_weights
+    from porting.weights.conversion import Conversion, convert
     from porting.weights.inference import Inference, infer_rules
 
 __all__ = [
     "Comparison",
+    "Conversion",
     "Inference",
     "Inputs",
     "Portfile",
@@ -38,6 +40,7 @@ __all__ = [
     "capture",
     "check_weights",
     "compare",
+    "convert",
     "infer_rules",
     "open_trace",
     "verify",
@@ -57,6 +60,7 @@ _HOMES = {
     "porting.verifying": ("verify_portfile",),
     "porting.weights.inference": ("Inference", "infer_rules"),
     "porting.weights": ("WeightsReport", "assert_loaded", "check_weights"),
+    "porting.weights.conversion": ("Conversion", "convert"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

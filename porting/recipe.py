@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from porting.trace import Trace
     from porting.verification import Verification
     from porting.weights import WeightsReport
+    from porting.weights.conversion import Conversion
 
 Verified = Literal["program", "partly", "person"]
 
@@ -78,8 +79,12 @@ STEPS = (
         6,
         "Convert the checkpoint",
         "partly",
-        (Claim("names-and-shapes", "every weight of the port is in the checkpoint, with its shape", "weights"),),
-        left="the values of the weights, tied weights, saving and loading",
+        (
+            Claim("names-and-shapes", "every weight of the port is in the checkpoint, with its shape", "weights"),
+            Claim("values", "every tensor of the port has the value that the rules give it", "weights --audit"),
+            Claim("converted", "the converted checkpoint loads cleanly, with these values", "convert OUTPUT"),
+        ),
+        left="what the rules leave out is rightly left out",
     ),
     Step(
         7,
@@ -138,7 +143,7 @@ def record_capture(portfile: Portfile, recording: Recording) -> str | None:
 
 
 def record_weights(portfile: Portfile, report: WeightsReport) -> str | None:
-    """Keep what a check of names and shapes proved of step 6.
+    """Keep what a check of names and shapes, or an audit of values, proved of step 6.
 
     Returns:
         A warning if it could not be kept, else None.
@@ -151,7 +156,28 @@ def record_weights(portfile: Portfile, report: WeightsReport) -> str | None:
         "unexpected": len(report.of("UNEXPECTED")),
         "checkpoint": report.checkpoint,
     }
+    if report.values:
+        return _record(portfile, "weights --audit", Outcome("values", 6, result, figures))
     return _record(portfile, "weights", Outcome("names-and-shapes", 6, result, figures))
+
+
+def record_conversion(portfile: Portfile, conversion: Conversion) -> str | None:
+    """Keep what a conversion proved of step 6; nothing of a dry run, or of one whose result was not loaded again.
+
+    Returns:
+        A warning if it could not be kept, else None.
+    """
+    if conversion.dry_run or (conversion.ok and conversion.audit is None):
+        return None
+    figures: dict[str, Figure] = {
+        "tensors": conversion.tensors,
+        "bytes": conversion.bytes,
+        "left out": len(conversion.dropped),
+        "problems": len(conversion.problems),
+        "checkpoint": conversion.checkpoint,
+    }
+    outcome = Outcome("converted", 6, "passed" if conversion.ok else "failed", figures)
+    return _record(portfile, "convert OUTPUT", outcome)
 
 
 def record_tests(portfile: Portfile, generated: GeneratedTest) -> str | None:

@@ -7,12 +7,19 @@ import math
 from typing import Any
 
 
-def loads(raw: bytes) -> Any:
+def loads(raw: bytes, *, most: int | None = None) -> Any:
     """Parse UTF-8 JSON in which no name is given twice and every number is one of JSON.
+
+    Args:
+        raw: the text.
+        most: how many values it may hold, counted by its commas and opening brackets before it is parsed: what is
+            parsed takes many times the memory of the text.
 
     Raises:
         ValueError: it is not that; the message says where.
     """
+    if most is not None and sum(map(raw.count, (b",", b"[", b"{"))) > most:
+        raise ValueError(f"it has more than {most:,} values")
     try:
         return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:

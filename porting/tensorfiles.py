@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 25_000_000
 """As huggingface_hub; the format itself allows 100 MB."""
+MAX_HEADER_VALUES = 2_500_000
+"""About 250,000 tensors."""
 
 MAX_DIMENSIONS = 64
 """As NumPy has them."""
@@ -80,10 +82,10 @@ def opened(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
-        raise CheckpointError(f"cannot read {show(path)}: {error.strerror}") from None
+        raise CheckpointError(f"cannot read {show(path)}: {error.strerror}", hint="check the path") from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise CheckpointError(f"{show(path)} is not a regular file")
+            raise CheckpointError(f"{show(path)} is not a regular file", hint="name a file on a disk")
         yield descriptor
     finally:
         os.close(descriptor)
@@ -103,7 +105,7 @@ def read_header(path: Path) -> Header:
             raise _broken(path, f"its header claims {length:,} bytes, in a file of {size:,}")
         raw = os.pread(descriptor, length, 8)
     try:
-        document = strictjson.loads(raw)
+        document = strictjson.loads(raw, most=MAX_HEADER_VALUES)
     except ValueError as error:
         raise _broken(path, f"its header is not JSON: {show(error)}") from None
     if not raw.startswith(b"{") or not isinstance(document, dict):
@@ -163,7 +165,7 @@ def _entry(path: Path, name: str, entry: Any, data_start: int) -> TensorHeader:
         raise _broken(path, f"tensor {show(name)} has the unknown dtype {show(dtype)}")
     if not _naturals(shape) or not _naturals(offsets) or len(offsets) != 2:
         raise _broken(path, f"tensor {show(name)} has shape {show(shape)} and offsets {show(offsets)}")
-    if not _can_be_held(shape, DTYPE_BITS[dtype]):
+    if not can_be_held(shape, DTYPE_BITS[dtype]):
         raise _broken(path, f"tensor {show(name)}: no tensor can have the shape {show(shape)}")
     if (offsets[1] - offsets[0]) * 8 != math.prod(shape) * DTYPE_BITS[dtype]:
         raise _broken(path, f"tensor {show(name)}: shape {show(shape)} of {dtype} is not the size of its byte range")
@@ -186,7 +188,7 @@ def _check_ranges(path: Path, tensors: Mapping[str, TensorHeader], data_start: i
         raise _broken(path, f"it has {size:,} bytes where its header accounts for {show(f'{end:,}')}")
 
 
-def _can_be_held(shape: Sequence[int], bits: int) -> bool:
+def can_be_held(shape: Sequence[int], bits: int) -> bool:
     """Whether torch and NumPy can hold a tensor of this shape, whose elements take so many bits."""
     if len(shape) > MAX_DIMENSIONS:
         return False

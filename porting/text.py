@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 MAX_LENGTH = 200
 _UNITS = ("kB", "MB", "GB", "TB")
+_FACTORS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
 
 def show(value: object, limit: int = MAX_LENGTH) -> str:
@@ -30,6 +33,18 @@ def size_words(count: int) -> str:
     power = min((len(str(count)) - 1) // 3, len(_UNITS))
     tenths = count * 10 // 1000**power
     return f"{show(f'{tenths // 10:,}')}.{tenths % 10} {_UNITS[power - 1]}"
+
+
+def bytes_of(size: int | str) -> int:
+    """The number of bytes that a size stands for: ``500000``, ``"500kB"``, ``"2GiB"``.
+
+    Raises:
+        ValueError: it is not a size.
+    """
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-z]*)", str(size).strip().lower())
+    if found is None or found[2] not in _FACTORS:
+        raise ValueError(f"{show(repr(size))} is not a size, such as 500MB or 2GiB")
+    return int(float(found[1]) * _FACTORS[found[2]])
 
 
 def _utf8(text: str) -> str:

@@ -4,6 +4,7 @@ python scripts/benchmark.py capture    # what recording costs, against the bare 
 python scripts/benchmark.py verify     # what verifying costs, against the two forwards
 python scripts/benchmark.py memory     # what recording needs in memory beyond the bare forward, for growing models
 python scripts/benchmark.py diagnose-cost  # what diagnosing one bug adds to verifying
+python scripts/benchmark.py convert    # what converting 2 GiB costs, against cp and against loading all of it
 python scripts/benchmark.py infer      # what is found of the conversion rules of the tests' real pairs
 python scripts/benchmark.py diagnose   # what is found of the seeded bugs of the tests' real pairs, without any map
 """
@@ -26,6 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import conversion_cost
 import diagnosing
 import diagnosis_cost
 import inferring
@@ -46,7 +48,8 @@ TARGETS = {
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["capture", "verify", "memory", "diagnose-cost", "diagnose", "infer"])
+    what = ["capture", "verify", "memory", "diagnose-cost", "convert", "infer", "diagnose"]
+    parser.add_argument("what", choices=what)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     diagnosing.add_options(parser.add_argument_group("diagnose"))
@@ -63,6 +66,10 @@ def main() -> None:
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.threads} threads, "
         f"torch {torch.__version__}, {options.rounds} rounds"
     )
+    if options.what == "convert":
+        with scratch_folder() as folder:
+            conversion_cost.benchmark_conversion(folder, options.rounds)
+        return
     if options.what == "memory":
         benchmark_memory()
         return

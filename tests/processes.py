@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -55,3 +56,20 @@ def python(code: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def after_faults(subject: str, place: Path) -> list[dict[str, Any]]:
+    """What is left after each fault of ``faults.py``, which runs as a process of its own."""
+    tests = ROOT / "tests"
+    environment = {**ENVIRONMENT, "PYTHONPATH": f"{ROOT}:{tests}"}
+    done = subprocess.run(
+        [sys.executable, str(tests / "faults.py"), str(place), subject],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found

@@ -16,12 +16,13 @@ from torch import nn
 from porting.checklist import Checklist, make_checklist
 from porting.evidence import FILE, newest_records
 from porting.portfile import Portfile, command_line
-from porting.recipe import STEPS, record_capture, record_tests, record_verification, record_weights
+from porting.recipe import STEPS, record_capture, record_conversion, record_tests, record_verification, record_weights
 from porting.recording import Recording
 from porting.report.checklist import render_checklist
 from porting.stubs import GeneratedTest
 from porting.verification import Verification, verify
 from porting.weights import WeightsReport
+from porting.weights.conversion import Conversion
 
 PORTFILE = "def original(): ...\ndef ported(): ...\ndef inputs(): ...\n"
 
@@ -125,11 +126,23 @@ def test_a_trace_that_does_not_say_its_mode_leaves_it_open(portfile: Portfile) -
     assert states(make_checklist(portfile))[4] == "inconclusive"
 
 
+def conversion(portfile: Portfile, audit: WeightsReport | None) -> Conversion:
+    weights = WeightsReport(checkpoint="model.safetensors", total=3, matched=3)
+    folder = portfile.folder / "converted"
+    return Conversion("model.safetensors", folder, weights, (), 0, 1, {"model.safetensors": "0"}, {}, {}, audit)
+
+
 def test_names_and_shapes_alone_never_do_step_6(portfile: Portfile) -> None:
+    values = WeightsReport(checkpoint="model.safetensors", total=3, matched=3, values=True)
     record_weights(portfile, WeightsReport(checkpoint="model.safetensors", total=3, matched=3))
     checklist = make_checklist(portfile)
-    assert states(checklist)[6] == "partly"
-    assert "the values of the weights" in printed(checklist)
+    assert states(checklist)[6] == "to do"
+    assert "every tensor of the port has" in printed(checklist)
+    record_weights(portfile, values)
+    record_conversion(portfile, conversion(portfile, values))
+    assert states(make_checklist(portfile))[6] == "partly"
+    record_conversion(portfile, conversion(portfile, None))
+    assert newest_records(portfile)["converted"].result == "passed"
     record_weights(portfile, WeightsReport(checkpoint="model.safetensors", total=3, matched=0))
     assert states(make_checklist(portfile))[6] == "failed"
 
@@ -152,6 +165,9 @@ def test_everything_goes_stale_with_the_portfile(portfile: Portfile) -> None:
 def test_when_all_claims_hold_the_rest_is_by_hand(portfile: Portfile) -> None:
     record_verification(portfile, verified())
     record_weights(portfile, WeightsReport(checkpoint="model.safetensors", total=3, matched=3))
+    values = WeightsReport(checkpoint="model.safetensors", total=3, matched=3, values=True)
+    record_weights(portfile, values)
+    record_conversion(portfile, conversion(portfile, values))
     record_tests(portfile, GeneratedTest(portfile.folder / "test_it.py", "ItTest", ("logits",), 1e-4, 1e-4))
     repeated = Recording(((portfile.folder / "original", verified().original),), repeats=2)
     record_capture(portfile, repeated)

@@ -94,17 +94,22 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """A progress bar on stderr; silent where that is not a terminal."""
+def progress_bar(*, sizes: bool = False) -> Iterator[Progress]:
+    """A progress bar on stderr; silent where that is not a terminal.
+
+    Args:
+        sizes: what is counted are bytes: show them, and the time that is left.
+    """
     from porting.progress import silent
 
     if sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    amounts = (DownloadColumn(), TimeRemainingColumn()) if sizes else ()
+    columns = (TextColumn("{task.description}"), BarColumn(), *amounts, TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=1)
         yield lambda text, done, total: bar.update(

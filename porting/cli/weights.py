@@ -8,6 +8,7 @@ import click
 
 from porting.cli._frame import common_options, finish, progress_bar, say
 from porting.cli._pickles import pickle_code_option
+from porting.cli._port import checkpoint_of, empty_port, rules_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,31 +28,55 @@ def run(
     Raises:
         PortingError: the portfile, the checkpoint or the model cannot be used.
     """
-    from porting.errors import PortfileError
-    from porting.weights import build_on_meta, check_weights
+    from porting.weights import check_weights
 
-    path = checkpoint or portfile.checkpoint()
-    if path is None:
-        raise PortfileError(
-            "no checkpoint is given, and the portfile has no checkpoint()",
-            hint="name it: porting weights PATH (a file, an index or a folder)",
-        )
-    config = portfile.config()
-    model = portfile.build("ported") if config is None else build_on_meta(portfile.ported_class(), config)
-    rules = portfile.call("rules") if "rules" in portfile.functions else None
-    return check_weights(path, model, rules, strict=strict, allow_pickle_code=allow_pickle_code)
+    path = checkpoint_of(portfile, checkpoint, "weights PATH")
+    return check_weights(
+        path, empty_port(portfile), rules_of(portfile), strict=strict, allow_pickle_code=allow_pickle_code
+    )
+
+
+def audit(
+    portfile: Portfile, checkpoint: str | Path | None, strict: bool, allow_pickle_code: str | None = None
+) -> WeightsReport:
+    """Compare every value of the live ``ported()`` with what the rules make of a checkpoint.
+
+    Raises:
+        PortingError: the portfile, the checkpoint or the model cannot be used.
+    """
+    from porting.weights import audit_loaded
+
+    return audit_loaded(
+        portfile.build("ported"),
+        checkpoint_of(portfile, checkpoint, "weights --audit PATH"),
+        rules_of(portfile),
+        strict=strict,
+        ported_class=portfile.ported_class() if "ported_class" in portfile.functions else None,
+        config=portfile.config(),
+        allow_pickle_code=allow_pickle_code,
+    )
 
 
 @click.command("weights")
 @click.argument("checkpoint", required=False, type=click.Path())
 @click.option("--strict", is_flag=True, help="Fail on checkpoint weights that the port does not use, too.")
+@click.option("--audit", "values", is_flag=True, help="Load the port, and compare every value of it, too.")
 @click.option("--infer", is_flag=True, help="Propose the rules that turn CHECKPOINT into the port's weights.")
 @pickle_code_option
 @common_options
 def command(
-    checkpoint: str | None, strict: bool, infer: bool, allow_pickle_code: str | None, portfile: str, as_json: bool
+    checkpoint: str | None,
+    strict: bool,
+    values: bool,
+    infer: bool,
+    allow_pickle_code: str | None,
+    portfile: str,
+    as_json: bool,
 ) -> None:
     """Compare the names, shapes and dtypes of CHECKPOINT with the ported model's; no weights are loaded.
+
+    With --audit, the portfile's ported() is built with its weights, and each of its tensors, buffers too, must
+    be what the rules make of the checkpoint, or what its class computes.
 
     CHECKPOINT is a .safetensors, .bin, .pt, .pth, .ckpt, .npz or .npy file, an .index.json of shards or a
     folder that holds one of them; by default, the portfile's checkpoint(). No code in it is run.
@@ -64,9 +89,11 @@ def command(
     from porting.report.detail import shown
 
     loaded = Portfile.load(portfile)
+    if infer and values:
+        raise click.UsageError("--infer proposes rules, --audit needs them: give one of the two")
     if infer:
         _infer(loaded, checkpoint, allow_pickle_code, portfile, as_json=as_json)
-    report = run(loaded, checkpoint, strict, allow_pickle_code)
+    report = (audit if values else run)(loaded, checkpoint, strict, allow_pickle_code)
     warning = record_weights(loaded, report)
     if warning:
         say(warning)

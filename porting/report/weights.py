@@ -45,7 +45,9 @@ def _table(report: WeightsReport) -> Table:
 
 def _next(report: WeightsReport) -> str:
     if report.ok:
-        return typed("verify")
-    if report.matched:
-        return "correct the names and shapes in the model or the conversion, then run porting weights again"
-    return "check that this is the checkpoint of this model, or give the portfile rules() that rename"
+        return typed("verify") if report.values else f"{typed('weights --audit')}  (compares the port's values, too)"
+    if not report.matched:
+        return "check that this is the checkpoint of this model, or give the portfile rules() that rename"
+    if {finding.status for finding in report.failures()} <= {"UNUSED", "UNEXPECTED"}:
+        return 'rename what is left over in rules(), or leave it out by name and reason: Drop("…", "…")'
+    return "correct the names and shapes in the model or the conversion, then run porting weights again"

@@ -1,68 +1,25 @@
-"""A folder that is there whole or not at all: written beside its place, moved there by one rename.
-
-Nothing but the standard library, so that faults can be injected into every system call it makes.
-"""
+"""What a trace's folder holds, and which folders may be replaced by one."""
 
 from __future__ import annotations
 
-import fcntl
-import itertools
 import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from porting.errors import OutputError
-from porting.text import show
+from porting import folders
 
 MANIFEST = "manifest.json"
 SHARD_NAME = re.compile(r"tensors-\d{5}\.safetensors")
-UNFINISHED = re.compile(r"(?P<target>.+)\.(?P<kind>partial|replaced)-(?P<process>\d+)(-\d+)?")
-"""What a folder is called while it is written (``partial``), and an earlier one while it is replaced."""
-
-_numbers = itertools.count()
-_own: set[str] = set()
 
 
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path) -> AbstractContextManager[Path]:
     """Yield an empty folder beside ``target`` that takes its place at the end, or is gone if anything fails.
-
-    A process that is killed leaves the folder under its unfinished name, which the next writer removes. Of several
-    writers of one place the last to end wins.
 
     Raises:
         OutputError: something that is not a trace is there, or the disk refuses. What was there before stays.
     """
-    target = _named(target)
-    suffix = f"{os.getpid()}-{next(_numbers)}"
-    partial = target.with_name(f"{target.name}.partial-{suffix}")
-    old = target.with_name(f"{target.name}.replaced-{suffix}")
-    made: list[Path] = []
-    _own.update((partial.name, old.name))
-    try:
-        refuse_other(target)
-        _tidy(target)
-        made = _make_parents(partial)
-        partial.mkdir()
-        try:
-            yield partial
-            sync(partial)
-            _swap(partial, target, old)
-            made = []
-            sync(target.parent)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {show(target)}: {show(error.strerror or error)}",
-            hint="name a folder that can be written with --output",
-        ) from None
-    finally:
-        _remove_empty(made)
-        _own.difference_update((partial.name, old.name))
+    return folders.replacing(target, _TRACE)
 
 
 def require_writable(folder: str | os.PathLike[str]) -> None:
@@ -71,158 +28,13 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
     Raises:
         OutputError: something that is not a trace is there, or its place cannot hold a folder.
     """
-    target = _named(Path(folder))
-    refuse_other(target)
-    place = next(parent for parent in target.parents if parent.exists())
-    if not place.is_dir() or not os.access(place, os.W_OK):
-        reason = "may not be written" if place.is_dir() else "is no folder"
-        raise OutputError(
-            f"cannot write {show(target)}: {show(place)} {reason}",
-            hint="name a folder that can be written with --output",
-        )
+    folders.require_writable(folder, _TRACE)
 
 
-def refuse_other(target: Path) -> None:
-    """Refuse what is there and is neither empty nor a trace: a manifest, shards, and nothing else.
-
-    Raises:
-        OutputError: that is so.
-    """
-    if not target.parent.is_dir():
-        return
-    with _only_writer(target.parent):
-        other = target.is_symlink() or not _may_be_replaced(target)
-    if other:
-        raise OutputError(
-            f"{show(target)} exists and is not a trace, so it is not replaced",
-            hint="name another folder with --output, or move that one away",
-        )
-
-
-def _may_be_replaced(target: Path) -> bool:
-    """Whether nothing, an empty folder or a trace is there."""
-    try:
-        names = {entry.name for entry in target.iterdir()}
-    except FileNotFoundError:
-        return True
-    except NotADirectoryError:
-        return False
+def _is_trace(names: set[str]) -> bool:
+    """Whether these are a manifest, shards, and nothing else."""
     shards = {name for name in names if SHARD_NAME.fullmatch(name)}
-    return not names or (bool(shards) and names - shards == {MANIFEST})
+    return bool(shards) and names - shards == {MANIFEST}
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet, and wait until it is on the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        write_at(descriptor, memoryview(content), 0)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_at(descriptor: int, content: memoryview, offset: int) -> None:
-    """Write all of ``content``, in as many system calls as it takes."""
-    done = 0
-    while done < content.nbytes:
-        done += os.pwrite(descriptor, content[done:], offset + done)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file or a folder's list of names is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _named(target: Path) -> Path:
-    """The absolute path of a folder, which must have a name that others beside it can be made from.
-
-    Raises:
-        OutputError: it has none.
-    """
-    target = target.absolute()
-    if target.name in ("", ".."):
-        raise OutputError(f"{show(target)} has no name of its own", hint="name a folder with --output")
-    return target
-
-
-def _swap(partial: Path, target: Path, old: Path) -> None:
-    """Move what is at ``target`` to ``old``, and ``partial`` to its place; if that fails, what was there back."""
-    with _only_writer(target.parent):
-        try:
-            if target.exists():
-                target.rename(old)
-            partial.rename(target)
-        except BaseException:
-            _put_back(old, target)
-            raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _put_back(old: Path, target: Path) -> None:
-    """Move what was at ``target`` to its place again, or remove it if there is something else by now."""
-    if target.exists():
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            old.rename(target)
-
-
-@contextmanager
-def _only_writer(parent: Path) -> Iterator[None]:
-    """Keep other threads and processes from moving folders in ``parent``, where its file system can do that."""
-    descriptor = os.open(parent, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
-
-
-def _tidy(target: Path) -> None:
-    """Clear away what killed processes left; a trace that one had moved aside and not replaced is put back."""
-    if not target.parent.is_dir():
-        return
-    with _only_writer(target.parent):
-        for left in target.parent.iterdir():
-            name = UNFINISHED.fullmatch(left.name)
-            if name is None or name["target"] != target.name or left.name in _own or _runs(int(name["process"])):
-                continue
-            if name["kind"] == "replaced":
-                _put_back(left, target)
-            else:
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    """Whether another process with this number runs; one of ours that had it before is gone."""
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _make_parents(path: Path) -> list[Path]:
-    """Make the folders above ``path``; those that were not there, the deepest first."""
-    missing = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return missing
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except OSError:
-            return
+_TRACE = folders.Kind("exists and is not a trace", "name a folder that can be written with --output", _is_trace)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from porting import strictjson
 from porting.errors import TraceError
+from porting.folders import UNFINISHED
 from porting.text import show
 from porting.trace.fields import LAYOUT
-from porting.trace.folders import MANIFEST, UNFINISHED
+from porting.trace.folders import MANIFEST
 from porting.trace.manifest import FORMAT, MAX_MANIFEST_BYTES, laid_out, manifest_hash
 from porting.trace.model import Trace
 from porting.trace.problems import Problems

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from porting.folders import write_at
 from porting.tensorfiles import DTYPE_BITS, Header, TensorHeader
-from porting.trace.folders import write_at
 
 SHARD_BYTES = 1 << 30
 """A shard that has grown to this size is closed."""

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from porting.folders import write_new
 from porting.trace.contents import OnDisk
-from porting.trace.folders import MANIFEST, replacing, write_new
+from porting.trace.folders import MANIFEST, replacing
 from porting.trace.manifest import describe, sealed
 from porting.trace.model import Trace
 from porting.trace.shards import Place, ShardWriter

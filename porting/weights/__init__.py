@@ -1,27 +1,28 @@
 """Weights: what a checkpoint holds, whether a model can hold it, and whether it does.
 
 ``headers`` and ``formats`` read names and shapes, ``rules`` say what becomes of them, ``matching`` holds that against
-the model's, ``checking`` stops there, ``loading`` compares the data as well; both give a ``WeightsReport``.
+the model's, ``checking`` stops there, ``audit`` compares the data as well; both give a ``WeightsReport``.
 """
 
 from __future__ import annotations
 
+from porting.weights.audit.auditing import assert_loaded, audit_loaded
 from porting.weights.checking import build_on_meta, check_weights
 from porting.weights.headers import CheckpointHeaders, CheckpointTensor, read_headers
-from porting.weights.loading import assert_loaded, audit_loaded
 from porting.weights.report import Finding, Remark, Spec, WeightsReport
 from porting.weights.rules import (
     Add,
     Apply,
+    At,
     Cast,
     Concatenate,
     Convert,
     Copy,
     Drop,
-    Each,
     Flatten,
     Flip,
     FoldWeightNorm,
+    InsertZeros,
     Permute,
     PermuteRope,
     Rename,
@@ -41,6 +42,7 @@ from porting.weights.rules.applying import apply_rules
 __all__ = [
     "Add",
     "Apply",
+    "At",
     "Cast",
     "CheckpointHeaders",
     "CheckpointTensor",
@@ -48,11 +50,11 @@ __all__ = [
     "Convert",
     "Copy",
     "Drop",
-    "Each",
     "Finding",
     "Flatten",
     "Flip",
     "FoldWeightNorm",
+    "InsertZeros",
     "Permute",
     "PermuteRope",
     "Remark",

@@ -63,7 +63,7 @@ def build_on_meta(ported_class: type[torch.nn.Module], config: Any) -> torch.nn.
         PortingError: the constructor raised.
     """
     try:
-        with torch.device("meta"), _default_dtype(getattr(config, "dtype", None)):
+        with torch.device("meta"), default_dtype(getattr(config, "dtype", None)):
             return ported_class(config)
     except Exception as error:
         raise PortingError(
@@ -74,7 +74,8 @@ def build_on_meta(ported_class: type[torch.nn.Module], config: Any) -> torch.nn.
 
 
 @contextlib.contextmanager
-def _default_dtype(dtype: Any) -> Iterator[None]:
+def default_dtype(dtype: Any) -> Iterator[None]:
+    """Let a floating dtype be torch's default meanwhile; anything else changes nothing."""
     before = torch.get_default_dtype()
     if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
         torch.set_default_dtype(dtype)

@@ -44,8 +44,10 @@ class CheckpointHeaders:
         tensor = self.tensors[name]
         return tensor.source.read(name, tensor.header)
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """Read one tensor's data in pieces of a few MiB: its elements' bytes, little-endian, row by row.
+    def chunks(self, name: str) -> Iterator[bytes | memoryview]:
+        """Read one tensor's data in pieces of a few MiB, each valid until the next is asked for.
+
+        They are its elements' bytes, little-endian, row by row.
 
         Raises:
             CheckpointError: as for `read`, perhaps after some pieces.

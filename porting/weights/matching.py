@@ -52,6 +52,7 @@ class Matching:
         findings: COLLISION, MISMATCH, CONVERSION, MISSING, UNEXPECTED, UNUSED, DTYPE and TIED.
         warnings: on prefixes and rules.
         dropped: checkpoint name to the reason for which the rules leave it out.
+        lost: steps with a target that the model lacks.
     """
 
     steps: tuple[Step, ...]
@@ -60,6 +61,7 @@ class Matching:
     findings: tuple[Finding, ...]
     warnings: tuple[Remark, ...]
     dropped: Mapping[str, str]
+    lost: tuple[Step, ...]
 
 
 def match(checkpoint: Mapping[str, Spec], model: ModelTensors, rules: Rules | None = None) -> Matching:
@@ -87,6 +89,7 @@ def match(checkpoint: Mapping[str, Spec], model: ModelTensors, rules: Rules | No
         (*findings, *over),
         (*_prefix_remark(model, planned, placed), *_dropped(planned), *planned.remarks),
         planned.dropped,
+        tuple(step for step in placed if any(name not in model.tensors for name in step.targets)),
     )
 
 
@@ -206,14 +209,15 @@ def _ties(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> dict[s
     partners: dict[str, list[str]] = {
         name: [other for other in names if other != name] for names in shared.values() for name in names
     }
-    for target, source in _declared_ties(model).items():
+    for target, source in declared_ties(model).items():
         if target in partners and source in partners:
             partners[target].append(source)
             partners[source].append(target)
     return {name: tuple(dict.fromkeys(others)) for name, others in partners.items() if others}
 
 
-def _declared_ties(model: torch.nn.Module) -> Mapping[str, str]:
+def declared_ties(model: torch.nn.Module) -> Mapping[str, str]:
+    """The ties that a class declares to Transformers: each name that is filled from another, and that other."""
     declared = getattr(model, "all_tied_weights_keys", None)
     if declared is None:
         declared = getattr(model, "_tied_weights_keys", None)

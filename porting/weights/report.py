@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from porting.folding import fold
+from porting.folding import NUMBER, fold
 from porting.results import Result
 from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FAILING = ("META", "VALUE", "COLLISION", "CONVERSION", "MISMATCH", "MISSING", "UNUSED")
+FAILING = ("META", "VALUE", "ABSENT", "UNTIED", "COLLISION", "CONVERSION", "MISMATCH", "MISSING", "UNUSED")
 STATUSES = (*FAILING, "UNEXPECTED", "DTYPE", "TIED")
 """Every status, the gravest first.
 
-META: still without data. VALUE: other data than the checkpoint's. COLLISION: two checkpoint tensors for it.
+META: still without data. VALUE: other data than the checkpoint's, or than the class computes. ABSENT: in the
+checkpoint, and the model's module has None. UNTIED: tied by the config, and a tensor of its own in the model.
+COLLISION: two checkpoint tensors for it.
 CONVERSION: its rule cannot be applied. MISMATCH: another shape. MISSING: in the model, not in the checkpoint.
 UNUSED: in the checkpoint, and no rule of a list takes it or leaves it out. UNEXPECTED: in the checkpoint, under a
 name that the model lacks. DTYPE: another dtype. TIED: missing, and shared with one that is present.
@@ -25,6 +28,8 @@ name that the model lacks. DTYPE: another dtype. TIED: missing, and shared with 
 COUNTED = {
     "META": "without data",
     "VALUE": "of other values",
+    "ABSENT": "absent from their module",
+    "UNTIED": "untied",
     "COLLISION": "in collision",
     "CONVERSION": "not convertible",
     "MISMATCH": "of another shape",
@@ -66,6 +71,7 @@ class Finding:
         model: what the model has.
         other: names this is about: what it is tied to, the checkpoint tensors that collide or that it equals.
         note: the rest in words.
+        cause: a cause code, where values were compared; empty where there is nothing to explain.
     """
 
     status: str
@@ -74,6 +80,7 @@ class Finding:
     model: Spec | None = None
     other: tuple[str, ...] = ()
     note: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,25 +159,48 @@ class WeightsReport(Result):
                 for finding in self.of("CONVERSION")
             ],
             "values": [
-                {"name": finding.name, "equals": list(finding.other), "note": finding.note}
+                {"name": finding.name, "equals": list(finding.other), "note": finding.note, "cause": finding.cause}
                 for finding in self.of("VALUE")
             ],
+            "absent": [
+                {"name": finding.name, "note": finding.note, "cause": finding.cause} for finding in self.of("ABSENT")
+            ],
+            "untied": [
+                {"name": finding.name, "tied_to": finding.other[0], "note": finding.note, "cause": finding.cause}
+                for finding in self.of("UNTIED")
+            ],
+            "causes": {finding.name: finding.cause for finding in self.findings if finding.cause},
             "meta": [finding.name for finding in self.of("META")],
             "warnings": [remark._asdict() for remark in self.warnings],
         }
 
 
 def folded(findings: Sequence[Finding]) -> list[tuple[Finding, str]]:
-    """The rows to show: a finding, and the name for it and all that equal it in everything else."""
+    """The rows to show: a finding, and the name for it and all that equal it in everything else.
+
+    Other names that it is about are equal if they differ by the numbers of its own name only; all are kept.
+    """
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
-        key = (finding.status, finding.checkpoint, finding.model, finding.other, finding.note)
+        others = tuple(_relative(other, finding.name) for other in finding.other)
+        key = (finding.status, finding.checkpoint, finding.model, others, finding.note, finding.cause)
         groups.setdefault(key, []).append(finding)
     return [
-        (group[row.members[0]], row.name)
+        (_together([group[member] for member in row.members]), row.name)
         for group in groups.values()
         for row in fold([finding.name for finding in group])
     ]
+
+
+def _relative(other: str, name: str) -> str:
+    """A name with a mark for each number that another one has at the same place."""
+    own = iter(NUMBER.findall(name))
+    return NUMBER.sub(lambda number: "{}" if number[0] == next(own, None) else number[0], other)
+
+
+def _together(findings: Sequence[Finding]) -> Finding:
+    others = dict.fromkeys(other for finding in findings for other in finding.other)
+    return dataclasses.replace(findings[0], other=tuple(others))
 
 
 def describe(finding: Finding, name: str) -> str:
@@ -184,16 +214,19 @@ def describe(finding: Finding, name: str) -> str:
 
 def detail(finding: Finding) -> str:
     """What a finding says besides the two tensors, safe to show."""
-    others = ", ".join(show(name) for name in finding.other)
+    others = ", ".join(show(row.name) for row in fold(list(finding.other)))
     words = {
         "TIED": "tied to {}",
         "COLLISION": "from both {}",
         "CONVERSION": "from {}",
         "MISMATCH": "from {}",
+        "UNTIED": "to be tied to {}",
         "VALUE": "the model holds {} of the checkpoint",
     }
     about = words.get(finding.status, "{}").format(others) if others else ""
-    return "; ".join(part for part in (finding.note, about) if part)
+    parts = (about, finding.note) if finding.status in ("COLLISION", "VALUE") else (finding.note, about)
+    said = "; ".join(part for part in parts if part)
+    return f"{finding.cause}: {said}" if finding.cause and said else said or finding.cause
 
 
 def by_gravity(findings: Sequence[Finding]) -> tuple[Finding, ...]:

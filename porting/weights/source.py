@@ -11,11 +11,8 @@ import torch
 
 from porting.errors import CheckpointError, PortingError
 from porting.text import show
-from porting.weights.headers import read_headers
+from porting.weights.headers import CheckpointHeaders, read_headers
 from porting.weights.report import Remark, Spec
-
-Checkpoint = str | os.PathLike[str] | Mapping[str, Any]
-"""A file, an index, a folder, or a state dict in memory."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,18 @@ class Source:
         specs: what it holds, by name.
         read: read one tensor by its name.
         remarks: what to know about its files; reading tensors may add to them.
+        headers: where each tensor lies; None for a state dict in memory.
     """
 
     label: str
     specs: Mapping[str, Spec]
     read: Callable[[str], torch.Tensor]
     remarks: Sequence[Remark] = ()
+    headers: CheckpointHeaders | None = None
+
+
+Checkpoint = str | os.PathLike[str] | Mapping[str, Any] | Source
+"""A file, an index, a folder, a state dict in memory; or one of them that was opened before."""
 
 
 def source_of(checkpoint: Checkpoint, *, allow_pickle_code: str | None = None) -> Source:
@@ -46,10 +49,12 @@ def source_of(checkpoint: Checkpoint, *, allow_pickle_code: str | None = None) -
         CheckpointError: the file is missing, damaged or of a format that is not read; or the mapping holds no
             tensor.
     """
+    if isinstance(checkpoint, Source):
+        return checkpoint
     if not isinstance(checkpoint, Mapping):
         headers = read_headers(checkpoint, allow_pickle_code=allow_pickle_code)
         specs = {name: Spec(tensor.dtype, tensor.shape) for name, tensor in headers.tensors.items()}
-        return Source(str(headers.path), specs, headers.read, headers.remarks)
+        return Source(str(headers.path), specs, headers.read, headers.remarks, headers)
     tensors = {str(name): value for name, value in checkpoint.items() if isinstance(value, torch.Tensor)}
     if not tensors:
         raise _not_a_state_dict(checkpoint)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from typing import Any
 
 import pytest
 from bounded import within
-from faults import CALLS, FAULTS, INTERRUPTED, WRITERS, opened
-from processes import ENVIRONMENT, ROOT
+from faults import CALLS, FAULTS, INTERRUPTED, opened
+from processes import ENVIRONMENT, ROOT, after_faults
 from tracing import content, only, returned, small
 
 from porting.errors import OutputError
@@ -32,15 +31,10 @@ except PortingError as error:
 """
 
 
-@pytest.fixture(scope="module", params=WRITERS)
+@pytest.fixture(scope="module", params=["porting", "recorder"])
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What every fault left, of one writer."""
-    command = [sys.executable, str(TESTS / "faults.py"), str(tmp_path_factory.mktemp("faults")), request.param]
-    environment = {**ENVIRONMENT, "PYTHONPATH": f"{ROOT}:{TESTS}"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+    return after_faults(request.param, tmp_path_factory.mktemp("faults"))
 
 
 @pytest.mark.parametrize("kind", FAULTS)

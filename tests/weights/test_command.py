@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from processes import porting
 from safetensors.torch import save_file
 
-from porting.cli.weights import run
+from porting.cli.weights import audit, run
 from porting.errors import CheckpointError, PortfileError
 from porting.portfile import Portfile
 
@@ -79,3 +80,19 @@ def test_no_checkpoint_at_all_and_a_missing_one_are_errors(folder: Path) -> None
         run(portfile(folder), None, strict=False)
     with pytest.raises(CheckpointError, match="No such file"):
         run(portfile(folder), folder / "none.safetensors", strict=False)
+
+
+def test_an_audit_compares_the_values_of_the_live_port(folder: Path) -> None:
+    live = (
+        "def ported():\n    model = Ported({'inputs': 3})\n    torch.nn.init.ones_(model.weight)\n    return model\n"
+    )
+    report = audit(portfile(folder, CHECKPOINT, live), None, strict=False)
+    assert report.to_dict()["compared"] == "values"
+    assert report.to_dict()["causes"] == {"bias": "not-loaded"}
+
+
+def test_an_audit_shows_the_cause_and_exits_with_1(folder: Path) -> None:
+    portfile(folder, CHECKPOINT)
+    done = porting(folder, "weights", "--audit")
+    assert done.returncode == 1
+    assert done.stdout.count("not-loaded") == 2

@@ -14,6 +14,7 @@ from porting.diagnosis.tensors.owned import Axes, Owned, away, live
 from porting.diagnosis.tensors.recovered import recovered
 from porting.diagnosis.tensors.roles import role
 from porting.diagnosis.tensors.target import Target
+from porting.starts import start_like
 
 UNRELATED = 0.5
 """Cosine of two sketches up to which their tensors have nothing to do with each other."""
@@ -92,23 +93,6 @@ def _is_table(case: Case, tensor: Owned) -> bool:
     long = [length for length in tensor.shape if length > 1]
     added = any(stem in names for stem in EMBEDDING) and "bias" not in names  # that one goes into scores
     return len(long) > 1 and added
-
-
-def start_like(values: torch.Tensor) -> str:
-    """The initialisation that values look like, as a predicate; empty if like none."""
-    flat = values.detach().double().reshape(-1)
-    if not values.is_floating_point() or not flat.numel():
-        return ""
-    if float(flat.max()) == float(flat.min()):
-        return "is zero" if not float(flat[0]) else f"is {float(flat[0]):g} everywhere"
-    spread = float(flat.std())
-    if flat.numel() < 64 or abs(float(flat.mean())) > 5 * spread / math.sqrt(flat.numel()):
-        return ""
-    kurtosis = float(((flat - flat.mean()) / spread).pow(4).mean())
-    slack = 5 * math.sqrt(24 / flat.numel())
-    if abs(kurtosis - 1.8) < min(0.3, slack):
-        return f"looks like a uniform random start within {float(flat.abs().max()):.2g}"
-    return f"looks like a normal random start of deviation {spread:.2g}" if abs(kurtosis - 3) < max(0.3, slack) else ""
 
 
 def _buffer(case: Case, tensor: Owned, target: Target) -> Explained:

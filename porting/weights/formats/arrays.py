@@ -14,6 +14,7 @@ from porting.text import show
 from porting.weights.formats.entries import (
     WHOLE_FILE_BYTES,
     CheckpointTensor,
+    Chunk,
     Notes,
     ranged,
     tensor_bytes,
@@ -65,7 +66,7 @@ class ArrayFile:
             at += len(chunk)
         return true_or_false(self.path, name, _tensor(buffer, header.array), self.notes)
 
-    def chunks(self, name: str, header: Place) -> Iterator[bytes]:
+    def chunks(self, name: str, header: Place) -> Iterator[Chunk]:
         """Read one array in pieces.
 
         Raises:
@@ -76,7 +77,7 @@ class ArrayFile:
             return tensor_bytes(self.read(name, header))
         return self._stored(name, header)
 
-    def _stored(self, name: str, place: Place) -> Iterator[bytes]:
+    def _stored(self, name: str, place: Place) -> Iterator[Chunk]:
         """The bytes of the elements as they are stored."""
         if place.record is None:
             yield from ranged(self.path, name, place.array.start, place.array.start + place.array.length)
@@ -176,11 +177,11 @@ def _checked(head: bytes, size: int) -> NpyHeader:
 
 
 def _check_bomb(records: Mapping[str, Record]) -> None:
-    size = sum(record.size for record in records.values())
-    stored = sum(record.stored for record in records.values())
-    for what, unpacked_bytes, packed in (("it", size, stored), *((n, r.size, r.stored) for n, r in records.items())):
-        if unpacked_bytes > BOMB_BYTES and unpacked_bytes > MOST_RATIO * packed:
-            raise ValueError(f"{what!r} would unpack to {unpacked_bytes:,} bytes from {packed:,}: a zip bomb")
+    sizes = {f"its member {name!r}": (record.size, record.stored) for name, record in records.items()}
+    whole = tuple(map(sum, zip(*sizes.values(), strict=True))) or (0, 0)
+    for what, (size, stored) in (*sizes.items(), ("it", whole)):
+        if size > max(BOMB_BYTES, MOST_RATIO * stored):
+            raise ValueError(f"{what} would unpack to {size:,} bytes from {stored:,}: a zip bomb")
 
 
 def _tensor(buffer: bytearray, array: NpyHeader) -> torch.Tensor:

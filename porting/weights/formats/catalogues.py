@@ -104,8 +104,11 @@ def broken(path: Path, why: str) -> CheckpointError:
 
 
 def _catalogue(path: Path, said: dict[str, Any]) -> Catalogue:
-    if said.get("foreign"):
-        raise _needs_code(path, said["foreign"], said["error"])
+    foreign = said.get("foreign", [])
+    if foreign and all(name.startswith("torch._utils._rebuild_") for name in foreign):
+        raise broken(path, f"it holds tensors that are not dense ones with data: {show(', '.join(foreign))}")
+    if foreign:
+        raise _needs_code(path, foreign, said["error"])
     if "error" in said:
         raise broken(path, show(said["error"], 500))
     return Catalogue(

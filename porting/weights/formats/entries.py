@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 MOST_ALIKE = 20
 """How many remarks of one code are kept."""
 
-CHUNK_BYTES = 4 << 20
+Chunk = bytes | memoryview
+CHUNK_BYTES = 1 << 18
+"""Read at a time: small enough to stay in a processor's cache until it is written or hashed."""
 WHOLE_FILE_BYTES = 256 << 20
 """Files up to this size have their checksums verified in whole before anything of them is believed."""
 
@@ -51,8 +53,8 @@ class CheckpointFile(Protocol):
         """
         ...
 
-    def chunks(self, name: str, header: Any) -> Iterator[bytes]:
-        """Read it in pieces: the bytes of its elements, little-endian, row by row.
+    def chunks(self, name: str, header: Any) -> Iterator[Chunk]:
+        """Read it in pieces, each valid until the next: the bytes of its elements, little-endian, row by row.
 
         Raises:
             CheckpointError: as for `read`; where the format has a checksum, it is raised before the last piece.
@@ -82,31 +84,35 @@ class CheckpointTensor:
         return self.source.path
 
 
-def ranged(path: Path, name: str, start: int, stop: int) -> Iterator[bytes]:
-    """A byte range of a file in pieces.
+def ranged(path: Path, name: str, start: int, stop: int) -> Iterator[memoryview]:
+    """A byte range of a file in pieces, each valid until the next is asked for.
 
     Raises:
-        CheckpointError: the file ends before it.
+        CheckpointError: the file cannot be read, or ends before it.
     """
+    buffer = memoryview(bytearray(min(CHUNK_BYTES, stop - start)))
     with opened(path) as descriptor:
-        for at in range(start, stop, CHUNK_BYTES):
-            wanted = min(CHUNK_BYTES, stop - at)
-            chunk = os.pread(descriptor, wanted, at)
-            if len(chunk) != wanted:
+        while start < stop:
+            try:
+                count = os.preadv(descriptor, [buffer[: stop - start]], start)
+            except OSError as error:
+                raise CheckpointError(f"cannot read {show(path)}: {show(error.strerror)}") from None
+            if count == 0:
                 raise CheckpointError(
                     f"{show(path)} ends within tensor {show(name)}; it changed since its header was read",
                     hint="let nothing write to a checkpoint that is read",
                 )
-            yield chunk
+            yield buffer[:count]
+            start += count
 
 
-def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
+def tensor_bytes(tensor: torch.Tensor) -> Iterator[Chunk]:
     """The bytes of a tensor in memory, in pieces, little-endian as the machine is, row by row."""
     import torch
 
     flat = tensor.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)
     for at in range(0, flat.numel(), CHUNK_BYTES):
-        yield flat[at : at + CHUNK_BYTES].numpy().tobytes()
+        yield flat[at : at + CHUNK_BYTES].numpy().data
 
 
 def true_or_false(path: Path, name: str, tensor: torch.Tensor, notes: Notes) -> torch.Tensor:

@@ -15,6 +15,8 @@ MAX_INDEX_BYTES = 64 << 20
 """Room for 200,000 tensors whose names and files have 300 characters. huggingface_hub stops at 10 MiB, which
 100,000 names of experts exceed."""
 
+MAX_INDEX_VALUES = 1_000_000
+
 ENDING = ".index.json"
 
 
@@ -64,7 +66,7 @@ def _document(index: Path) -> dict[str, Any]:
             raise _broken(index, f"it has {size:,} bytes, more than {MAX_INDEX_BYTES:,}")
         raw = os.pread(descriptor, size, 0)
     try:
-        document = strictjson.loads(raw)
+        document = strictjson.loads(raw, most=MAX_INDEX_VALUES)
     except ValueError as error:
         raise _broken(index, f"it is not JSON: {show(error)}") from None
     if not isinstance(document, dict):

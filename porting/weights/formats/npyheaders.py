@@ -6,9 +6,10 @@ import math
 import re
 from typing import NamedTuple
 
+from porting.tensorfiles import can_be_held
+
 MAX_HEADER_BYTES = 10_000
 """As NumPy."""
-MAX_BYTES = 2**63 - 1
 TORCH_NAMES = {
     "b1": "bool", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8", "u2": "uint16",
     "u4": "uint32", "u8": "uint64", "f2": "float16", "f4": "float32", "f8": "float64", "c8": "complex64",
@@ -59,7 +60,7 @@ def parse(head: bytes) -> NpyHeader:
     given = _pairs(head[start : start + length].decode("latin-1").strip())
     dtype, width, swapped = _dtype(given["descr"][1:-1])
     shape = tuple(_length(number) for number in given["shape"].split(",") if number.strip())
-    if math.prod(max(number, 1) for number in shape) * max(width, 1) > MAX_BYTES or len(shape) > 64:
+    if not can_be_held(shape, 8 * max(width, 1)):
         raise ValueError("no array can have its shape")
     fortran = given["fortran_order"] == "True"
     return NpyHeader(dtype, shape, fortran, swapped, start + length, math.prod(shape) * width)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from porting.tensorfiles import TensorHeader, read_header, read_tensor, torch_dtypes
-from porting.weights.formats.entries import CheckpointTensor, Notes, ranged, tensor_bytes, true_or_false
+from porting.weights.formats.entries import CheckpointTensor, Chunk, Notes, ranged, tensor_bytes, true_or_false
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ class SafetensorsFile:
         """
         return true_or_false(self.path, name, read_tensor(self.path, name, header), self.notes)
 
-    def chunks(self, name: str, header: TensorHeader) -> Iterator[bytes]:
+    def chunks(self, name: str, header: TensorHeader) -> Iterator[Chunk]:
         """Read one tensor in pieces.
 
         Raises:

@@ -14,7 +14,7 @@ import torch
 from porting.tensorfiles import opened
 from porting.text import show
 from porting.weights.formats.catalogues import Catalogue, Listed, NeedsCodeError, broken
-from porting.weights.formats.entries import CheckpointTensor, Notes, ranged, tensor_bytes, true_or_false
+from porting.weights.formats.entries import CheckpointTensor, Chunk, Notes, ranged, tensor_bytes, true_or_false
 from porting.weights.formats.picklecode import loaded_by_code
 from porting.weights.formats.safetensors import read_safetensors
 from porting.weights.formats.torchstorages import in_archive, in_legacy, is_contiguous, span
@@ -61,11 +61,9 @@ class TorchFile:
         if 0 in listed.shape:
             return torch.empty(listed.shape, dtype=dtype, device="cpu")
         low, high = span(listed)
-        self._verify(name, header.storage)
-        start = header.storage.start
         buffer = bytearray((high - low) * dtype.itemsize)
         at = 0
-        for chunk in ranged(self.path, name, start + low * dtype.itemsize, start + high * dtype.itemsize):
+        for chunk in self._stored(name, header.storage, low * dtype.itemsize, high * dtype.itemsize):
             buffer[at : at + len(chunk)] = chunk
             at += len(chunk)
         flat = torch.frombuffer(buffer, dtype=RAW[dtype.itemsize])
@@ -73,7 +71,7 @@ class TorchFile:
         tensor = tensor.conj().resolve_conj() if listed.conj else tensor
         return true_or_false(self.path, name, -tensor if listed.neg else tensor, self.notes)
 
-    def chunks(self, name: str, header: Place) -> Iterator[bytes]:
+    def chunks(self, name: str, header: Place) -> Iterator[Chunk]:
         """Read one tensor in pieces.
 
         Raises:
@@ -81,20 +79,26 @@ class TorchFile:
         """
         listed = header.listed
         if listed.conj or listed.neg or listed.dtype == "bool" or not is_contiguous(listed):
-            yield from tensor_bytes(self.read(name, header))
-            return
-        self._verify(name, header.storage)
+            return tensor_bytes(self.read(name, header))
         width = getattr(torch, listed.dtype).itemsize
-        start = header.storage.start + listed.offset * width
-        yield from ranged(self.path, name, start, start + math.prod(listed.shape) * width)
+        start = listed.offset * width
+        return self._stored(name, header.storage, start, start + math.prod(listed.shape) * width)
 
-    def _verify(self, name: str, storage: Record) -> None:
-        if not self.has_checksums or storage.start in self.verified:
+    def _stored(self, name: str, storage: Record, start: int, stop: int) -> Iterator[bytes]:
+        """A range of a storage; its CRC is verified on the way if it is all of it, else before."""
+        known = not self.has_checksums or storage.start in self.verified
+        if not known and (start, stop) == (0, storage.size):
+            yield from self._verified(name, storage)
             return
+        if not known:
+            for _ in self._verified(name, storage):
+                pass
+        yield from ranged(self.path, name, storage.start + start, storage.start + stop)
+
+    def _verified(self, name: str, storage: Record) -> Iterator[bytes]:
         with opened(self.path) as descriptor:
             try:
-                for _ in unpacked(descriptor, storage):
-                    pass
+                yield from unpacked(descriptor, storage)
             except ValueError:
                 raise broken(self.path, f"the data of {show(name)} is damaged: its CRC is wrong") from None
         self.verified.add(storage.start)

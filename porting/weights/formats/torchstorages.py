@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import torch
 
+from porting.errors import CheckpointError
+from porting.tensorfiles import can_be_held
 from porting.text import show
 from porting.weights.formats.catalogues import Catalogue, Listed, broken, read_catalogue
 from porting.weights.formats.entries import WHOLE_FILE_BYTES
@@ -88,6 +90,8 @@ def in_legacy(path: Path, descriptor: int) -> Found:
         length = numel * _width(dtype)
         storages[key] = Record(at + 8, length, length, STORED, 0)
         at += 8 + length
+        if at > size:
+            break
     if at != size:
         raise broken(path, f"it has {size:,} bytes, and its storages end at {at:,}")
     _check_tensors(path, descriptor, catalogue)
@@ -148,8 +152,8 @@ def _check_tensors(path: Path, descriptor: int, catalogue: Catalogue) -> None:
     most = max(os.fstat(descriptor).st_size, MAX_REPEATED_BYTES)
     for listed in catalogue.tensors:
         width = _width(listed.dtype)
-        if len(listed.shape) != len(listed.stride):
-            raise broken(path, f"{show(listed.name)} has not as many strides as dimensions")
+        if len(listed.shape) != len(listed.stride) or not can_be_held(listed.shape, 8 * width):
+            raise broken(path, f"no tensor can have the shape and strides of {show(listed.name)}")
         empty = 0 in listed.shape
         if not empty and span(listed)[1] * width > numels[listed.storage]:
             raise broken(path, f"{show(listed.name)} reaches beyond its storage")
@@ -159,5 +163,7 @@ def _check_tensors(path: Path, descriptor: int, catalogue: Catalogue) -> None:
 
 def _width(dtype: str) -> int:
     """Bytes of an element."""
-    found: torch.dtype = getattr(torch, dtype)
+    found = getattr(torch, dtype, None)
+    if not isinstance(found, torch.dtype):
+        raise CheckpointError(f"this torch has no {dtype}", hint="install a newer torch to read the checkpoint")
     return found.itemsize

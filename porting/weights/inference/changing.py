@@ -17,7 +17,7 @@ from porting.weights.rules.arithmetic import Add
 from porting.weights.rules.grouping import Concatenate, Split
 from porting.weights.rules.layout import PermuteRope
 from porting.weights.rules.operation import Operation
-from porting.weights.rules.parts import Each, Reorder
+from porting.weights.rules.placing import At, Reorder
 
 Change = Callable[[Claim], Claim | None]
 """A claim changed; None where the change does not fit."""
@@ -121,8 +121,8 @@ def _turned_parts(claim: Claim, layout: Layout, counts: dict[str, int]) -> Claim
     lengths = [(unit.shape[0], name) for unit, name in zip(parts, roles, strict=True) if name in counts]
     if any(length % (2 * counts[name]) for length, name in lengths):
         return None
-    turns = Each(*(PermuteRope(counts[name], layout) if name in counts else None for name in roles))
-    operations = (*claim.operations, turns) if parts is claim.targets else (turns, *claim.operations)
+    turns = [At(place, PermuteRope(counts[name], layout)) for place, name in enumerate(roles) if name in counts]
+    operations = (*claim.operations, *turns) if parts is claim.targets else (*turns, *claim.operations)
     return replace(claim, operations=operations)
 
 

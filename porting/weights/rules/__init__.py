@@ -1,8 +1,9 @@
 """Rules of conversion: declarative, readable, and strict about every name.
 
-``patterns`` are names with fields, ``layout``, ``grouping`` and ``arithmetic`` the operations, ``rule`` puts both
-together; ``planning`` applies them to the names and shapes of a checkpoint, ``transforms`` those of Transformers, and
-``applying`` to a state dict.
+``patterns`` are names with fields; ``layout``, ``grouping``, ``arithmetic`` and ``placing`` hold the operations;
+``rule`` puts both together, ``wellformed`` checks that. ``gathering`` finds the names that belong to a rule,
+``planning`` turns a checkpoint's names and shapes into ``steps``; ``transforms`` does so for those of Transformers, and
+``applying`` applies all to a state dict.
 """
 
 from __future__ import annotations
@@ -11,22 +12,23 @@ from porting.weights.rules.arithmetic import Add, Apply, Cast, FoldWeightNorm, S
 from porting.weights.rules.grouping import Concatenate, Copy, Split, Stack, Unstack
 from porting.weights.rules.layout import Flatten, Flip, Permute, PermuteRope, Reshape, Slice, Transpose, Unflatten
 from porting.weights.rules.operation import Operation
-from porting.weights.rules.parts import Each, Reorder
+from porting.weights.rules.placing import At, InsertZeros, Reorder
 from porting.weights.rules.planning import Plan, Problem, Rules, Step, plan
 from porting.weights.rules.rule import Convert, Drop, Rename
 
 __all__ = [
     "Add",
     "Apply",
+    "At",
     "Cast",
     "Concatenate",
     "Convert",
     "Copy",
     "Drop",
-    "Each",
     "Flatten",
     "Flip",
     "FoldWeightNorm",
+    "InsertZeros",
     "Operation",
     "Permute",
     "PermuteRope",

@@ -47,7 +47,8 @@ def apply_rules(
 
 def _check(planned: Plan) -> None:
     if planned.problems:
-        raise RuleError(planned.problems[0].message)
+        problem = planned.problems[0]
+        raise RuleError(f"{listing(problem.sources)} cannot be converted: {problem.message}")
     if planned.unmatched:
         raise RuleError(
             f"no rule takes {listing(planned.unmatched)}",

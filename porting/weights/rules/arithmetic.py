@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
@@ -16,10 +16,30 @@ Function = Callable[..., torch.Tensor | Sequence[torch.Tensor]]
 
 
 @dataclass(frozen=True, repr=False)
-class Scale(OnEach):
-    """Multiply by a factor."""
+class Computing(OnEach):
+    """An operation that computes each element anew, in the tensor's own dtype."""
 
-    exact: ClassVar[bool] = False
+    @property
+    def exact(self) -> bool:
+        """No: results are rounded."""
+        return False
+
+    def apply(self, groups: Groups) -> Groups:
+        """Change each.
+
+        Raises:
+            RuleError: torch does not compute in such a dtype, or only in another.
+        """
+        for tensor in (tensor for group in groups for tensor in group):
+            if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.element_size() < 2:
+                found = str(tensor.dtype).removeprefix("torch.")
+                raise RuleError(f"{self!r} computes, which {found} is not for", hint='Cast("float32") first')
+        return super().apply(groups)
+
+
+@dataclass(frozen=True, repr=False)
+class Scale(Computing):
+    """Multiply by a factor."""
 
     factor: float
 
@@ -28,7 +48,7 @@ class Scale(OnEach):
         return tensor * self.factor
 
     def inverse(self) -> Scale | None:
-        """The reciprocal factor, where it gives back every bit: a power of two, or -1."""
+        """The reciprocal factor, where it gives back every bit that did not over- or underflow: powers of two."""
         power = float(abs(self.factor)).hex().startswith("0x1.0000000000000p")
         return Scale(1 / self.factor) if power else None
 
@@ -38,10 +58,8 @@ class Scale(OnEach):
 
 
 @dataclass(frozen=True, repr=False)
-class Add(OnEach):
+class Add(Computing):
     """Add a number: -1 for the weight of a norm that the port adds to one."""
-
-    exact: ClassVar[bool] = False
 
     value: float
 
@@ -81,12 +99,19 @@ class FoldWeightNorm(Operation):
     """Fold the magnitude ``g`` and the direction ``v`` of a weight norm, in this order, into the weight.
 
     ``v`` times ``g`` over the norm of ``v`` over all dimensions but ``dim``, as `torch.nn.utils.weight_norm` computes
-    it (Salimans and Kingma 2016, equation 2).
+    it (Salimans and Kingma 2016, equation 2), to the last bit.
     """
 
-    exact: ClassVar[bool] = False
-
     dim: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """No: the weight is computed."""
+        return False
+
+    def pieces(self, number: int | None) -> int:
+        """One."""
+        return 1
 
     def apply(self, groups: Groups) -> Groups:
         """Fold the two.
@@ -104,7 +129,7 @@ class FoldWeightNorm(Operation):
                 f"{self!r} takes {wanted}, and g has {list(magnitude.shape)}",
                 hint="name g first, then v; dim is the dimension that g keeps",
             )
-        return [[direction * (magnitude / norm)]]
+        return [[torch._weight_norm(direction, magnitude, self.dim)]]
 
     def __str__(self) -> str:
         """In words."""
@@ -122,10 +147,16 @@ class Apply(Operation):
         undo: the function that undoes it, if there is one.
     """
 
-    exact: ClassVar[bool] = False
-
     function: Function
     undo: Function | None = None
+
+    @property
+    def exact(self) -> bool:
+        """No: nobody knows what it computes."""
+        return False
+
+    def pieces(self, number: int | None) -> None:
+        """It may give any number."""
 
     def apply(self, groups: Groups) -> Groups:
         """Call it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from porting.errors import RuleError
-from porting.weights.rules.operation import Groups, Operation, Size, single
+from porting.weights.rules.operation import Groups, Operation, Size, single, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,10 +23,10 @@ class Split(Operation):
         sizes: lengths of the pieces, within a group; None for equal ones.
         dim: the dimension that is cut.
         groups: how many.
-        count: how many pieces, where ``sizes`` is None; a rule knows it by its targets.
+        count: how many pieces, where ``sizes`` is None; a rule that does not join them again has a target for each.
     """
 
-    sizes: tuple[int, ...] | None = None
+    sizes: tuple[Size, ...] | None = None
     dim: int = 0
     groups: Size = 1
     count: int | None = None
@@ -35,12 +35,16 @@ class Split(Operation):
         """Cut the one tensor.
 
         Raises:
-            RuleError: it has not this length.
+            RuleError: it has not this length, or nothing says how many pieces are wanted.
         """
         tensor = single(self, groups)
+        if self.sizes is None and self.count is None:
+            raise RuleError(
+                f"{self!r} does not say into how many pieces", hint="Split(count=3), or Split((64, 32, 32))"
+            )
         dim = dimension(self, tensor, self.dim)
         length, number = tensor.shape[dim], int(self.groups)
-        sizes = list(self.sizes or _equal(length // number, self.count or 1))
+        sizes = whole(self.sizes or _equal(length // number, self.count or 1))
         if sum(sizes) * number != length:
             what = f"{sizes}" if number == 1 else f"{number} groups of {sizes}"
             raise RuleError(f"dimension {dim} of {list(tensor.shape)} cannot be split into {what}")
@@ -51,10 +55,11 @@ class Split(Operation):
 
     def inverse(self) -> Concatenate:
         """Concatenate."""
-        return Concatenate(self.dim, self.groups, self.sizes)
+        return Concatenate(self.dim, self.groups, self.sizes, self.count)
 
-    def _arguments(self) -> list[str]:
-        return [text for text in super()._arguments() if not text.startswith("count=")]
+    def pieces(self, number: int | None) -> int | None:
+        """As many as there are sizes, or as it is told."""
+        return self.count if self.sizes is None else len(self.sizes)
 
     def __str__(self) -> str:
         """In words."""
@@ -70,11 +75,13 @@ class Concatenate(Operation):
         dim: the dimension that grows.
         groups: as for `Split`.
         sizes: the lengths along it, within a group: checked, and needed for the way back if they are not equal.
+        count: how many tensors, for the way back where ``sizes`` is None; a rule knows it.
     """
 
     dim: int = 0
     groups: Size = 1
-    sizes: tuple[int, ...] | None = None
+    sizes: tuple[Size, ...] | None = None
+    count: int | None = None
 
     def apply(self, groups: Groups) -> Groups:
         """Join all.
@@ -85,7 +92,7 @@ class Concatenate(Operation):
         tensors = [tensor for group in groups for tensor in group]
         dim, number = dimension(self, tensors[0], self.dim), int(self.groups)
         lengths = [tensor.shape[dim] if dim < tensor.dim() else 0 for tensor in tensors]
-        if self.sizes is not None and lengths != [size * number for size in self.sizes]:
+        if self.sizes is not None and lengths != [size * number for size in whole(self.sizes)]:
             raise RuleError(f"{self!r} is given tensors with {lengths} along dimension {dim}")
         if any(length % number for length in lengths):
             raise RuleError(f"{self!r} is given {lengths} along dimension {dim}, not {number} groups of each")
@@ -96,7 +103,11 @@ class Concatenate(Operation):
 
     def inverse(self) -> Split:
         """Split."""
-        return Split(self.sizes, self.dim, self.groups)
+        return Split(self.sizes, self.dim, self.groups, self.count)
+
+    def pieces(self, number: int | None) -> int:
+        """One."""
+        return 1
 
     def __str__(self) -> str:
         """In words."""
@@ -155,6 +166,10 @@ class Copy(Operation):
         """Give the one tensor that often."""
         tensor = single(self, groups)
         return [[tensor] for _ in range(self.count)]
+
+    def pieces(self, number: int | None) -> int:
+        """As many as it is told."""
+        return self.count
 
     def __str__(self) -> str:
         """In words."""

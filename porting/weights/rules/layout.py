@@ -9,7 +9,9 @@ from typing import Literal
 import torch
 
 from porting.errors import RuleError
-from porting.weights.rules.operation import OnEach, Size
+from porting.weights.rules.operation import OnEach, Size, whole
+
+BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,23 +65,23 @@ class Permute(OnEach):
 class Reshape(OnEach):
     """Give another shape, elements in the same order; one length may be -1. ``back`` is the shape before."""
 
-    shape: tuple[int, ...]
-    back: tuple[int, ...] | None
+    shape: tuple[Size, ...]
+    back: tuple[Size, ...] | None
 
-    def __init__(self, *shape: int, back: tuple[int, ...] | None = None) -> None:
+    def __init__(self, *shape: Size, back: tuple[Size, ...] | None = None) -> None:
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "back", back)
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
         """Reshape."""
-        return tensor.reshape(self.shape)
+        return tensor.reshape(whole(self.shape))
 
     def inverse(self) -> Reshape | None:
         """The way back, if the shape before is known."""
         return None if self.back is None else Reshape(*self.back, back=self.shape)
 
     def _arguments(self) -> list[str]:
-        return [*map(str, self.shape), *([] if self.back is None else [f"back={self.back!r}"])]
+        return [*map(repr, self.shape), *([] if self.back is None else [f"back={self.back!r}"])]
 
     def __str__(self) -> str:
         """In words."""
@@ -98,7 +100,7 @@ class Flatten(OnEach):
 
     start: int = 1
     stop: int = -1
-    sizes: tuple[int, ...] | None = None
+    sizes: tuple[Size, ...] | None = None
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
         """Flatten."""
@@ -117,12 +119,12 @@ class Flatten(OnEach):
 class Unflatten(OnEach):
     """Make several dimensions of one: a linear layer's matrix for a convolution over patches."""
 
-    sizes: tuple[int, ...]
+    sizes: tuple[Size, ...]
     dim: int = 1
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
         """Unflatten."""
-        return torch.unflatten(tensor, self.dim, self.sizes)
+        return torch.unflatten(tensor, self.dim, whole(self.sizes))
 
     def inverse(self) -> Flatten:
         """The way back."""
@@ -140,8 +142,9 @@ class Flip(OnEach):
     dim: int
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Flip."""
-        return tensor.flip(self.dim)
+        """Flip; of unsigned and 8-bit floating point numbers torch does so only by their bits."""
+        bits = None if tensor.is_complex() else BITS[tensor.element_size()]
+        return tensor.flip(self.dim) if bits is None else tensor.view(bits).flip(self.dim).view(tensor.dtype)
 
     def inverse(self) -> Flip:
         """Itself."""
@@ -156,8 +159,8 @@ class Flip(OnEach):
 class Slice(OnEach):
     """Keep a part of a dimension: a table of positions without its offset, a vocabulary without its padding."""
 
-    start: int = 0
-    stop: int | None = None
+    start: Size = 0
+    stop: Size | None = None
     dim: int = 0
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -167,10 +170,10 @@ class Slice(OnEach):
             RuleError: the tensor is shorter than that.
         """
         length = tensor.shape[self.dim]
-        stop = length if self.stop is None else self.stop
-        if not 0 <= self.start < stop <= length:
+        start, stop = int(self.start), length if self.stop is None else int(self.stop)
+        if not 0 <= start < stop <= length:
             raise RuleError(f"{self!r} does not lie within the {length} of {list(tensor.shape)}")
-        return tensor.narrow(self.dim, self.start, stop - self.start)
+        return tensor.narrow(self.dim, start, stop - start)
 
     def __str__(self) -> str:
         """In words."""
@@ -201,9 +204,11 @@ class PermuteRope(OnEach):
         Raises:
             RuleError: the rows are not that many heads of pairs.
         """
+        if self.to not in ("halves", "pairs"):
+            raise RuleError(f"PermuteRope(to={self.to!r}) knows 'halves' or 'pairs'")
         heads, rows = int(self.heads), tensor.shape[0] if tensor.dim() else 0
         rotary = rows // heads if self.rotary is None else int(self.rotary)
-        if self.to not in ("halves", "pairs") or rows % heads or rotary % 2 or not 0 < rotary <= rows // heads:
+        if rows % heads or rotary % 2 or not 0 < rotary <= rows // heads:
             raise RuleError(f"{self!r} does not fit a tensor of {list(tensor.shape)}: its rows are no heads of pairs")
         by_head = torch.unflatten(tensor, 0, (heads, rows // heads))
         turned, rest = by_head[:, :rotary], by_head[:, rotary:]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
@@ -16,18 +19,18 @@ Groups = list[list[torch.Tensor]]
 """What operations take and give: one group for each pattern of a rule, several tensors only along a list axis."""
 
 Size = int | str
-"""A number, or the attribute of the port's config that holds it (``"num_key_value_heads"``, ``"text_config.x"``)."""
+"""A number, or what the port's config says: ``"num_key_value_heads"``, ``"text_config.hidden_size"``, or a product as
+``"num_key_value_heads*head_dim"``."""
 
 
 @dataclass(frozen=True)
 class Operation(ABC):
-    """One operation. It works on tensors of the meta device, too, which tells the shapes of its results.
+    """One operation. It works on tensors of the meta device, too, which tells the shapes of its results."""
 
-    Attributes:
-        exact: whether the elements are moved only, so that results are compared bit for bit.
-    """
-
-    exact: ClassVar[bool] = True
+    @property
+    def exact(self) -> bool:
+        """Whether the elements are moved only, so that results are compared bit for bit."""
+        return True
 
     @abstractmethod
     def apply(self, groups: Groups) -> Groups:
@@ -41,16 +44,24 @@ class Operation(ABC):
         """The operation that undoes it; None where nothing does."""
         return None
 
+    def pieces(self, number: int | None) -> int | None:
+        """How many groups it makes of so many; None where only the tensors tell."""
+        return number
+
     def resolved(self, config: Any) -> Operation:
         """The same with the config's numbers for the names of its attributes.
 
         Raises:
             RuleError: the config has no such attribute, or it is not a positive number.
         """
-        names = [field.name for field in dataclasses.fields(self) if field.name in SIZES]
-        given = {name: getattr(self, name) for name in names if isinstance(getattr(self, name), str)}
-        sizes = {name: _size(config, value) for name, value in given.items()}
-        return dataclasses.replace(self, **sizes) if sizes else self
+        given = {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name in SIZES}
+        changed = {name: new for name, value in given.items() if (new := _numbers(config, value)) != value}
+        if not changed:
+            return self
+        resolved = copy.copy(self)
+        for name, value in changed.items():
+            object.__setattr__(resolved, name, value)
+        return resolved
 
     def __repr__(self) -> str:
         """The Python that makes it, without what is the default."""
@@ -61,8 +72,8 @@ class Operation(ABC):
         return [f"{field.name}={getattr(self, field.name)!r}" for field in changed]
 
 
-SIZES = ("heads", "groups", "rotary")
-"""Names of the arguments that may be an attribute of the config."""
+SIZES = ("heads", "groups", "rotary", "sizes", "shape", "back", "start", "stop")
+"""Names of the arguments that may be attributes of the config."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,6 +89,11 @@ class OnEach(Operation):
         return [[self.change(tensor) for tensor in group] for group in groups]
 
 
+def whole(sizes: Iterable[Size]) -> list[int]:
+    """Sizes of which each is known."""
+    return [int(size) for size in sizes]
+
+
 def single(operation: Operation, groups: Groups) -> torch.Tensor:
     """The only tensor there is.
 
@@ -87,6 +103,15 @@ def single(operation: Operation, groups: Groups) -> torch.Tensor:
     if [len(group) for group in groups] != [1]:
         raise RuleError(f"{operation!r} takes one tensor, and {sum(map(len, groups))} are given")
     return groups[0][0]
+
+
+def _numbers(config: Any, value: Any) -> Any:
+    """A value with the config's numbers for the texts in it."""
+    if isinstance(value, tuple):
+        return tuple(_numbers(config, each) for each in value)
+    if not isinstance(value, str):
+        return value
+    return math.prod(int(name) if name.isdecimal() else _size(config, name) for name in value.split("*"))
 
 
 def _size(config: Any, name: str) -> int:

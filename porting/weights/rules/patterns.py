@@ -6,14 +6,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from porting.errors import RuleError
 from porting.text import show
 
-FIELD = re.compile(r"\{(?P<name>[A-Za-z_]\w*)(?:(?P<offset>[+-]\d+)|:(?P<kind>[^{}]*))?\}")
+FIELD = re.compile(r"\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<offset>[+-][0-9]{1,9})|:(?P<kind>[^{}]*))?\}")
 TOKEN = re.compile(rf"\{{\{{|\}}\}}|{FIELD.pattern}|[{{}}]")
-KINDS = {"": r"[^.]+", "d": r"[0-9]+", "*": r".+"}
+KINDS = {"": r"[^.]+", "d": r"[0-9]{1,18}", "*": r".+"}
 """What a field stands for: one piece without a dot, a number, anything; else one of several words."""
+
+NUMBER = re.compile(KINDS["d"])
+LONGEST = 1000
+"""Characters of a name; a longer one is matched by no field, as names may be made to take for ever."""
 
 Bindings = Mapping[str, str]
 
@@ -82,6 +87,26 @@ class Pattern:
         """The pattern of exactly this name."""
         return cls((name,))
 
+    def as_source(self) -> Pattern:
+        """Itself, as a pattern of names that are there.
+
+        Raises:
+            RuleError: it can be read in several ways, or has an offset, which only a name that is made can have.
+        """
+        for one, other in pairwise((*self.parts, "")):
+            if isinstance(one, Field) and one.offset:
+                raise RuleError(
+                    f"the source {show(self)} has an offset", hint=f"match {{{one.name}:d}}, and shift the target"
+                )
+            if all(isinstance(each, Field) and each.kind in KINDS for each in (one, other)):
+                raise RuleError(
+                    f"in the source {show(self)} nothing tells where {one} ends and {other} begins",
+                    hint="put text between them, or give one its words: {kind:conv|norm}{i:d}",
+                )
+        if sum(isinstance(part, Field) and part.kind == "*" for part in self.parts) > 2:
+            raise RuleError(f"the source {show(self)} has more than two fields that match anything")
+        return self
+
     @cached_property
     def fields(self) -> dict[str, Field]:
         """Its fields by name; where one is given twice, the one that says its kind."""
@@ -93,10 +118,10 @@ class Pattern:
 
     def match(self, name: str) -> dict[str, str] | None:
         """What the fields stand for in a name, or None where the pattern does not match all of it."""
-        if not name.startswith(self._prefix):
-            return None
         if not self.fields:
-            return {} if name == self._prefix else None
+            return {} if name == self.prefix else None
+        if len(name) > LONGEST:
+            return None
         found = self._regex.fullmatch(name)
         return found.groupdict() if found else None
 
@@ -109,8 +134,14 @@ class Pattern:
         return "".join(part if isinstance(part, str) else _filled(part, bindings) for part in self.parts)
 
     @cached_property
-    def _prefix(self) -> str:
+    def prefix(self) -> str:
+        """How the names begin that it matches."""
         return self.parts[0] if self.parts and isinstance(self.parts[0], str) else ""
+
+    @cached_property
+    def inner(self) -> str:
+        """The longest text within those names that does not vary."""
+        return max((part for part in self.parts[1:] if isinstance(part, str)), key=len, default="")
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
@@ -141,7 +172,13 @@ def _part(text: str, token: re.Match[str]) -> str | Field:
             f"the pattern {show(text)} has a brace that is no field",
             hint="fields are {i:d}, {part}, {rest:*}, {leaf:weight|bias} and, in targets, {i+1}; double other braces",
         )
-    return Field(token["name"], token["kind"] or "", int(token["offset"] or 0))
+    kind = token["kind"] or ""
+    if kind not in KINDS and "|" not in kind:
+        raise RuleError(
+            f"{show(token[0])} in the pattern {show(text)} is no kind of field",
+            hint="{i:d} is a number, {part} a piece without a dot, {rest:*} anything, {leaf:weight|bias} one word",
+        )
+    return Field(token["name"], kind, int(token["offset"] or 0))
 
 
 def _joined(parts: list[str | Field]) -> list[str | Field]:
@@ -159,7 +196,7 @@ def _filled(field: Field, bindings: Bindings) -> str:
     value = bindings[field.name]
     if not field.offset:
         return value
-    if not value.isdecimal() or int(value) + field.offset < 0:
+    if not NUMBER.fullmatch(value) or int(value) + field.offset < 0:
         raise RuleError(
             f"{field} cannot be computed where {field.name} is {show(value)}",
             hint=f"match a number with {{{field.name}:d}} that is large enough",

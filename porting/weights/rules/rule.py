@@ -9,9 +9,10 @@ from functools import cached_property
 
 from porting.errors import RuleError
 from porting.text import show
-from porting.weights.rules.grouping import Copy, Split
+from porting.weights.rules.grouping import Concatenate, Copy, Split, Stack, Unstack
 from porting.weights.rules.operation import Operation
 from porting.weights.rules.patterns import Field, Pattern
+from porting.weights.rules.wellformed import check
 
 Patterns = str | Pattern | Sequence[str | Pattern]
 
@@ -37,10 +38,10 @@ class Convert:
         for operation in operations:
             if not isinstance(operation, Operation):
                 raise RuleError(f"{show(repr(operation), 60)} is no operation", hint="as Split() or Transpose()")
-        object.__setattr__(self, "sources", _patterns(sources))
+        object.__setattr__(self, "sources", tuple(pattern.as_source() for pattern in _patterns(sources)))
         object.__setattr__(self, "targets", _patterns(targets))
-        object.__setattr__(self, "operations", tuple(_counted(each, len(self.targets)) for each in operations))
-        self._check()
+        object.__setattr__(self, "operations", _counted(operations, len(self.sources), len(self.targets)))
+        check(self)
 
     @cached_property
     def key(self) -> tuple[str, ...]:
@@ -63,34 +64,18 @@ class Convert:
         undone = [operation.inverse() for operation in reversed(self.operations)]
         operations = [operation for operation in undone if operation is not None]
         offsets = _offsets(self.targets)
-        if len(operations) < len(undone) or any(len(values) > 1 for values in offsets.values()):
+        lost = len(operations) < len(undone) or _joins_lists(self.operations, listed=any(self.axes))
+        if lost or any(len(values) > 1 for values in offsets.values()):
             return None
         kinds = {name: field.kind for source in self.sources for name, field in source.fields.items()}
+        kinds |= {name: "d" for name in self.free if name is not None}
         sources = [_turned(target, kinds, {}) for target in self.targets]
         shifts = {name: -min(values) for name, values in offsets.items()}
         targets = [_turned(source, dict.fromkeys(self.key, ""), shifts) for source in self.sources]
-        return Convert(sources, targets, *operations)
-
-    def _check(self) -> None:
-        for source in self.sources:
-            if missing := [name for name in self.key if name not in source.fields]:
-                raise self._wrong(f"{show(source)} lacks the field {show(missing[0])}, which another source has")
-            extra = [field for name, field in source.fields.items() if name not in self.key]
-            if len(extra) > 1 or any(field.kind != "d" for field in extra):
-                names = ", ".join(show(field) for field in extra)
-                raise self._wrong(f"no target has {names}; one number, as {{expert:d}}, may be gathered")
-        for target, name in zip(self.targets, self.free, strict=True):
-            if len(set(target.fields) - set(self.key)) > 1:
-                raise self._wrong(f"{show(target)} has more than one field that no source has")
-            if missing := [field for field in self.key if field not in target.fields]:
-                raise self._wrong(f"{show(target)} lacks the field {show(missing[0])}: it would be written twice")
-            if name is not None and not self.operations:
-                raise self._wrong(f"no source has the field {show(name)}")
-        if not self.operations and (len(self.sources) > 1 or len(self.targets) > 1 or any(self.axes)):
-            raise self._wrong("several tensors need an operation, as Split() or Concatenate()")
-
-    def _wrong(self, why: str) -> RuleError:
-        return RuleError(f"the rule {self} is not well formed: {why}")
+        try:
+            return Convert(sources, targets, *operations)
+        except RuleError:  # as where two fields that were apart stand side by side
+            return None
 
     def __str__(self) -> str:
         """In one line, in words."""
@@ -101,7 +86,17 @@ class Convert:
     def __repr__(self) -> str:
         """The Python that makes it."""
         sides = [_written(self.sources), _written(self.targets)]
-        return f"{type(self).__name__}({', '.join([*sides, *map(repr, self.operations)])})"
+        return f"{type(self).__name__}({', '.join([*sides, *map(repr, self._written_operations())])})"
+
+    def _written_operations(self) -> tuple[Operation, ...]:
+        """The operations without the numbers of pieces that the rule knows by itself."""
+        written = self.operations
+        for place, operation in enumerate(written):
+            if isinstance(operation, (Split, Concatenate)):
+                without = (*written[:place], dataclasses.replace(operation, count=None), *written[place + 1 :])
+                known = _counted(without, len(self.sources), len(self.targets)) == self.operations
+                written = without if known else written
+        return written
 
 
 class Rename(Convert):
@@ -131,7 +126,7 @@ class Drop:
     def __init__(self, source: str | Pattern, reason: str) -> None:
         if not isinstance(reason, str) or not reason.strip():
             raise RuleError(f"Drop({source!r}) has no reason", hint='say why, as Drop("…", "computed by the port")')
-        object.__setattr__(self, "source", Pattern.of(source))
+        object.__setattr__(self, "source", Pattern.of(source).as_source())
         object.__setattr__(self, "reason", reason)
 
     def __str__(self) -> str:
@@ -153,11 +148,27 @@ def _patterns(given: Patterns) -> tuple[Pattern, ...]:
     return tuple(Pattern.of(each) for each in several)
 
 
-def _counted(operation: Operation, targets: int) -> Operation:
-    """A split into equal pieces knows by its rule how many."""
-    if isinstance(operation, Split) and operation.sizes is None and operation.count is None:
-        return dataclasses.replace(operation, count=targets)
-    return operation
+def _counted(operations: Sequence[Operation], sources: int, targets: int) -> tuple[Operation, ...]:
+    """The operations; a split into equal pieces and what joins tensors know by their rule how many there are."""
+    number: int | None = sources
+    counted = []
+    for operation in operations:
+        if isinstance(operation, (Split, Concatenate)) and operation.sizes is None and operation.count is None:
+            count = targets if isinstance(operation, Split) else number
+            operation = dataclasses.replace(operation, count=count)
+        counted.append(operation)
+        number = operation.pieces(number)
+    return tuple(counted)
+
+
+def _joins_lists(operations: Sequence[Operation], *, listed: bool) -> bool:
+    """Whether tensors of a list axis are concatenated: nothing says how many there were."""
+    for operation in operations:
+        if isinstance(operation, (Stack, Unstack)):
+            listed = isinstance(operation, Unstack)
+        elif isinstance(operation, Concatenate) and listed:
+            return True
+    return False
 
 
 def _offsets(targets: Sequence[Pattern]) -> dict[str, set[int]]:
