@@ -129,14 +129,10 @@ def folded(units: Sequence[Unit], lengths: Iterable[int]) -> list[Unit]:
     A list is inner if its path has a number above it.
     """
     wanted = set(lengths)
-    lists: dict[str, dict[int, dict[str, Unit]]] = defaultdict(lambda: defaultdict(dict))
-    for unit in units:
-        for above, number, rest in _splits(unit.name):
-            lists[above][number][rest] = unit
     joined: dict[str, Unit] = {}
     gone: set[str] = set()
-    for numbers in lists.values():
-        if len(numbers) in wanted and _even(numbers):
+    for numbers in _lists(units):
+        if len(numbers) in wanted:
             for rest in next(iter(numbers.values())):
                 members = [numbers[number][rest] for number in sorted(numbers)]
                 names = tuple(member.name for member in members)
@@ -144,6 +140,20 @@ def folded(units: Sequence[Unit], lengths: Iterable[int]) -> list[Unit]:
                     joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), names, members[0].owner)
                     gone |= set(names)
     return [joined.get(unit.name, unit) for unit in units if unit.name in joined or unit.name not in gone]
+
+
+def list_lengths(units: Sequence[Unit]) -> set[int]:
+    """How long the inner lists of equal members are."""
+    return {len(numbers) for numbers in _lists(units)}
+
+
+def _lists(units: Sequence[Unit]) -> list[Mapping[int, Mapping[str, Unit]]]:
+    """The inner lists of equal members: by number, the rest of the name and the unit."""
+    lists: dict[str, dict[int, dict[str, Unit]]] = defaultdict(lambda: defaultdict(dict))
+    for unit in units:
+        for above, number, rest in _splits(unit.name):
+            lists[above][number][rest] = unit
+    return [numbers for numbers in lists.values() if len(numbers) > 1 and _even(numbers)]
 
 
 def _splits(name: str) -> Iterable[tuple[str, int, str]]:
