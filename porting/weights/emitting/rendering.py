@@ -1,0 +1,53 @@
+"""Templates of emitted files: data goes through filters that make literals or names of it, never code."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from porting.errors import GenerationError
+from porting.stubs.integration import NEUTRAL
+from porting.stubs.literals import FILTERS, ensure_same_code, identifier
+from porting.weights.emitting.written import WIDTH, neutral, text, written
+
+
+def render(template: str, names: dict[str, Any], data: dict[str, Any]) -> str:
+    """Render a template of ``porting.templates``.
+
+    Args:
+        template: its file name.
+        names: variables that decide what code there is: names of classes and helpers, flags, the user's functions.
+        data: variables that become literals.
+
+    Raises:
+        GenerationError: something cannot be written, or the result has other code than the template.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(  # noqa: S701 - Python source, in which HTML is not escaped but every value is a literal
+        loader=PackageLoader("porting.templates", ""),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(FILTERS)
+    environment.filters.update({"written": written, "text": text, "imported": _imported, "function_source": _function})
+    loaded = environment.get_template(template)
+    result = loaded.render({**names, **data})
+    reference = {key: NEUTRAL[key] if value and key in NEUTRAL else neutral(value) for key, value in data.items()}
+    ensure_same_code(result, loaded.render({**names, **reference}))
+    return result
+
+
+def _imported(names: list[str]) -> str:
+    """The names of an import statement, in brackets if there are many."""
+    line = ", ".join(map(identifier, names))
+    return line if len(line) < WIDTH // 2 else "(\n" + "".join(f"    {identifier(name)},\n" for name in names) + ")"
+
+
+def _function(source: str) -> str:
+    (tree,) = ast.parse(source).body
+    if not isinstance(tree, ast.FunctionDef):
+        raise GenerationError("what is to be copied into the file is no function")
+    return source
