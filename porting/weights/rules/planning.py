@@ -104,8 +104,10 @@ def _by_rule(rules: Sequence[Rule], specs: Mapping[str, Spec], config: Any) -> P
         elif not rule.operations:
             found[name] = _rename(rule, bindings, name, spec)
         else:
-            match = found.setdefault((number, *map(bindings.get, rule.key)), Match.of(rule, bindings))
-            assert isinstance(match, Match)
+            key = (number, *map(bindings.get, rule.key))
+            match = found.get(key)
+            if not isinstance(match, Match):
+                match = found[key] = Match.of(rule, bindings)
             match.add(place, bindings, name)
     steps, problems = _steps(found.values(), specs, config)
     idle = [str(rule) for number, rule in enumerate(rules) if number not in used]
