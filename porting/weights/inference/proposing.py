@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 
@@ -17,6 +18,7 @@ from porting.weights.inference.turning import Turning
 from porting.weights.inference.units import Side, Unit, folded, list_lengths
 from porting.weights.report import Spec
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 LARGE = 4000
 """Tensors of either side from which lists that both have are one tensor each."""
 
@@ -38,15 +40,18 @@ class Proposal:
     likeness: Likeness
 
 
-def propose(specs: Mapping[str, Spec], targets: Iterable[Unit], *, rotary: bool = False) -> Proposal:
+def propose(
+    specs: Mapping[str, Spec], targets: Iterable[Unit], *, rotary: bool = False, names: Mapping[str, str] = NO_NAMES
+) -> Proposal:
     """Find what makes the targets of what a checkpoint holds, by names, shapes and order alone.
 
     Args:
         specs: what it holds, by name.
         targets: the port's tensors.
         rotary: whether the port has rotary positions.
+        names: the original's own names, by the checkpoint's, where they are others.
     """
-    plain = [Unit(name, spec.shape, (name,)) for name, spec in specs.items()]
+    plain = [Unit(names.get(name, name), spec.shape, (name,)) for name, spec in specs.items()]
     single = tuple(targets)
     long = list_lengths(plain) & list_lengths(single) if min(len(plain), len(single)) > LARGE else set[int]()
     sources = tuple(folded(plain, long | _lengths(single)))

@@ -22,9 +22,9 @@ class Unit:
     """A tensor, or several that are one along a list axis.
 
     Attributes:
-        name: of the tensor; of the first of several.
+        name: of the tensor, as the model calls it; of the first of several.
         shape: its own; that of a list with its length first.
-        members: the names, in the order of their numbers.
+        members: the names in the file or the model, in the order of their numbers.
         owner: name of the class of the module that owns it; empty for a checkpoint's.
     """
 
@@ -137,7 +137,8 @@ def folded(units: Sequence[Unit], lengths: Iterable[int]) -> list[Unit]:
                 members = [numbers[number][rest] for number in sorted(numbers)]
                 names = tuple(member.name for member in members)
                 if not gone.intersection(names):
-                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), names, members[0].owner)
+                    held = tuple(name for member in members for name in member.members)
+                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), held, members[0].owner)
                     gone |= set(names)
     return [joined.get(unit.name, unit) for unit in units if unit.name in joined or unit.name not in gone]
 
