@@ -56,9 +56,8 @@ def pickled(value: Any, protocol: int = 2) -> bytes:
 def tensor(
     storage: Storage | None = None, offset: int = 0, size: tuple[int, ...] = (4,), stride: tuple[int, ...] = (1,)
 ) -> Calls:
-    return Calls(
-        torch._utils._rebuild_tensor_v2, storage or Storage(), offset, size, stride, False, OrderedDict[Any, Any]()
-    )
+    hooks: OrderedDict[str, Any] = OrderedDict()
+    return Calls(torch._utils._rebuild_tensor_v2, storage or Storage(), offset, size, stride, False, hooks)
 
 
 def archive(path: Path, value: Any, records: Mapping[str, bytes] | None = None, packed: bool = False) -> Path:

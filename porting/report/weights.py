@@ -45,7 +45,7 @@ def _table(report: WeightsReport) -> Table:
 
 def _next(report: WeightsReport) -> str:
     if report.ok:
-        return typed("verify")
+        return typed("verify") if report.values else f"{typed('weights --audit')}  (compares the port's values, too)"
     if not report.matched:
         return "check that this is the checkpoint of this model, or give the portfile rules() that rename"
     if {finding.status for finding in report.failures()} <= {"UNUSED", "UNEXPECTED"}:

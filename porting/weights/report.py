@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from porting.folding import fold
+from porting.folding import NUMBER, fold
 from porting.results import Result
 from porting.text import show
 
@@ -175,16 +176,31 @@ class WeightsReport(Result):
 
 
 def folded(findings: Sequence[Finding]) -> list[tuple[Finding, str]]:
-    """The rows to show: a finding, and the name for it and all that equal it in everything else."""
+    """The rows to show: a finding, and the name for it and all that equal it in everything else.
+
+    Other names that it is about are equal if they differ by the numbers of its own name only; all are kept.
+    """
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
-        key = (finding.status, finding.checkpoint, finding.model, finding.other, finding.note, finding.cause)
+        others = tuple(_relative(other, finding.name) for other in finding.other)
+        key = (finding.status, finding.checkpoint, finding.model, others, finding.note, finding.cause)
         groups.setdefault(key, []).append(finding)
     return [
-        (group[row.members[0]], row.name)
+        (_together([group[member] for member in row.members]), row.name)
         for group in groups.values()
         for row in fold([finding.name for finding in group])
     ]
+
+
+def _relative(other: str, name: str) -> str:
+    """A name with a mark for each number that another one has at the same place."""
+    own = iter(NUMBER.findall(name))
+    return NUMBER.sub(lambda number: "{}" if number[0] == next(own, None) else number[0], other)
+
+
+def _together(findings: Sequence[Finding]) -> Finding:
+    others = dict.fromkeys(other for finding in findings for other in finding.other)
+    return dataclasses.replace(findings[0], other=tuple(others))
 
 
 def describe(finding: Finding, name: str) -> str:

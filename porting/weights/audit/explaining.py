@@ -98,6 +98,9 @@ def _mistaken(
             finding, cause=cause, note=f"it holds {words} of {where}, which do not belong there"
         )
     notes = [words]
+    if candidate.part in wrong.wanted.step.sources:
+        cause = "weight-norm" if wrong.place.is_folded else cause
+        notes.append(f"as it is there, without what the rules do with it ({show(str(wrong.wanted.step.rule))})")
     if candidate.name and (candidate.name,) != candidate.step.sources:
         notes.append(f"which belongs in {show(candidate.name)}")
     partner = held.get(candidate.name)

@@ -177,11 +177,11 @@ def _checked(head: bytes, size: int) -> NpyHeader:
 
 
 def _check_bomb(records: Mapping[str, Record]) -> None:
-    size = sum(record.size for record in records.values())
-    stored = sum(record.stored for record in records.values())
-    for what, unpacked_bytes, packed in (("it", size, stored), *((n, r.size, r.stored) for n, r in records.items())):
-        if unpacked_bytes > BOMB_BYTES and unpacked_bytes > MOST_RATIO * packed:
-            raise ValueError(f"{what!r} would unpack to {unpacked_bytes:,} bytes from {packed:,}: a zip bomb")
+    sizes = {f"its member {name!r}": (record.size, record.stored) for name, record in records.items()}
+    whole = tuple(map(sum, zip(*sizes.values(), strict=True))) or (0, 0)
+    for what, (size, stored) in (*sizes.items(), ("it", whole)):
+        if size > max(BOMB_BYTES, MOST_RATIO * stored):
+            raise ValueError(f"{what} would unpack to {size:,} bytes from {stored:,}: a zip bomb")
 
 
 def _tensor(buffer: bytearray, array: NpyHeader) -> torch.Tensor:

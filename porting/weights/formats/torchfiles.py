@@ -61,11 +61,9 @@ class TorchFile:
         if 0 in listed.shape:
             return torch.empty(listed.shape, dtype=dtype, device="cpu")
         low, high = span(listed)
-        self._verify(name, header.storage)
-        start = header.storage.start
         buffer = bytearray((high - low) * dtype.itemsize)
         at = 0
-        for chunk in ranged(self.path, name, start + low * dtype.itemsize, start + high * dtype.itemsize):
+        for chunk in self._stored(name, header.storage, low * dtype.itemsize, high * dtype.itemsize):
             buffer[at : at + len(chunk)] = chunk
             at += len(chunk)
         flat = torch.frombuffer(buffer, dtype=RAW[dtype.itemsize])
@@ -81,20 +79,26 @@ class TorchFile:
         """
         listed = header.listed
         if listed.conj or listed.neg or listed.dtype == "bool" or not is_contiguous(listed):
-            yield from tensor_bytes(self.read(name, header))
-            return
-        self._verify(name, header.storage)
+            return tensor_bytes(self.read(name, header))
         width = getattr(torch, listed.dtype).itemsize
-        start = header.storage.start + listed.offset * width
-        yield from ranged(self.path, name, start, start + math.prod(listed.shape) * width)
+        start = listed.offset * width
+        return self._stored(name, header.storage, start, start + math.prod(listed.shape) * width)
 
-    def _verify(self, name: str, storage: Record) -> None:
-        if not self.has_checksums or storage.start in self.verified:
+    def _stored(self, name: str, storage: Record, start: int, stop: int) -> Iterator[bytes]:
+        """A range of a storage; its CRC is verified on the way if it is all of it, else before."""
+        known = not self.has_checksums or storage.start in self.verified
+        if not known and (start, stop) == (0, storage.size):
+            yield from self._verified(name, storage)
             return
+        if not known:
+            for _ in self._verified(name, storage):
+                pass
+        yield from ranged(self.path, name, storage.start + start, storage.start + stop)
+
+    def _verified(self, name: str, storage: Record) -> Iterator[bytes]:
         with opened(self.path) as descriptor:
             try:
-                for _ in unpacked(descriptor, storage):
-                    pass
+                yield from unpacked(descriptor, storage)
             except ValueError:
                 raise broken(self.path, f"the data of {show(name)} is damaged: its CRC is wrong") from None
         self.verified.add(storage.start)

@@ -113,15 +113,17 @@ def _resized(operations: Operations, units: Sequence[Unit]) -> Operations:
 
 
 def _turned_parts(claim: Claim, layout: Layout, counts: dict[str, int]) -> Claim | None:
-    """Q and k of a split in the other rope layout."""
-    roles = [role(unit) for unit in claim.targets]
-    if len(claim.targets) < 2 or not {"q", "k"} <= set(roles):
+    """Q and k, after a split or before they are joined, in the other rope layout."""
+    parts = claim.targets if len(claim.targets) > 1 else claim.sources
+    roles = [role(unit) for unit in parts]
+    if not {"q", "k"} <= set(roles):
         return None
-    lengths = [(unit.shape[0], name) for unit, name in zip(claim.targets, roles, strict=True) if name in counts]
+    lengths = [(unit.shape[0], name) for unit, name in zip(parts, roles, strict=True) if name in counts]
     if any(length % (2 * counts[name]) for length, name in lengths):
         return None
     turns = [At(place, PermuteRope(counts[name], layout)) for place, name in enumerate(roles) if name in counts]
-    return replace(claim, operations=(*claim.operations, *turns))
+    operations = (*claim.operations, *turns) if parts is claim.targets else (*turns, *claim.operations)
+    return replace(claim, operations=operations)
 
 
 def _interleaved(claim: Claim, count: int) -> Claim | None:

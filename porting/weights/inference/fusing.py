@@ -122,19 +122,20 @@ def _score(likeness: Likeness, whole: Unit, parts: Sequence[Unit], *, splits: bo
 
 def _operations(whole: Unit, parts: Sequence[Unit], *, splits: bool) -> Operations | None:
     """What makes the parts of the whole, or the whole of the parts; None if their shapes do not allow it."""
-    if len({part.is_list for part in parts}) > 1 or (whole if not splits else parts[0]).is_list:
+    given, made = ((whole,), parts) if splits else (parts, (whole,))
+    if len({unit.is_list for unit in given}) > 1 or len({unit.is_list for unit in made}) > 1:
         return None
     full, shapes = whole.shape, [part.shape for part in parts]
-    stack: Operations = (Stack(),) if (whole if splits else parts[0]).is_list else ()
+    before: Operations = (Stack(),) if given[0].is_list else ()
+    after: Operations = (Unstack(),) if made[0].is_list else ()
     for turned in (False, True):
         if turned and (len(full) < 2 or any(len(shape) < 2 for shape in shapes)):
             continue
-        given = [_turned(shape) if turned else shape for shape in (shapes if not splits else [full])]
-        wanted = [full] if not splits else shapes
-        axis = _axis(given[0], wanted) if splits else _axis(full, given)
+        laid = [_turned(shape) if turned else shape for shape in ([full] if splits else shapes)]
+        axis = _axis(laid[0], shapes) if splits else _axis(full, laid)
         if axis is not None:
             turn: Operations = (Transpose(-2, -1) if len(full) > 2 else Transpose(),) if turned else ()
-            return (*stack, *turn, _joint(shapes if splits else given, axis, splits=splits))
+            return (*before, *turn, _joint(shapes if splits else laid, axis, splits=splits), *after)
     if all(shape == full[1:] for shape in shapes) and len(shapes) == full[0]:
         return (Unstack(),) if splits else None
     return None

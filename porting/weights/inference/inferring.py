@@ -15,8 +15,9 @@ from porting.tolerance import Tolerance
 from porting.trace import Trace
 from porting.verification import Given
 from porting.weights.inference.claims import Claim
+from porting.weights.inference.heads import has_rotary
 from porting.weights.inference.leaving import UNKNOWN, reasons
-from porting.weights.inference.proposing import has_rotary, propose, targets_of, tied_of
+from porting.weights.inference.proposing import propose, targets_of, tied_of
 from porting.weights.inference.result import Inference, Proposed
 from porting.weights.inference.ruling import ruled
 from porting.weights.inference.running import Sides, run_proposal

@@ -14,8 +14,11 @@ from porting.weights.inference.likeness import Likeness
 from porting.weights.inference.matching import matched
 from porting.weights.inference.remaining import lonely, refolded, reshaped, resized
 from porting.weights.inference.turning import Turning
-from porting.weights.inference.units import Side, Unit, folded
+from porting.weights.inference.units import Side, Unit, folded, list_lengths
 from porting.weights.report import Spec
+
+LARGE = 4000
+"""Tensors of either side from which lists that both have are one tensor each."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,11 @@ def propose(specs: Mapping[str, Spec], targets: Iterable[Unit], *, rotary: bool 
         targets: the port's tensors.
         rotary: whether the port has rotary positions.
     """
-    targets = tuple(targets)
     plain = [Unit(name, spec.shape, (name,)) for name, spec in specs.items()]
-    sources = tuple(folded(plain, _lengths(targets)))
+    single = tuple(targets)
+    long = list_lengths(plain) & list_lengths(single) if min(len(plain), len(single)) > LARGE else set[int]()
+    sources = tuple(folded(plain, long | _lengths(single)))
+    targets = tuple(folded(single, long | _lengths(plain)))
     likeness = Likeness(Side(sources), Side(targets))
     free = _Free(sources, targets)
     likeness.learn(matched(likeness, sources, targets))
@@ -82,11 +87,6 @@ def tied_of(model: torch.nn.Module) -> list[Unit]:
     first = {unit.name for unit in targets_of(model)}
     state = {name: tensor for name, tensor in model.state_dict().items() if isinstance(tensor, torch.Tensor)}
     return [Unit(name, tuple(tensor.shape), (name,)) for name, tensor in state.items() if name not in first]
-
-
-def has_rotary(model: torch.nn.Module) -> bool:
-    """Whether a model turns queries and keys by their positions."""
-    return any("rot" in type(module).__name__.lower() for module in model.modules())
 
 
 def _lengths(targets: Collection[Unit]) -> set[int]:

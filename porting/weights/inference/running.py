@@ -17,8 +17,7 @@ from porting.tolerance import Tolerance
 from porting.trace import Trace
 from porting.verification import verify
 from porting.weights.inference.claims import Claim
-from porting.weights.inference.heads import head_counts
-from porting.weights.inference.proposing import has_rotary
+from porting.weights.inference.heads import has_rotary, head_counts
 from porting.weights.inference.searching import TRIALS, search
 from porting.weights.inference.seeing import Bench, Outputs, Read
 

@@ -5,7 +5,22 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+NORM = r"_?(?:layer_?norm|rms_?norm|norm|ln)"
+ATTENTION = r"(?:self_)?att(?:entio)?n"
+FEED = r"(?:mlp|ffn|ff|feed_?forward)"
+NORMS = (
+    (rf"post_(?:{ATTENTION}){NORM}", "firstpost_norm"),
+    (rf"post_{FEED}{NORM}", "secondpost_norm"),
+    (rf"(?<![a-z_])(?:input|(?:pre_)?{ATTENTION}){NORM}(?![a-z])", "first_norm"),
+    (rf"(?<![a-z_])(?:pre_)?{FEED}{NORM}(?![a-z])", "second_norm"),
+    (r"(?<![a-z_])(?:layer_?norm_?(?:1|before)|norm_?1|ln_?1)(?![a-z\d])", "first_norm"),
+    (r"(?<![a-z_])(?:layer_?norm_?(?:2|after)|norm_?2|ln_?2)(?![a-z\d])", "second_norm"),
+    (r"(?<=\d\.)final_?layer_?norm", "second_norm"),
+)
+"""The norms of a layer by their place: before its attention, before its feed-forward part, and after each."""
+
 PHRASES = (
+    *NORMS,
     (
         r"enc(?:oder)?_?dec(?:oder)?_?att(?:entio)?n|encoder_att(?:entio)?n|multihead_attn|cross_?att(?:entio)?n",
         "crossattn",
@@ -94,7 +109,7 @@ _PIECE = re.compile(r"[a-z]+|\d+")
 
 @lru_cache(maxsize=1 << 16)
 def words(name: str) -> tuple[str, ...]:
-    """The words of a name in their order, each in its usual form; numbers left out but where they are a name's end."""
+    """The words of a name in their order, each in its usual form; without numbers."""
     found: list[str] = []
     for word in _PIECE.findall(normal(name)):
         if not word.isdigit():

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from porting.errors import RuleError
 from porting.text import show
@@ -16,6 +17,8 @@ KINDS = {"": r"[^.]+", "d": r"[0-9]{1,18}", "*": r".+"}
 """What a field stands for: one piece without a dot, a number, anything; else one of several words."""
 
 NUMBER = re.compile(KINDS["d"])
+LONGEST = 1000
+"""Characters of a name; a longer one is matched by no field, as names may be made to take for ever."""
 
 Bindings = Mapping[str, str]
 
@@ -88,13 +91,20 @@ class Pattern:
         """Itself, as a pattern of names that are there.
 
         Raises:
-            RuleError: it has an offset, which only a name that is made can have.
+            RuleError: it can be read in several ways, or has an offset, which only a name that is made can have.
         """
-        for part in self.parts:
-            if isinstance(part, Field) and part.offset:
+        for one, other in pairwise((*self.parts, "")):
+            if isinstance(one, Field) and one.offset:
                 raise RuleError(
-                    f"the source {show(self)} has an offset", hint=f"match {{{part.name}:d}}, and shift the target"
+                    f"the source {show(self)} has an offset", hint=f"match {{{one.name}:d}}, and shift the target"
                 )
+            if all(isinstance(each, Field) and each.kind in KINDS for each in (one, other)):
+                raise RuleError(
+                    f"in the source {show(self)} nothing tells where {one} ends and {other} begins",
+                    hint="put text between them, or give one its words: {kind:conv|norm}{i:d}",
+                )
+        if sum(isinstance(part, Field) and part.kind == "*" for part in self.parts) > 2:
+            raise RuleError(f"the source {show(self)} has more than two fields that match anything")
         return self
 
     @cached_property
@@ -110,6 +120,8 @@ class Pattern:
         """What the fields stand for in a name, or None where the pattern does not match all of it."""
         if not self.fields:
             return {} if name == self.prefix else None
+        if len(name) > LONGEST:
+            return None
         found = self._regex.fullmatch(name)
         return found.groupdict() if found else None
 

@@ -72,7 +72,10 @@ class Convert:
         sources = [_turned(target, kinds, {}) for target in self.targets]
         shifts = {name: -min(values) for name, values in offsets.items()}
         targets = [_turned(source, dict.fromkeys(self.key, ""), shifts) for source in self.sources]
-        return Convert(sources, targets, *operations)
+        try:
+            return Convert(sources, targets, *operations)
+        except RuleError:  # as where two fields that were apart stand side by side
+            return None
 
     def __str__(self) -> str:
         """In one line, in words."""

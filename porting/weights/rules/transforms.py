@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from porting.errors import RuleError
 from porting.text import show
 from porting.weights.report import Remark, Spec
 from porting.weights.rules.operation import Groups, Operation
-from porting.weights.rules.planning import Plan, Problem, Step, applied, empty, grouped, spec_of
+from porting.weights.rules.planning import Plan, Problem, Step, applied, empty, grouped, listing, spec_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,7 +70,7 @@ def transformed(transforms: Sequence[Any], specs: Mapping[str, Spec], model: Any
     Raises:
         RuleError: an entry is no such object, or there is no model to ask.
     """
-    from transformers.core_model_loading import WeightTransform, dot_natural_key
+    from transformers.core_model_loading import WeightTransform
 
     for each in transforms:
         if not isinstance(each, WeightTransform):
@@ -82,23 +83,32 @@ def transformed(transforms: Sequence[Any], specs: Mapping[str, Spec], model: Any
     rename = _Renamer(copy.deepcopy(list(transforms)), model)
     steps: list[Step] = []
     groups: dict[str, _Group] = {}
-    for name in sorted(specs, key=dot_natural_key):
+    for name in _in_their_order(specs):
         wanted, pattern = rename(name)
         if pattern is None:
             steps.append(Step((name,), (wanted,), (specs[name],)))
         else:
             groups.setdefault(wanted, _Group(rename.converter(pattern), wanted, {})).add(pattern, name)
-    unmatched = frozenset(step.sources[0] for step in steps if step.sources == step.targets)
+    unmatched = frozenset(step.sources[0] for step in steps if step.sources == step.targets and not rename.knows(step))
     problems = []
     for group in groups.values():
         try:
             steps.append(_converted(group, specs, model))
         except RuleError as error:
-            names = tuple(name for names in group.found.values() for name in names)
-            problems.append(Problem(names, (group.layer,), error.message))
+            problems.append(Problem(group.names, (group.layer,), error.message, error.hint))
     converters = {id(group.converter): group.converter for group in groups.values()}
     remarks = [remark for converter in converters.values() for remark in _traps(converter, model)]
     return Plan(tuple(steps), {}, unmatched, tuple(problems), tuple(remarks))
+
+
+def _in_their_order(names: Iterable[str]) -> list[str]:
+    """As Transformers sorts them, which tells the order of experts."""
+    from transformers.core_model_loading import dot_natural_key
+
+    try:
+        return sorted(names, key=dot_natural_key)
+    except (ValueError, TypeError) as error:
+        raise RuleError(f"Transformers cannot sort the names of this checkpoint: {show(error)}") from error
 
 
 class _Group(NamedTuple):
@@ -110,6 +120,10 @@ class _Group(NamedTuple):
 
     def add(self, pattern: str, name: str) -> None:
         self.found.setdefault(pattern, []).append(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for names in self.found.values() for name in names)
 
 
 class _Renamer:
@@ -136,21 +150,36 @@ class _Renamer:
         return (renamed, pattern) if pattern else self._rename(name, *self._transforms)
 
     def converter(self, pattern: str) -> Any:
-        """The converter that has a source pattern."""
-        return next(each for each in self._transforms[1] if pattern in each.source_patterns)
+        """The converter that has a source pattern: the last one, where several have the same."""
+        return next(each for each in reversed(self._transforms[1]) if pattern in each.source_patterns)
+
+    def knows(self, step: Step) -> bool:
+        """Whether the model has such a tensor, with or without the base model's prefix."""
+        return self._rename(step.targets[0], [], [], **self._prefix)[0] in self._prefix["meta_state_dict"]
 
 
 def _converted(group: _Group, specs: Mapping[str, Spec], model: Any) -> Step:
-    for pattern, names in group.found.items():
-        if len(names) > 1 and "*" not in pattern:
-            what = f"{show(pattern)} takes {len(names)} tensors for {show(group.layer)}"
-            raise RuleError(f"{what}, of which Transformers loses all but the first")
+    if "*" in group.layer:
+        raise RuleError(
+            f"{group.converter} is asked to take {listing(group.names)} apart, which "
+            "Transformers does when it saves, not when it loads",
+            hint="Convert(…, Unstack()) does",
+        )
     operation = Transformed(group.converter, tuple(group.found), group.layer, model)
-    sources = tuple(name for names in group.found.values() for name in names)
+    sources = group.names
     lengths = tuple(map(len, group.found.values()))
     results = applied([operation], grouped([empty(specs[name]) for name in sources], lengths))
     flat = tuple(spec_of(tensor) for tensors in results for tensor in tensors)
+    if any(length > 1 for length in lengths) and _elements(flat) < _elements([specs[name] for name in sources]):
+        raise RuleError(
+            f"{group.converter} takes {listing(sources)} for {show(group.layer)}, and loses all but the first of them",
+            hint="its source patterns are searched for, not matched in full: write more of the name",
+        )
     return Step(sources, tuple(operation.targets), flat, None, (operation,), lengths)
+
+
+def _elements(specs: Iterable[Spec]) -> int:
+    return sum(math.prod(spec.shape) for spec in specs)
 
 
 def _traps(converter: Any, model: Any) -> Iterator[Remark]:

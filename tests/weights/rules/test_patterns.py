@@ -30,6 +30,8 @@ def matched(pattern: str, name: str) -> dict[str, str] | None:
         ("a\n{x}", "a\nb\u202e c", {"x": "b\u202e c"}),
         ("{x:*}", "\n.\n", {"x": "\n.\n"}),
         ("a.{leaf:w|w_g}", "a.w_g", {"leaf": "w_g"}),
+        ("{kind:conv|bn}{i:d}.w", "conv10.w", {"kind": "conv", "i": "10"}),
+        ("{p:model.|}{rest:*}", "model.w", {"p": "model.", "rest": "w"}),
         ("gewicht.ä{i:d}", "gewicht.ä1", {"i": "1"}),
     ],
 )
@@ -76,6 +78,18 @@ def test_what_is_no_text_is_refused() -> None:
     for each in given:
         with pytest.raises(RuleError, match="pattern"):
             Pattern.of(each)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["{a}{b}", "{a:*}{i:d}", "{i:d}{j:d}", "x.{name}{i:d}", "{a:*}.{b:*}.{c:*}"])
+def test_what_can_be_read_in_several_ways_is_refused(text: str) -> None:
+    with pytest.raises(RuleError, match=r"nothing tells|more than two"):
+        Pattern.of(text).as_source()
+
+
+def test_names_that_are_made_to_take_for_ever_take_no_time() -> None:
+    for name in ("q." * 500_000 + "weight", "q" * 1_000_000):
+        assert matched("{a:*}.q.{b:*}.k", name) is None
+        assert matched("{a}q{b}q{c}.weight", name) is None
 
 
 def test_targets_shift_numbers() -> None:

@@ -102,7 +102,6 @@ def test_a_group_is_complete_or_a_problem() -> None:
     found = planned(rules, "l.0.q", "l.0.k", "l.1.k")
     assert [step.targets for step in found.steps] == [("m.0.qk",)]
     assert found.problems[0].message.startswith("there is no l.1.q, which belongs to l.1.k")
-    assert "l.{i:d}.q" in found.problems[0].message
 
 
 def test_a_single_tensor_goes_beside_a_list() -> None:
@@ -128,7 +127,7 @@ def test_numbers_are_shifted() -> None:
 
 
 def test_names_may_hold_anything() -> None:
-    names = ["{i:d}", "a\nb", "\u202egnp.exe", "a..b", "\ud800", "{}", "%s", "x" * 10_000]
+    names = ["{i:d}", "a\nb", "\u202egnp.exe", "a..b", "\ud800", "{}", "%s", "x" * 1000]
     found = planned([Rename("{all:*}", "{{{all}}}")], *names)
     assert set(made(found)) == {"{" + name + "}" for name in names}
     for problem_ in planned([Convert("{all:*}", "{all}", Split((9, 9)), Concatenate())], *names).problems:

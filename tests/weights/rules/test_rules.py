@@ -116,6 +116,7 @@ INVERSES: list[tuple[Convert, Convert | None]] = [
     (Rename("l{s:d}.{i:d}.x", "m.{s-1}.{i}.y"), Convert("m.{s:d}.{i:d}.y", "l{s+1}.{i}.x")),
     (Rename("{rest:*}.g", "{rest}.weight"), Convert("{rest:*}.weight", "{rest}.g")),
     (Rename("a", "b", "c"), None),
+    (Rename("{a}.{i:d}", "{a}{i}"), None),
     (Rename("a.{i:d}", "b.{i}.{i+1}"), None),
     (Convert("a", ["b", "c"], Split()), Convert(["b", "c"], "a", Concatenate())),
     (Convert(["b", "c"], "a", Transpose(), Concatenate()), Convert("a", ["b", "c"], Split(), Transpose())),
