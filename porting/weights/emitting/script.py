@@ -15,7 +15,7 @@ from porting.weights.emitting.operations import functions_of, helpers_of, sizes_
 from porting.weights.emitting.prepared import Applied, Dropped, Prepared
 from porting.weights.emitting.regexes import bare_regex, excluding, named_regex, numbered_regex, replacement
 from porting.weights.emitting.rendering import render
-from porting.weights.emitting.written import Call
+from porting.stubs.written import Call
 
 TEMPLATE = "convert_script.py.jinja"
 AUTO = {"tokenizer": "AutoTokenizer", "processor": "AutoProcessor"}
