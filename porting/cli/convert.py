@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from porting.cli._emitting import Form
 from porting.cli._frame import common_options, finish, progress_bar, say
 from porting.cli._pickles import pickle_code_option
 from porting.cli._port import checkpoint_of, empty_port, rules_of
@@ -45,10 +46,12 @@ def run(
 
 
 @click.command("convert")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="[CHECKPOINT] OUTPUT")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[CHECKPOINT] OUTPUT")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, its size and the free space; write nothing.")
 @click.option("--max-shard-size", type=Size(), default="5GB", show_default=True, help="Most bytes in a file.")
 @click.option("--no-audit", is_flag=True, help="Do not load the result again to compare it with the source.")
+@click.option("--emit", type=click.Choice(["script", "mapping"]), help="Write the rules as code for Transformers.")
+@click.option("--emit-to", default=".", show_default=True, type=click.Path(), help="Folder for that code.")
 @pickle_code_option
 @common_options
 def command(
@@ -56,6 +59,8 @@ def command(
     dry_run: bool,
     max_shard_size: int,
     no_audit: bool,
+    emit: Form | None,
+    emit_to: str,
     allow_pickle_code: str | None,
     portfile: str,
     as_json: bool,
@@ -67,17 +72,24 @@ def command(
     ported_processor() are saved beside them. OUTPUT appears when all is written and proven: the proof loads the
     whole model (--no-audit leaves it out). Otherwise there is nothing, and what is there is never replaced.
 
+    With --emit, nothing is converted and there is no OUTPUT: rules() become convert_NAME_to_hf.py, a script that needs
+    no porting, or conversion_mapping_NAME.py, with which from_pretrained loads CHECKPOINT itself, and its test.
+
     \b
     Examples:
       porting convert converted --dry-run
       porting convert converted
       porting convert consolidated.safetensors converted --max-shard-size 2GB
+      porting convert --emit script
+      porting convert --emit mapping consolidated.safetensors --emit-to src/transformers/models/brand_new_bert
     """
     from porting.portfile import Portfile
     from porting.recipe import record_conversion
     from porting.report.detail import shown
 
-    if len(paths) > 2:
+    if emit is not None:
+        _emit(paths, portfile, emit, emit_to, allow_pickle_code, as_json=as_json)
+    if not 1 <= len(paths) <= 2:
         raise click.UsageError("a conversion has one CHECKPOINT and one OUTPUT")
     checkpoint, output = paths if len(paths) == 2 else (None, paths[0])
     loaded = Portfile.load(portfile)
@@ -97,3 +109,24 @@ def command(
         say(warning)
     with shown(portfile=portfile):
         finish(found, as_json=as_json)
+
+
+def _emit(
+    paths: tuple[str, ...], portfile: str, form: Form, folder: str, allow_pickle_code: str | None, *, as_json: bool
+) -> NoReturn:
+    """Write the rules as code, say where, and exit."""
+    from porting.cli._emitting import emit
+    from porting.portfile import Portfile
+
+    if len(paths) > 1:
+        raise click.UsageError("--emit takes one CHECKPOINT, and no OUTPUT: name the folder with --emit-to")
+    with progress_bar() as progress:
+        found = emit(
+            Portfile.load(portfile),
+            paths[0] if paths else None,
+            form,
+            folder,
+            progress,
+            allow_pickle_code=allow_pickle_code,
+        )
+    finish(found, as_json=as_json)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from porting.recording import Recording
     from porting.stubs import GeneratedTest
     from porting.trace.summary import TensorSummary
+    from porting.weights.emitting import Emitted
 
 
 def render_recording(recording: Recording) -> RenderableType:
@@ -47,6 +48,12 @@ def render_generated(generated: GeneratedTest) -> RenderableType:
     """Where the test is, what is left to do about it, and how to run it."""
     left = [Text(f"To do: {show(text)}", style="yellow") for text in generated.left]
     return Group(Text(generated.summary(), style="bold green"), *left, Text(f"Next: {show(generated.command)}"))
+
+
+def render_emitted(emitted: Emitted) -> RenderableType:
+    """Where the rules are as code, what is left to do about them, and how to run them."""
+    left = [Text(f"To do: {show(text, 300)}", style="yellow") for text in emitted.left]
+    return Group(Text(emitted.summary(), style="bold green"), *left, Text(f"Next: {show(emitted.command, 300)}"))
 
 
 def render_tensor(tensor: TensorSummary) -> RenderableType:

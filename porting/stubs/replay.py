@@ -60,12 +60,21 @@ def replay_of(portfile: Portfile, verification: Verification) -> Replay:
         PortfileError: ``checkpoint()`` does not keep its contract.
     """
     ported = verification.ported
-    _require_eval(verification)
-    call = _only_forward(ported)
+    call, scalars, tensors = forward_of(verification)
     module, model_class = _class_of(ported, call)
     checkpoint, revision, left = _weights(portfile)
-    scalars, tensors = _inputs(ported, call)
     return Replay(call, module, model_class, _dtype_of(ported), checkpoint, revision, scalars, tensors, left)
+
+
+def forward_of(verification: Verification) -> tuple[Call, list[tuple[str, Any]], list[tuple[str, Any, str]]]:
+    """The port's one forward, and its arguments: plain values, and nested lists of tensors with their dtypes.
+
+    Raises:
+        GenerationError: the run was not one forward in eval mode, or its inputs are too large to be written down.
+    """
+    _require_eval(verification)
+    call = _only_forward(verification.ported)
+    return call, *_inputs(verification.ported, call)
 
 
 def provenance(original: Trace) -> dict[str, Any]:

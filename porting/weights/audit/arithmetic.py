@@ -7,8 +7,9 @@ from functools import partial
 
 import torch
 
+from porting.weights.audit.comparing import blocks
 from porting.weights.audit.relation import Place, Relation
-from porting.weights.audit.signatures import BLOCK
+from porting.weights.audit.signatures import HEAD
 
 NARROW = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
 """Dtypes through which a tensor may have gone; of those that hold its values, the last is the narrowest."""
@@ -40,11 +41,11 @@ def arithmetic(model: torch.Tensor, given: torch.Tensor) -> Relation | None:
     for dtype in narrow(model):
         if torch.equal(rounded(given, dtype), model):
             return Relation("dtype-cast", f"the checkpoint's rounded to {dtype}")
-    if torch.equal(model, -given):
+    if _every(lambda one, other: one == -other, model, given):
         return Relation("extra-scale", "the checkpoint's negated")
     if close(model, given):
         return None
-    at = int(given.abs().nan_to_num(0, 0, 0).argmax())
+    at = int(given.reshape(-1)[:HEAD].abs().nan_to_num(0, 0, 0).argmax())
     largest, seen = given.reshape(-1)[at].double(), model.reshape(-1)[at].double()
     factor, shift = float(seen / largest), float(seen - largest)
     if factor and _every(lambda one, other: _within(one, factor * other, model.dtype, one.abs()), model, given):
@@ -64,7 +65,7 @@ def narrow(tensor: torch.Tensor) -> list[str]:
     """The narrower dtypes that hold all values of a tensor exactly, the widest first."""
     if not tensor.is_floating_point() or tensor.element_size() < 2:
         return []
-    head = tensor.reshape(-1)[:4096]
+    head = tensor.reshape(-1)[:HEAD]
     kept = [name for name in NARROW if getattr(torch, name).itemsize < tensor.element_size()]
     return [name for name in kept if _holds(head, name) and _holds(tensor, name)]
 
@@ -75,7 +76,7 @@ def constant(tensor: torch.Tensor) -> bool:
     if tensor.element_size() == 1:
         flat = flat.float()
     first = flat[:1]
-    return bool(((flat == first) | (flat != flat) & (first != first)).all())
+    return all(bool(((part == first) | (part != part) & (first != first)).all()) for (part,) in blocks(flat))
 
 
 def close(model: torch.Tensor, given: torch.Tensor) -> bool:
@@ -94,10 +95,12 @@ def by_slices(place: Place, model: torch.Tensor, given: torch.Tensor) -> Relatio
     for axis, which in enumerate(("row", "column")):
         rest = [each for each in range(model.dim()) if each != axis]
         for centred in (False, True):
-            if _proportional(model, given, rest, centred=centred):
+            few = (tensor.narrow(axis, 0, min(FEWEST_IN_SLICE, tensor.shape[axis])) for tensor in (model, given))
+            both = (tuple(few), (model, given))
+            if all(_proportional(one, other, rest, centred=centred) for one, other in both):
                 unit = "" if centred else _unit(model, rest, which)
                 words = f"the checkpoint's with a factor{' and a shift' * centred} of its own for each {which}{unit}"
-                return Relation("weight-norm" if _is_folded(place) else "extra-scale", words)
+                return Relation("weight-norm" if place.is_folded else "extra-scale", words)
     return None
 
 
@@ -115,8 +118,7 @@ def _shifted(one: torch.Tensor, other: torch.Tensor, shift: float, dtype: torch.
 
 def _every(holds: Callable[..., torch.Tensor], *tensors: torch.Tensor) -> bool:
     """Whether something holds for all elements in float64; a block at a time, until it does not."""
-    blocks = zip(*(torch.split(tensor.reshape(-1), BLOCK) for tensor in tensors), strict=True)
-    return all(bool(holds(*(part.double() for part in block)).all()) for block in blocks)
+    return all(bool(holds(*(part.double() for part in block)).all()) for block in blocks(*tensors))
 
 
 def _within(one: torch.Tensor, other: torch.Tensor, dtype: torch.dtype, size: torch.Tensor) -> torch.Tensor:
@@ -144,10 +146,6 @@ def _proportional(model: torch.Tensor, given: torch.Tensor, rest: list[int], *, 
 def _unit(model: torch.Tensor, rest: list[int], which: str) -> str:
     lengths = model.double().square().sum(rest).sqrt()
     return f", and norm 1 in each {which}" if bool(((lengths - 1).abs() < UNIT).all()) else ""
-
-
-def _is_folded(place: Place) -> bool:
-    return any(Place(source).is_magnitude for source in place.sources) or "weight_v" in place.name
 
 
 def _is_image(

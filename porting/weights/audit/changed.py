@@ -9,11 +9,12 @@ import torch
 
 from porting.starts import start_like
 from porting.weights.audit.arithmetic import arithmetic, by_function, by_slices, close, constant
+from porting.weights.audit.comparing import blocks
 from porting.weights.audit.misplaced import misplaced
 from porting.weights.audit.orders import listing
 from porting.weights.audit.rearranged import rearrangement
 from porting.weights.audit.relation import Place, Relation
-from porting.weights.audit.signatures import BLOCK, slices, telling, total
+from porting.weights.audit.signatures import BLOCK, differing, telling, total
 
 MOST_PLACES = 4
 """Elements that are named one by one."""
@@ -52,30 +53,30 @@ def _constant(place: Place, model: torch.Tensor) -> Relation:
 
 def _few(model: torch.Tensor, given: torch.Tensor) -> Relation | None:
     """Single elements that are wrong, by their places."""
-    places = (model != given).nonzero()
-    if not 0 < len(places) <= min(MOST_PLACES, model.numel() // 2):
+    unequal = model != given
+    if not 0 < int(unequal.sum()) <= min(MOST_PLACES, model.numel() // 2):
         return None
     said = [
-        f"{place} is {model[tuple(place)].item():g}, not {given[tuple(place)].item():g}" for place in places.tolist()
+        f"{at} is {model[tuple(at)].item():g}, not {given[tuple(at)].item():g}" for at in unequal.nonzero().tolist()
     ]
     return Relation("not-loaded", f"the checkpoint's, but {'; '.join(said)}")
 
 
 def _part(place: Place, model: torch.Tensor, given: torch.Tensor) -> Relation | None:
     """What is wrong with the slices that differ, where others are right."""
-    differing = [(slices(model, axis) != slices(given, axis)).nonzero().flatten() for axis in range(model.dim())]
-    shares = [len(found) / max(1, model.shape[axis]) for axis, found in enumerate(differing)]
+    wrong = [differing(model, given, axis) for axis in range(model.dim())]
+    shares = [len(found) / max(1, model.shape[axis]) for axis, found in enumerate(wrong)]
     axis = min(range(model.dim()), key=shares.__getitem__, default=-1)
     if axis < 0 or shares[axis] == 1:
         return None
-    found = differing[axis]
-    wrong, right = (tensor.index_select(axis, found.to(tensor.device)) for tensor in (model, given))
-    inner = _inner(place, wrong, right)
+    found = wrong[axis]
+    held, right = (tensor.index_select(axis, found.to(tensor.device)) for tensor in (model, given))
+    inner = _inner(place, held, right)
     what = _slices(model.dim(), axis) + ("" if len(found) == 1 else "s")
     words = f"the checkpoint's except {what} {listing(found)}: {inner.words}"
     if inner.cause == "missing-bias":
         return Relation("not-loaded", words)
-    if what == "row" and not wrong.any():
+    if what == "row" and not held.any():
         return Relation("padding-idx", words)
     return Relation(inner.cause, words)
 
@@ -116,14 +117,14 @@ def _looks(model: torch.Tensor, given: torch.Tensor) -> Iterator[Relation]:
         levels = _levels(model)
         what = f"the checkpoint's quantised to {levels} values" if levels else "close to the checkpoint's"
         yield Relation("dtype-cast" if levels else "unknown", f"{what}, at a relative distance of {distance:.2g}")
-    if look := start_like(model):
+    if look := start_like(model.reshape(-1)[:BLOCK]):
         yield Relation("not-loaded", look.removeprefix("is "))
 
 
 def _distance(model: torch.Tensor, given: torch.Tensor) -> float:
     """Norm of the difference, relative to the norm of the second."""
     apart = size = 0.0
-    for one, other in zip(*(torch.split(tensor.reshape(-1), BLOCK) for tensor in (model, given)), strict=True):
+    for one, other in blocks(model, given):
         apart += float((one.double() - other.double()).square().sum())
         size += float(other.double().square().sum())
     return math.sqrt(apart / size) if size else math.inf

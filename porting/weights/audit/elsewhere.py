@@ -11,10 +11,11 @@ from typing import NamedTuple
 import torch
 
 from porting.weights.audit.arithmetic import narrow, rounded
+from porting.weights.audit.misplaced import found_in
 from porting.weights.audit.orders import listing
 from porting.weights.audit.rearranged import rearrangement, same
 from porting.weights.audit.relation import Place
-from porting.weights.audit.signatures import slices, telling, total
+from porting.weights.audit.signatures import prefixes, telling, total
 from porting.weights.report import Spec
 from porting.weights.rules.planning import Read, Step
 
@@ -75,7 +76,7 @@ class Sought:
         self.casts = ["", *narrow(self.tensor)]
         self.total = total(self.tensor)
         long = self.tensor.dim() > 0 and len(self.wrong) > 1 and self.tensor[0].numel() * len(self.wrong) >= FEWEST
-        self.rows = slices(self.tensor, 0)[self.wrong] if long else None
+        self.rows = prefixes(self.tensor, 0)[self.wrong] if long else None
 
     def look(self, candidate: Candidate, seen: Seen) -> None:
         """Note it if the candidate's data is what the model holds."""
@@ -104,9 +105,11 @@ class Sought:
         rows = seen.rows(self.tensor.dtype, cast)
         if not (rows == self.rows[0]).any() or not torch.isin(self.rows, rows).all():
             return None
-        to = rows.argsort(stable=True)
-        taken = to[torch.searchsorted(rows[to], self.rows)]
-        if bool((self.rows == self.rows[0]).all()) or (self.tensor.dim() == 1 and bool((taken.diff() != 1).any())):
+        taken = found_in(rows, self.rows)
+        run = bool((taken.diff() == 1).all())
+        if bool((self.rows == self.rows[0]).all()) or (self.tensor.dim() == 1 and not run):
+            return None
+        if not same(self.tensor[self.wrong], seen.given(self.tensor.dtype, cast)[taken]):
             return None
         what = "rows" if self.tensor.dim() > 1 else "elements"
         mine = "" if len(self.wrong) == len(self.tensor) else f"in its {what} {listing(self.wrong)} "
@@ -121,7 +124,7 @@ class Seen:
         self.tensor = tensor
         self.given = cache(self._given)
         self.total = cache(lambda dtype, cast: total(self.given(dtype, cast)))
-        self.rows = cache(lambda dtype, cast: slices(self.given(dtype, cast), 0))
+        self.rows = cache(lambda dtype, cast: prefixes(self.given(dtype, cast), 0))
 
     def _given(self, dtype: torch.dtype, cast: str) -> torch.Tensor:
         plain = self.tensor.to(dtype)

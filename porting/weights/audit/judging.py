@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from porting.weights.audit.arithmetic import arithmetic, close, constant, narrow, rounded
-from porting.weights.audit.comparing import difference
+from porting.weights.audit.comparing import difference, equal
 from porting.weights.audit.elsewhere import Candidate, Sought
 from porting.weights.audit.rearranged import rearrangement
 from porting.weights.audit.relation import Place, Relation
-from porting.weights.audit.signatures import slices, telling, total
+from porting.weights.audit.signatures import differing, telling, total
 from porting.weights.matching import Matching
+from porting.weights.rules.arithmetic import FoldWeightNorm
 from porting.weights.rules.planning import Read, Step
 from porting.weights.source import Source
 
@@ -82,22 +83,21 @@ def candidates(found: Matching, source: Source) -> Iterator[Candidate]:
 def _compare(
     judged: Judged, place: Place, held: torch.Tensor, wanted: Candidate, given: torch.Tensor, *, exact: bool
 ) -> None:
-    note = difference(held, given)
-    if not note:
+    if equal(held, given):
         return
     if held.shape != given.shape or given.is_meta or held.is_complex() != given.is_complex():
-        judged.wrong.append(Wrong(place, held, wanted, note, Relation("unknown", "")))
+        judged.wrong.append(Wrong(place, held, wanted, difference(held, given), Relation("unknown", "")))
         return
     held, given = held.detach().cpu(), given.detach().to(held.dtype).cpu()
     if not exact and close(held, given):
         judged.computed.append(place.name)
         return
     relation = None if constant(held) else _own(place, held, given)
+    note = "" if relation else difference(held, given)
     sought = None
     if relation is None and not constant(held):
-        differing = (slices(held, 0) != slices(given, 0)).nonzero().flatten() if held.dim() else torch.zeros(0)
-        sought = Sought(place, held, differing)
-    judged.wrong.append(Wrong(place, held, wanted, "" if relation else note, relation, sought))
+        sought = Sought(place, held, differing(held, given, 0) if held.dim() else torch.zeros(0, dtype=torch.int64))
+    judged.wrong.append(Wrong(place, held, wanted, note, relation, sought))
 
 
 def _own(place: Place, held: torch.Tensor, given: torch.Tensor) -> Relation | None:
@@ -115,4 +115,6 @@ def _own(place: Place, held: torch.Tensor, given: torch.Tensor) -> Relation | No
 
 
 def _place(name: str, held: torch.Tensor, step: Step) -> Place:
-    return Place(name, step.sources, "parameter" if isinstance(held, torch.nn.Parameter) else "buffer")
+    kind = "parameter" if isinstance(held, torch.nn.Parameter) else "buffer"
+    folded = any(isinstance(operation, FoldWeightNorm) for operation in step.operations)
+    return Place(name, step.sources, kind, folded)

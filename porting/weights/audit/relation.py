@@ -24,12 +24,14 @@ class Place(NamedTuple):
     Attributes:
         name: its full name.
         sources: the checkpoint's names for what it should hold.
-        kind: ``parameter``, ``buffer`` or ``attribute``.
+        kind: ``parameter`` or ``buffer``.
+        folded: whether the rules make it of the two parts of a weight norm.
     """
 
     name: str
     sources: tuple[str, ...] = ()
     kind: str = "parameter"
+    folded: bool = False
 
     @property
     def is_fused(self) -> bool:
@@ -40,6 +42,11 @@ class Place(NamedTuple):
     def is_magnitude(self) -> bool:
         """Whether it is the magnitude of a weight norm."""
         return self.name.endswith(("weight_g", "weight.original0"))
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it is made of a weight norm, or its direction."""
+        return self.folded or self.name.endswith(("weight_v", "weight.original1"))
 
     @property
     def is_bias(self) -> bool:

@@ -1,10 +1,11 @@
 """Short signatures of a tensor's bits: of all of them in any order, and of the slices along each axis.
 
-Equal data has equal signatures, and other data has others but for a chance of 2^-64 for each pair: a signature
-finds a candidate, and the tensors themselves are then compared.
+A signature finds a candidate, which is then compared in every bit: chance agreement costs time, and no more.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import torch
 
@@ -12,6 +13,10 @@ from porting.trace.bits import as_bytes, plain
 
 BLOCK = 1 << 20
 """Elements that are computed with at a time."""
+HEAD = 1 << 12
+"""Elements that are looked at before all are."""
+PREFIX = 64
+"""Elements along each axis of a slice that a short signature is made of."""
 FEWEST = 4
 """Different elements that a tensor must have for its signature to tell something."""
 _WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -30,13 +35,12 @@ def bits(tensor: torch.Tensor) -> torch.Tensor:
 def telling(tensor: torch.Tensor) -> bool:
     """Whether a tensor has enough different elements that another with the same ones is no accident."""
     flat = bits(tensor).reshape(-1)
-    return any(len(torch.unique(part)) >= FEWEST for part in (flat[:4096], flat))
+    return any(len(torch.unique(part)) >= FEWEST for part in (flat[:HEAD], flat))
 
 
 def total(tensor: torch.Tensor) -> int:
-    """The signature of all elements, in whatever order they lie."""
-    flat = bits(tensor).reshape(-1)
-    return sum(int(_mixed(part.to(torch.int64)).sum()) for part in torch.split(flat, BLOCK)) & (1 << 64) - 1
+    """The signature of all elements, in whatever order they lie: the sum of their bits as whole numbers."""
+    return int(bits(tensor).sum(dtype=torch.int64))
 
 
 def slices(tensor: torch.Tensor, axis: int, *, ordered: bool = True) -> torch.Tensor:
@@ -48,10 +52,32 @@ def slices(tensor: torch.Tensor, axis: int, *, ordered: bool = True) -> torch.Te
         ordered: whether the order within a slice counts.
     """
     rows = bits(tensor).movedim(axis, 0).unsqueeze(-1).flatten(1)
-    weights = _mixed(torch.arange(1, rows.shape[1] + 1)) | 1 if ordered else torch.ones(1, dtype=torch.int64)
     high = max(1, BLOCK // max(1, rows.shape[1]))
-    parts = [(_mixed(part.to(torch.int64)) * weights).sum(dim=1) for part in torch.split(rows, high)]
-    return torch.cat(parts)
+    parts = [part.to(torch.int64) for part in torch.split(rows, high)]
+    if not ordered:
+        return torch.cat([_mixed(part).sum(dim=1) for part in parts])
+    weights = _weights(1 << max(rows.shape[1] - 1, 1).bit_length())[: rows.shape[1]]
+    return torch.cat([(part * weights).sum(dim=1) for part in parts])
+
+
+def prefixes(tensor: torch.Tensor, axis: int) -> torch.Tensor:
+    """The signature of the beginning of each slice along an axis: int64 of that axis' length."""
+    for other in range(tensor.dim()):
+        if other != axis:
+            tensor = tensor.narrow(other, 0, min(PREFIX, tensor.shape[other]))
+    return slices(tensor, axis)
+
+
+def differing(one: torch.Tensor, other: torch.Tensor, axis: int) -> torch.Tensor:
+    """The indices along an axis whose slices differ in some bit, of two tensors of one dtype and shape."""
+    unequal = (bits(one) != bits(other)).movedim(axis, 0).unsqueeze(-1).flatten(1)
+    return unequal.any(dim=1).nonzero().flatten()
+
+
+@lru_cache(maxsize=8)
+def _weights(length: int) -> torch.Tensor:
+    """As many odd numbers, spread over 64 bits."""
+    return _mixed(torch.arange(1, length + 1)) | 1
 
 
 def _mixed(values: torch.Tensor) -> torch.Tensor:

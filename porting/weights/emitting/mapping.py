@@ -16,7 +16,7 @@ from porting.weights.emitting.proving import Fault, dropped_names, faults, trans
 from porting.weights.emitting.regexes import bare_regex, escaped
 from porting.weights.emitting.renaming import GENERAL, LITERAL, Renaming, renamings
 from porting.weights.emitting.rendering import render
-from porting.weights.emitting.reversing import TwoWays, two_ways
+from porting.weights.emitting.reversing import two_ways
 from porting.weights.emitting.staging import Converter, staged
 from porting.weights.emitting.transforms import Transform, rope_is_own, transform_of
 from porting.weights.emitting.written import Call
@@ -177,6 +177,7 @@ class _Free:
         busy = [*self._own, *(name for _, taken in others for name in taken)]
         if (
             len(set(sources)) < len(sources)
+            or not all(any(pattern.search(name) for pattern in patterns) for name in names)
             or any(pattern.search(name) for pattern in patterns for name in busy)
             or any(pattern.search(name) for taken, _ in others for pattern in taken for name in names)
             or any(apply_renamings(name, foreign) != name for name in names)

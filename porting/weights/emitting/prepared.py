@@ -103,7 +103,9 @@ class Prepared:
         return getattr(self.model, "config", None)
 
 
-def prepare(checkpoint: Checkpoint, model: torch.nn.Module, rules: Rules | None) -> Prepared:
+def prepare(
+    checkpoint: Checkpoint, model: torch.nn.Module, rules: Rules | None, *, allow_pickle_code: str | None = None
+) -> Prepared:
     """Check that the rules make the port of the checkpoint, and find what each of them does.
 
     Raises:
@@ -112,8 +114,9 @@ def prepare(checkpoint: Checkpoint, model: torch.nn.Module, rules: Rules | None)
         CheckpointError: the checkpoint cannot be read.
         RuleError: the rules are not usable.
     """
-    check_weights(checkpoint, model, rules, strict=True).assert_ok()
-    specs, tensors = source_of(checkpoint).specs, ModelTensors.of(model)
+    check_weights(checkpoint, model, rules, strict=True, allow_pickle_code=allow_pickle_code).assert_ok()
+    specs = source_of(checkpoint, allow_pickle_code=allow_pickle_code).specs
+    tensors = ModelTensors.of(model)
     config = getattr(model, "config", None)
     found = match(specs, tensors, rules)
     if rules is None or not isinstance(rules, Sequence):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -76,22 +76,39 @@ def _loading(prepared: Prepared, transforms: list[Any]) -> Iterator[Fault]:
     found = transformed(transforms, prepared.specs, prepared.model)
     for problem in found.problems:
         yield Fault(problem.sources[0], problem.message)
-    makers: dict[str, list[Step]] = {}
-    for step in found.steps:
-        for target in step.targets:
-            makers.setdefault(target, []).append(step)
+    makers = _makers(found.steps)
     for step in prepared.plan.steps:
         for target, result in zip(step.targets, step.results, strict=True):
-            made = makers.get(target, [])
-            if len(made) != 1:
-                yield Fault(step.sources[0], f"{show(target)} is made {len(made)} times")
-            elif made[0].sources != step.sources:
-                yield Fault(step.sources[0], f"{show(target)} is made of {show(', '.join(made[0].sources))}")
-            elif made[0].results[made[0].targets.index(target)].shape != result.shape:
-                yield Fault(step.sources[0], f"{show(target)} gets another shape than {list(result.shape)}")
+            if why := _wrong(makers.get(target, []), step, target, result):
+                yield Fault(step.sources[0], f"{show(target)} {why}")
     for name, target in dropped_names(prepared, transforms).items():
         if target in prepared.tensors.tensors and target not in prepared.tensors.ties:
             yield Fault(name, f"{show(name)} is left out by the rules, and would be loaded as {show(target)}")
+
+
+def _makers(steps: Iterable[Step]) -> dict[str, list[Step]]:
+    makers: dict[str, list[Step]] = {}
+    for step in steps:
+        for target in step.targets:
+            makers.setdefault(target, []).append(step)
+    return makers
+
+
+def _wrong(made: list[Step], step: Step, target: str, result: Spec) -> str:
+    """What is wrong with how a target is made, in words."""
+    if len(made) != 1:
+        return f"is made {len(made)} times"
+    if _by_pattern(made[0].sources, step) != step.sources:
+        return f"is made of {show(', '.join(made[0].sources), 200)}"
+    shape = made[0].results[made[0].targets.index(target)].shape
+    return "" if shape == result.shape else f"becomes {list(shape)}, not {list(result.shape)}"
+
+
+def _by_pattern(names: Sequence[str], step: Step) -> tuple[str, ...]:
+    """Names in the order of a step's patterns: so operations take them, in whatever order these are found."""
+    rest = iter(step.sources)
+    place = {next(rest): number for number, length in enumerate(step.lengths) for _ in range(length)}
+    return tuple(sorted(names, key=lambda name: place.get(name, -1)))
 
 
 def _loading_again(prepared: Prepared, transforms: list[Any]) -> Iterator[Fault]:
@@ -119,8 +136,12 @@ def _saving(prepared: Prepared, transforms: list[Any], reversible: set[int]) -> 
 
 
 def _saved(prepared: Prepared, transforms: list[Any]) -> Mapping[str, Spec]:
-    from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
-    from transformers.core_model_loading import revert_weight_conversion
+    from transformers.core_model_loading import (
+        WeightConverter,
+        WeightRenaming,
+        rename_source_key,
+        revert_weight_conversion,
+    )
 
     transforms = copy.deepcopy(transforms)
     sides = [[each for each in transforms if isinstance(each, kind)] for kind in (WeightRenaming, WeightConverter)]

@@ -44,9 +44,9 @@ def excluding(regex: str, others: Iterable[str]) -> str:
 
 
 def replacement(target: Pattern, source: Pattern, *, numbered: bool) -> tuple[str, bool]:
-    """What replaces a match of the source's regular expression, and whether it is shifted.
+    r"""What replaces a match of the source's regular expression, and whether it is shifted.
 
-    A group whose number changes is written as ``\\g<1-1>``; a field that the source lacks is left as ``*``.
+    A group whose number changes is written as ``\g<1-1>``; a field that the source lacks is left as ``*``.
     """
     order = {name: number for number, name in enumerate(_order(source), 1)}
     shifted = any(isinstance(part, Field) and part.offset for part in target.parts)

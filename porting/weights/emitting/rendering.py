@@ -1,4 +1,4 @@
-"""Templates of emitted files: data goes through filters that make literals or names of it, and nothing becomes code."""
+"""Templates of emitted files: data goes through filters that make literals or names of it, never code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from porting.errors import GenerationError
+from porting.stubs.integration import NEUTRAL
 from porting.stubs.literals import FILTERS, ensure_same_code, identifier
 from porting.weights.emitting.written import WIDTH, neutral, text, written
 
@@ -34,7 +35,8 @@ def render(template: str, names: dict[str, Any], data: dict[str, Any]) -> str:
     environment.filters.update({"written": written, "text": text, "imported": _imported, "function_source": _function})
     loaded = environment.get_template(template)
     result = loaded.render({**names, **data})
-    ensure_same_code(result, loaded.render({**names, **{key: neutral(value) for key, value in data.items()}}))
+    reference = {key: NEUTRAL[key] if value and key in NEUTRAL else neutral(value) for key, value in data.items()}
+    ensure_same_code(result, loaded.render({**names, **reference}))
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ def script_text(
     kind: str,
     *,
     saved: Sequence[str] = (),
-    verified: dict[str, Any] | None = None,
+    verified: Mapping[str, Any] | None = None,
 ) -> str:
     """The script.
 
@@ -45,16 +45,15 @@ def script_text(
     steps = [step_of(operation) for operation in operations]
     config = config_call(prepared.config)
     classes = [class_of(type(prepared.config)), class_of(type(prepared.model))]
-    names = {
+    names: dict[str, Any] = {
         "model_class": classes[1][1],
         "kind": kind,
-        "imports": imports((*classes, *(("transformers", AUTO[each]) for each in saved))),
+        "imports": imports((*classes, *(("transformers", AUTO[each]) for each in saved), *_readers(kind))),
         "saved": list(saved),
         "auto": AUTO,
         "helpers": helpers_of(steps),
         "sizes": sizes_of(steps),
         "functions": list(functions_of(operations).values()),
-        **_outcomes(verified),
     }
     renamings, shifts = _renamings(prepared)
     conversions = [_conversion(each, prepared) for each in prepared.applied if not each.is_rename]
@@ -65,6 +64,7 @@ def script_text(
         "skipped": {_skipped(each, prepared): each.rule.reason for each in prepared.dropped},
         "conversions": conversions,
         "config": config,
+        **(verified or {"outputs": []}),
     }
     names["has_shifts"] = shifts or any(_SHIFT.search(target) for each in conversions for target in each[1])
     return render(TEMPLATE, names, data)
@@ -111,12 +111,14 @@ def class_of(kind: type) -> tuple[str, str]:
     return module, name
 
 
-def imports(classes: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    """The import statements for classes: each module once, sorted as isort does."""
+def imports(names: Iterable[tuple[str, str]]) -> list[list[tuple[str, list[str]]]]:
+    """The import statements for names of modules, in sections as isort makes them: others', then Transformers' own."""
     found: dict[str, set[str]] = {}
-    for module, name in classes:
+    for module, name in names:
         found.setdefault(module, set()).add(name)
-    return [(module, sorted(names)) for module, names in sorted(found.items())]
+    lines = [(module, sorted(found[module])) for module in sorted(found)]
+    own = [line for line in lines if line[0].split(".")[0] == "transformers"]
+    return [section for section in ([line for line in lines if line not in own], own) if section]
 
 
 def config_call(config: Any) -> Call:
@@ -137,7 +139,7 @@ def config_call(config: Any) -> Call:
         try:
             if _same(type(config)(**settings), config):
                 return Call(type(config).__name__, (), settings)
-        except Exception:  # noqa: BLE001, S112 - a config's constructor may raise anything
+        except Exception:  # noqa: S112 - a config's constructor may raise anything
             continue
     raise GenerationError(
         f"{show(type(config).__name__)}(**config.to_dict()) does not give the same config again",
@@ -153,8 +155,8 @@ def _same(one: Any, other: Any) -> bool:
     return all(a.get(key) == b.get(key) for key in a.keys() | b.keys() if key not in _NOT_SET)
 
 
-def _outcomes(verified: dict[str, Any] | None) -> dict[str, Any]:
-    return verified or {"outputs": []}
+def _readers(kind: str) -> list[tuple[str, str]]:
+    return [("safetensors.torch", "load_file")] if kind == "safetensors" else []
 
 
 def _renamings(prepared: Prepared) -> tuple[list[tuple[str, str]], bool]:

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from porting.weights.emitting.prepared import Applied, Bindings
-from porting.weights.emitting.renaming import GENERAL, LITERAL, Renaming, literal_text, renamings
+from porting.weights.emitting.renaming import LITERAL, Renaming, literal_text, renamings
 from porting.weights.rules.patterns import Field, Pattern
+
+EDGES = "._-/:"
+"""What stands between the words of names."""
 
 Accepted = Callable[[Sequence[str], Sequence[str]], bool]
 """Whether patterns may be a converter's: these, with the names that are to match them."""
@@ -58,7 +61,8 @@ def staged(each: Applied, level: int, accepted: Accepted) -> Staged:
         level: `GENERAL`, or how its names are written one by one.
         accepted: says which patterns are free.
     """
-    place = _place(_numbered(each)) if level < LITERAL else None
+    varies = bool(each.rule.key) or any(each.rule.axes)
+    place = _place(_numbered(each)) if level < LITERAL and varies else None
     if place is not None:
         for parts in _candidates(each, place):
             stages = [Pattern(_joined((*place.before, *part, *place.after))) for part in parts]
@@ -135,20 +139,22 @@ def _candidates(each: Applied, place: Place) -> Iterator[list[tuple[str | Field,
     whole = [_words(source.parts, each.rule.key) for source in each.rule.sources]
     tails = [_tail(source.parts, each.rule.key, behind) for source in each.rule.sources]
     if all(tails) and all(_fields(tail) == _fields(words) for tail, words in zip(tails, whole, strict=True)):
-        yield tails
+        if all(any(isinstance(part, str) and "." in part for part in tail) for tail in tails):
+            yield tails
+        yield [_marked(tail) for tail in tails]
     yield whole
     marked = [_marked(words) for words in whole]
     yield marked
     yield [
-        _joined([part.lower().replace("_", ".") if isinstance(part, str) else part for part in each])
-        for each in marked
+        _joined([part.lower().replace("_", ".") if isinstance(part, str) else part for part in words])
+        for words in marked
     ]
 
 
 def _marked(words: Sequence[str | Field]) -> tuple[str | Field, ...]:
     """The words, with the number along a list as a piece of its own in front of them."""
     axis = [part for part in words if isinstance(part, Field)]
-    rest = ".".join(part.strip("._") for part in words if isinstance(part, str))
+    rest = ".".join(part.strip(EDGES) for part in words if isinstance(part, str))
     return _joined(("original.", *(each for field in axis for each in (field, ".")), rest))
 
 
@@ -170,9 +176,9 @@ def _words(parts: Sequence[str | Field], key: Sequence[str]) -> tuple[str | Fiel
     kept = [part for part in parts if isinstance(part, str) or part.name not in key]
     joined = list(_joined(kept))
     if joined and isinstance(joined[0], str):
-        joined[0] = joined[0].lstrip("._")
+        joined[0] = joined[0].lstrip(EDGES)
     if joined and isinstance(joined[-1], str):
-        joined[-1] = joined[-1].rstrip("._")
+        joined[-1] = joined[-1].rstrip(EDGES)
     return tuple(re.sub(r"\.{2,}", ".", part) if isinstance(part, str) else part for part in joined if part)
 
 

@@ -13,14 +13,15 @@ from porting.weights.rules.arithmetic import FoldWeightNorm
 from porting.weights.rules.grouping import Concatenate, Split, Stack, Unstack
 from porting.weights.rules.layout import Flatten, PermuteRope, Transpose, Unflatten
 from porting.weights.rules.operation import Operation
+from porting.weights.rules.placing import At
 
-OTHER = "Transformers has no operation that does this."
+OTHER = "Transformers has no operation, or no chain of its own ones, that does this."
 REASONS: dict[type[Operation], str] = {
     PermuteRope: "PermuteForRope counts num_attention_heads for every tensor; this says how many a tensor has.",
-    Split: "Split and Chunk cut a whole dimension; this cuts each of its groups.",
-    Concatenate: "The way back of Concatenate is Chunk, for equal pieces only; this knows the lengths and the groups.",
-    Unstack: "SplitModulelist numbers its targets when a model is saved only; this does it when one is loaded, too.",
     FoldWeightNorm: "Transformers has no operation that folds a weight norm.",
+    Unstack: "SplitModulelist numbers its targets only when a model is saved; this does it at loading, too.",
+    Split: "Split and Chunk cut a whole dimension; this cuts each of its groups.",
+    Concatenate: "The way back of Concatenate is Chunk, for equal pieces only; this knows lengths and groups.",
 }
 """Why Transformers' own operations are not right."""
 
@@ -56,14 +57,24 @@ def transform_of(each: Applied, ways: TwoWays, config: Any, *, own_rope: bool) -
     if ways.back is not None:
         keywords["back"] = [step_of(operation) for operation in ways.back]
         keywords |= {"lists": lists} if lists else {}
-    reason = next((REASONS[type(operation)] for operation in ways.there if type(operation) in REASONS), OTHER)
-    return Transform((Call("TensorSteps", (), keywords),), reason, (*ways.there, *(ways.back or ())))
+    return Transform((Call("TensorSteps", (), keywords),), _reason(ways.there), (*ways.there, *(ways.back or ())))
 
 
 def rope_is_own(rules: Sequence[tuple[Applied, TwoWays]], config: Any) -> bool:
     """Whether ``PermuteForRope`` is right for every rule that has to do with rotary positions."""
     ropes = [(each, ways) for each, ways in rules if any(isinstance(step, PermuteRope) for step in ways.there)]
     return bool(ropes) and all(_rope(each, ways.there, config) is not None for each, ways in ropes)
+
+
+def _reason(operations: Sequence[Operation]) -> str:
+    """Why Transformers' own operations are not right for these."""
+    plain = [operation.operation if isinstance(operation, At) else operation for operation in operations]
+    special = {
+        type(operation)
+        for operation in plain
+        if not isinstance(operation, (Split, Concatenate)) or operation.groups != 1 or operation.sizes is not None
+    }
+    return next((reason for kind, reason in REASONS.items() if kind in special), OTHER)
 
 
 def _lists(each: Applied) -> list[int] | None:
@@ -110,7 +121,7 @@ def _split(operations: Sequence[Operation], each: Applied) -> list[Call] | None:
 
 def _concatenate(ways: TwoWays) -> list[Call] | None:
     """Concatenate, where the way back is one into equal pieces."""
-    joined, apart = ways.there[-1], ways.back and ways.back[0]
+    joined, apart = ways.there[-1], ways.back[0] if ways.back else None
     assert isinstance(joined, Concatenate)
     if joined.groups != 1 or not isinstance(apart, Split) or apart.sizes is not None:
         return None
@@ -141,13 +152,15 @@ def _rope(each: Applied, operations: Sequence[Operation], config: Any) -> list[C
 
 def _patches(ways: TwoWays, config: Any) -> list[Call] | None:
     """A kernel over three dimensions as a linear layer, or the other way."""
-    operation, back = ways.there[0].resolved(config), ways.back and ways.back[0].resolved(config)
+    operation = ways.there[0].resolved(config)
+    back = ways.back[0].resolved(config) if ways.back else None
     if isinstance(operation, Flatten) and (operation.start, operation.stop) == (1, -1):
         sizes, name, dims = getattr(back, "sizes", ()), "Conv3dToLinear", 5
     elif isinstance(operation, Unflatten) and operation.dim == 1:
         sizes, name, dims = operation.sizes, "LinearToConv3d", 2
     else:
         return None
-    if len(sizes or ()) != 4 or any(len(shape) != dims for shapes in ways.given[0] for shape in shapes):
+    known = tuple(sizes or ())
+    if len(known) != 4 or any(len(shape) != dims for shapes in ways.given[0] for shape in shapes):
         return None
-    return [Call(name, (), {"in_channels": sizes[0], "kernel_size": tuple(sizes[1:])})]
+    return [Call(name, (), {"in_channels": known[0], "kernel_size": known[1:]})]

@@ -157,7 +157,9 @@ def _halved(claim: Claim) -> Claim | None:
     return replace(claim, operations=(*claim.operations, *exchanged))
 
 
-def _added(claim: Claim, value: float) -> Claim:
+def _added(claim: Claim, value: float) -> Claim | None:
+    if not claim.targets[0].name.endswith("weight"):
+        return None
     return replace(claim, operations=(*claim.operations, Add(value)))
 
 

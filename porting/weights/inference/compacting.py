@@ -182,6 +182,7 @@ def _ends(rule: Rule) -> tuple[str, object] | None:
 
 
 def _merged(found: Sequence[tuple[str, Compact]]) -> Compact:
+    found = sorted(found, key=lambda each: ({"weight": 0, "bias": 1}.get(each[0], 2), each[0]))
     rule = found[0][1].rule
     assert isinstance(rule, Convert)
     words = "|".join(word for word, _ in found)

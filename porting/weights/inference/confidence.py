@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.likeness import Likeness
 from porting.weights.inference.operating import between
@@ -27,6 +29,24 @@ FUSED = (frozenset("qkv"), frozenset("kv"), frozenset({"gate", "up"}))
 
 
 @dataclass(frozen=True)
+class _Rivals:
+    """What names and shapes say of all pairs of one block, and the most that they may say of a rival."""
+
+    told: np.ndarray
+    most: np.ndarray
+    rows: Mapping[str, int]
+    columns: Mapping[str, int]
+
+    def of(self, source: Unit, target: Unit) -> tuple[float, np.ndarray]:
+        """What is said of a pair, and of all pairs that share one of the two."""
+        row, column = self.rows.get(source.name), self.columns[target.name]
+        if row is None:
+            return 0.0, self.most[:, column]
+        rivals = np.concatenate([np.delete(self.most[:, column], row), np.delete(self.most[row], column)])
+        return float(self.told[row, column]), rivals
+
+
+@dataclass(frozen=True)
 class Judge:
     """What is needed to weigh claims.
 
@@ -42,41 +62,43 @@ class Judge:
 
     def weighed(self, claims: Sequence[Claim]) -> tuple[Claim, ...]:
         """The claims with their confidence and what it stands on."""
-        blocks = (self.likeness.sources.blocks, self.likeness.targets.blocks)
-        return tuple(self._weighed(claim, *blocks) for claim in claims)
+        tables: dict[Shape, _Rivals] = {}
+        return tuple(self._weighed(claim, tables) for claim in claims)
 
-    def _weighed(
-        self, claim: Claim, ones: Mapping[Shape, Sequence[Unit]], others: Mapping[Shape, Sequence[Unit]]
-    ) -> Claim:
+    def _weighed(self, claim: Claim, tables: dict[Shape, _Rivals]) -> Claim:
         if len(claim.sources) > 1 or len(claim.targets) > 1 or claim.confidence != 0.5:
             return claim
         source, target = claim.sources[0], claim.targets[0]
-        pairs = [(each, target) for each in ones.get(target.key, ()) if each != source]
-        pairs += [(source, each) for each in others.get(source.key, ()) if each != target]
-        own, rivals = self._told(source, target), [self._told(*pair) + self._unheard(*pair) for pair in pairs]
+        if target.key not in tables:
+            tables[target.key] = self._rivals(target.key)
+        own, rivals = tables[target.key].of(source, target)
         bounds = [self._by_names(own, rivals, source, target), *self._open(claim, source, target)]
         confidence = min(bound for bound, _ in bounds)
         said = [why for bound, why in bounds if why and bound <= max(confidence, SHOWN)]
-        return replace(
-            claim, confidence=confidence, evidence=tuple(dict.fromkeys((bounds[0][1], *claim.evidence[1:], *said)))
-        )
+        evidence = dict.fromkeys((bounds[0][1], *claim.evidence[1:], *said))
+        return replace(claim, confidence=confidence, evidence=tuple(evidence))
 
-    def _told(self, source: Unit, target: Unit) -> float:
-        """What counts for being sure: a number in one name alone says little."""
-        told = self.likeness.static(source, target)
-        one, other = self.likeness.sources.ranks[source.name], self.likeness.targets.ranks[target.name]
-        return told if bool(one) == bool(other) else told + LONELY
+    def _rivals(self, key: Shape) -> _Rivals:
+        ones, others = (side.blocks.get(key, []) for side in (self.likeness.sources, self.likeness.targets))
+        told = self.likeness.static(ones, others)
+        numbered = [
+            np.array([bool(side.ranks[unit.name]) for unit in units], bool)
+            for side, units in ((self.likeness.sources, ones), (self.likeness.targets, others))
+        ]
+        told = told + LONELY * (numbered[0][:, None] != numbered[1][None, :])
+        mute = [
+            np.array([self.likeness.mute(unit, target=turned) for unit in units], bool)
+            for turned, units in ((False, ones), (True, others))
+        ]
+        rows, columns = ({unit.name: at for at, unit in enumerate(units)} for units in (ones, others))
+        return _Rivals(told, told + MUTE * (mute[0][:, None] | mute[1][None, :]), rows, columns)
 
-    def _unheard(self, source: Unit, target: Unit) -> float:
-        """What a rival may have in its favour if its name says nothing."""
-        return MUTE * (self.likeness.mute(source, target=False) or self.likeness.mute(target, target=True))
-
-    def _by_names(self, own: float, rivals: Sequence[float], source: Unit, target: Unit) -> tuple[float, str]:
-        named = self.likeness.wording(source.name, target.name) >= NAMED
-        if not rivals:
+    def _by_names(self, own: float, rivals: np.ndarray, source: Unit, target: Unit) -> tuple[float, str]:
+        named = self.likeness.wording(source, target) >= NAMED
+        if not len(rivals):
             telling = named or len(target.dims) > 1
             return (SURE if telling else OPEN), "no other tensor has this shape"
-        margin = own - max(rivals)
+        margin = own - float(rivals.max())
         equals = f"{len(rivals) + 1} of this shape" if len(rivals) > 1 else "another of this shape"
         if margin >= CLEAR and not self._confirmed(source, target):
             return SHOWN, "shapes and names tell it"
@@ -90,11 +112,12 @@ class Judge:
         """Whether more than the order of its two dimensions tells a matrix from those that are transposed."""
         if len(target.dims) != 2 or target.dims[0] == target.dims[1]:
             return True
-        beside = set(self.likeness.sources.beside[source.name]) & set(self.likeness.targets.beside[target.name])
+        beside = {role for role, _ in self.likeness.sources.beside[source.name]}
+        beside &= {role for role, _ in self.likeness.targets.beside[target.name]}
         turned = [each for each in self.likeness.targets.blocks[target.key] if each.dims != target.dims]
         own = self.likeness.naming(source, target)
-        rivals = [self.likeness.naming(source, each) for each in turned]
-        return bool(beside) or not rivals or own - max(rivals) >= CLEAR
+        rivals = self.likeness.named([source], turned)
+        return bool(beside) or not turned or own - float(rivals.max()) >= CLEAR
 
     def _open(self, claim: Claim, source: Unit, target: Unit) -> list[tuple[float, str]]:
         """What is open although the names fit: the layout within, whether it is transposed."""

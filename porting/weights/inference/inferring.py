@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,19 +15,22 @@ from porting.runs import Inputs, Run
 from porting.tolerance import Tolerance
 from porting.trace import Trace
 from porting.verification import Given
+from porting.weights.inference.aliases import aliases
 from porting.weights.inference.claims import Claim
+from porting.weights.inference.heads import has_rotary
 from porting.weights.inference.leaving import UNKNOWN, reasons
-from porting.weights.inference.proposing import has_rotary, propose, targets_of, tied_of
+from porting.weights.inference.proposing import Proposal, propose, targets_of, tied_of
 from porting.weights.inference.result import Inference, Proposed
 from porting.weights.inference.ruling import ruled
 from porting.weights.inference.running import Sides, run_proposal
 from porting.weights.inference.searching import TRIALS
 from porting.weights.inference.seeing import Outputs
 from porting.weights.rules.rule import Drop, Rule
-from porting.weights.source import Checkpoint, source_of
+from porting.weights.source import Checkpoint, Source, source_of
 
 if TYPE_CHECKING:
     from porting.weights.inference.compacting import Compact
+    from porting.weights.inference.units import Unit
     from porting.weights.report import Spec
 
 DROPPED, LEFT = 0.9, 0.5
@@ -77,12 +81,9 @@ def infer_rules(
     """
     source = source_of(checkpoint, allow_pickle_code=allow_pickle_code)
     targets = targets_of(ported)
-    proposal = propose(source.specs, targets, rotary=has_rotary(ported))
-    left = reasons(proposal.sources, tied_of(ported))
-    missing = tuple(unit.name for unit in proposal.targets)
     if original is None:
-        proposed = proposed_of(proposal.claims, left, source.specs)
-        return Inference(source.label, len(targets), proposed, missing)
+        proposal = propose(source.specs, targets, rotary=has_rotary(ported))
+        return _inference(source, len(targets), proposal, proposal.claims, tied_of(ported))
     sides = Sides(
         original,
         _given(original, inputs, ported),
@@ -95,11 +96,27 @@ def infer_rules(
         trials,
         progress,
     )
-    outcome = run_proposal(proposal.claims, ported, source.read, sides)
-    proposed = proposed_of(outcome.claims, left, source.specs, verified=outcome.verified)
+    trace = sides.trace()
+    names = aliases(source.specs, source.read, trace)
+    proposal = propose(source.specs, targets, rotary=has_rotary(ported), names=names)
+    outcome = run_proposal(proposal.claims, ported, source.read, sides, trace)
+    found = _inference(source, len(targets), proposal, outcome.claims, tied_of(ported), outcome.verified)
+    missing = found.missing
     if outcome.verification.verdict == "match":  # what is computed by the port itself need not be made
         missing = tuple(name for name in missing if name in dict(ported.named_parameters()))
-    return Inference(source.label, len(targets), proposed, missing, outcome.verification, outcome.trials)
+    return replace(found, missing=missing, verification=outcome.verification, trials=outcome.trials)
+
+
+def _inference(
+    source: Source,
+    total: int,
+    proposal: Proposal,
+    claims: Sequence[Claim],
+    tied: Sequence[Unit],
+    verified: frozenset[str] = frozenset(),
+) -> Inference:
+    proposed = proposed_of(claims, reasons(proposal.sources, tied), source.specs, verified=verified)
+    return Inference(source.label, total, proposed, tuple(n for unit in proposal.targets for n in unit.members))
 
 
 def _given(original: torch.nn.Module | Trace, inputs: Given | None, ported: torch.nn.Module) -> Inputs:

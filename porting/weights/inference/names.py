@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+
+import numpy as np
 
 NUMBER = re.compile(r"\d+")
 AHEAD = 0.6
@@ -50,29 +52,52 @@ def _ranks(name: str, order: Mapping[Texts, Mapping[int, int]]) -> Numbers:
     return tuple(known[number] for known, number in places if len(known) > 1)
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=1 << 16)
 def agreement(one: Numbers, other: Numbers) -> float:
-    """0 to 1, how much two rows of ranks agree: the longest common part in order, the outermost counting most."""
-    if not one and not other:
-        return 1.0
-    if not one or not other:
-        return 0.5
-    ahead = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    found = 2 * (AHEAD * ahead + (1 - AHEAD) * _common(one, other)) / (len(one) + len(other))
-    return 0.5 + 0.5 * found if ahead else 0.3 * found
+    """`agreements` of two rows."""
+    return float(agreements([one], [other])[0, 0])
 
 
-def _common(one: Numbers, other: Numbers) -> int:
-    best = [0] * (len(other) + 1)
-    for number in one:
-        row = [0]
-        for at, its in enumerate(other):
-            row.append(best[at] + 1 if number == its else max(best[at + 1], row[at]))
+def agreements(ones: Sequence[Numbers], others: Sequence[Numbers]) -> np.ndarray:
+    """0 to 1, how much rows of ranks agree: the longest common part in order, the outermost counting most."""
+    left, right = _padded(ones, -1), _padded(others, -2)
+    lengths, other_lengths = (np.array([len(each) for each in side]) for side in (ones, others))
+    total = lengths[:, None] + other_lengths[None, :]
+    ahead = _ahead(left, right)
+    found = 2 * (AHEAD * ahead + (1 - AHEAD) * _common(left, right)) / np.maximum(total, 1)
+    scores = np.where(ahead > 0, 0.5 + 0.5 * found, 0.3 * found)
+    lonely = (lengths[:, None] == 0) | (other_lengths[None, :] == 0)
+    return np.asarray(np.where(total == 0, 1.0, np.where(lonely, 0.5, scores)))
+
+
+def _padded(rows: Sequence[Numbers], filler: int) -> np.ndarray:
+    width = max((len(row) for row in rows), default=0)
+    return np.array([[*row, *[filler] * (width - len(row))] for row in rows]).reshape(len(rows), width)
+
+
+def _ahead(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """How many numbers agree from the first on."""
+    count, running = np.zeros((len(left), len(right))), np.ones((len(left), len(right)), bool)
+    for at in range(min(left.shape[1], right.shape[1])):
+        running &= left[:, None, at] == right[None, :, at]
+        count += running
+    return count
+
+
+def _common(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The length of the longest common part in order."""
+    best = [np.zeros((len(left), len(right))) for _ in range(right.shape[1] + 1)]
+    for number in left.T:
+        row = [best[0]]
+        for at, its in enumerate(right.T):
+            same = number[:, None] == its[None, :]
+            row.append(np.where(same, best[at] + 1, np.maximum(best[at + 1], row[at])))
         best = row
     return best[-1]
 
 
-def parents(name: str) -> list[str]:
+@lru_cache(maxsize=1 << 17)
+def parents(name: str) -> tuple[str, ...]:
     """The paths above a tensor, its module's first, the model's own not among them."""
     pieces = name.split(".")[:-1]
-    return [".".join(pieces[:length]) for length in range(len(pieces), 0, -1)]
+    return tuple(".".join(pieces[:length]) for length in range(len(pieces), 0, -1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 
@@ -14,8 +15,12 @@ from porting.weights.inference.likeness import Likeness
 from porting.weights.inference.matching import matched
 from porting.weights.inference.remaining import lonely, refolded, reshaped, resized
 from porting.weights.inference.turning import Turning
-from porting.weights.inference.units import Side, Unit, folded
+from porting.weights.inference.units import Side, Unit, folded, list_lengths
 from porting.weights.report import Spec
+
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+LARGE = 4000
+"""Tensors of either side from which lists that both have are one tensor each."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +40,22 @@ class Proposal:
     likeness: Likeness
 
 
-def propose(specs: Mapping[str, Spec], targets: Iterable[Unit], *, rotary: bool = False) -> Proposal:
+def propose(
+    specs: Mapping[str, Spec], targets: Iterable[Unit], *, rotary: bool = False, names: Mapping[str, str] = NO_NAMES
+) -> Proposal:
     """Find what makes the targets of what a checkpoint holds, by names, shapes and order alone.
 
     Args:
         specs: what it holds, by name.
         targets: the port's tensors.
         rotary: whether the port has rotary positions.
+        names: the original's own names, by the checkpoint's, where they are others.
     """
-    plain = [Unit(name, spec.shape, (name,)) for name, spec in specs.items()]
+    plain = [Unit(names.get(name, name), spec.shape, (name,)) for name, spec in specs.items()]
     single = tuple(targets)
-    sources = tuple(folded(plain, _lengths(single)))
-    targets = tuple(folded(single, _lengths(plain)))
+    long = list_lengths(plain) & list_lengths(single) if min(len(plain), len(single)) > LARGE else set[int]()
+    sources = tuple(folded(plain, long | _lengths(single)))
+    targets = tuple(folded(single, long | _lengths(plain)))
     likeness = Likeness(Side(sources), Side(targets))
     free = _Free(sources, targets)
     likeness.learn(matched(likeness, sources, targets))
@@ -83,11 +92,6 @@ def tied_of(model: torch.nn.Module) -> list[Unit]:
     first = {unit.name for unit in targets_of(model)}
     state = {name: tensor for name, tensor in model.state_dict().items() if isinstance(tensor, torch.Tensor)}
     return [Unit(name, tuple(tensor.shape), (name,)) for name, tensor in state.items() if name not in first]
-
-
-def has_rotary(model: torch.nn.Module) -> bool:
-    """Whether a model turns queries and keys by their positions."""
-    return any("rot" in type(module).__name__.lower() for module in model.modules())
 
 
 def _lengths(targets: Collection[Unit]) -> set[int]:

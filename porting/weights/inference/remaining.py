@@ -88,8 +88,6 @@ def _paired(
 ) -> list[tuple[Unit, Unit]]:
     if not ones or not others:
         return []
-    table = np.array(
-        [[likeness.naming(one, other) + likeness.neighbours(one, other) for other in others] for one in ones]
-    )
+    table = likeness.known(ones, others)
     chosen = assign(np.maximum(table - least, 0.0), maximize=True)
     return [(ones[row], others[column]) for row, column in chosen if table[row, column] > least]

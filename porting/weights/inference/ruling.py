@@ -9,7 +9,6 @@ from porting.weights.inference.compacting import Compact, compacted, dropping, u
 from porting.weights.inference.units import Unit
 from porting.weights.report import Spec
 from porting.weights.rules.planning import Plan, plan
-from porting.weights.rules.rule import Convert, Rename
 
 
 def ruled(claims: Sequence[Claim], left: Mapping[str, str], specs: Mapping[str, Spec]) -> list[Compact]:
@@ -33,8 +32,16 @@ def _wrong(
     """The claims that the rules do not give, as a wider one takes what is another's."""
     planned = plan([each.rule for each in rules], specs)
     found = {step.sources: step.targets for step in planned.steps}
-    wrong = [claim for claim in claims if found.get(tuple(claim.source_names)) != tuple(claim.target_names)]
+    wrong = [claim for claim in claims if not all(found.get(one) == other for one, other in _singly(claim))]
     return wrong + _undropped(planned, left)
+
+
+def _singly(claim: Claim) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The steps of a claim: one for each member of a list that becomes a list."""
+    (source, *more), (target, *others) = claim.sources, claim.targets or claim.sources
+    if source.is_list and target.is_list and not more and not others:
+        return [((one,), (other,)) for one, other in zip(source.members, target.members, strict=True)]
+    return [(tuple(claim.source_names), tuple(claim.target_names))]
 
 
 def _undropped(planned: Plan, left: Mapping[str, str]) -> list[Claim]:
@@ -47,17 +54,9 @@ def _undropped(planned: Plan, left: Mapping[str, str]) -> list[Claim]:
 
 
 def _literal(claims: Sequence[Claim]) -> list[Compact]:
-    """A rule of its own for each claim, its names in full."""
-    found = []
-    for claim in claims:
-        if not claim.targets:
-            found += dropping(claim.source_names, claim.evidence[0])
-            continue
-        sources, targets = ([_pattern(unit) for unit in side] for side in (claim.sources, claim.targets))
-        rule = Convert(sources, targets, *claim.operations) if claim.operations else Rename(sources[0], targets[0])
-        found.append(Compact(rule, (claim,)))
-    return found
-
-
-def _pattern(unit: Unit) -> str:
-    return unit.name.replace("{", "{{").replace("}", "}}")
+    """Rules for each claim by itself, its names in full."""
+    return [
+        rule
+        for claim in claims
+        for rule in (compacted([claim]) if claim.targets else dropping(claim.source_names, claim.evidence[0]))
+    ]

@@ -17,8 +17,7 @@ from porting.tolerance import Tolerance
 from porting.trace import Trace
 from porting.verification import verify
 from porting.weights.inference.claims import Claim
-from porting.weights.inference.heads import head_counts
-from porting.weights.inference.proposing import has_rotary
+from porting.weights.inference.heads import has_rotary, head_counts
 from porting.weights.inference.searching import TRIALS, search
 from porting.weights.inference.seeing import Bench, Outputs, Read
 
@@ -94,7 +93,7 @@ class Outcome:
     trials: int
 
 
-def run_proposal(claims: Sequence[Claim], ported: torch.nn.Module, read: Read, sides: Sides) -> Outcome:
+def run_proposal(claims: Sequence[Claim], ported: torch.nn.Module, read: Read, sides: Sides, trace: Trace) -> Outcome:
     """Convert in memory, try alternatives where the port differs, verify what works best.
 
     The port has its own weights again afterwards.
@@ -104,16 +103,13 @@ def run_proposal(claims: Sequence[Claim], ported: torch.nn.Module, read: Read, s
         ported: the live port; its weights are of no account.
         read: gives a tensor of the checkpoint by its name.
         sides: how to run both.
-
-    Raises:
-        CaptureError: the original raised.
+        trace: of the original.
     """
     with _lent(ported):
-        return _run(claims, ported, read, sides)
+        return _run(claims, ported, read, sides, trace)
 
 
-def _run(claims: Sequence[Claim], own: torch.nn.Module, read: Read, sides: Sides) -> Outcome:
-    trace = sides.trace()
+def _run(claims: Sequence[Claim], own: torch.nn.Module, read: Read, sides: Sides, trace: Trace) -> Outcome:
     bench = Bench(trace, own, sides.inputs, read, sides.run_ported, sides.outputs, sides.tolerance)
     found = search(
         bench, claims, head_counts(own), rotary=has_rotary(own), trials=sides.trials, progress=sides.progress

@@ -83,7 +83,6 @@ class Bench:
     def look(self, claims: Sequence[Claim]) -> Sight:
         """Run the port with these claims."""
         self.trials += 1
-        self.load(claims)
         results: list[Any] = []
 
         def kept(model: torch.nn.Module, inputs: Inputs) -> Any:
@@ -91,6 +90,7 @@ class Bench:
             return results[-1]
 
         try:
+            self.load(claims)
             trace = capture(
                 self.ported,
                 self.inputs,

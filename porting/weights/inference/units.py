@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from porting.weights.inference.names import Numbers, parents, parted, ranks
+from porting.weights.inference.names import Numbers, parents, ranks
 from porting.weights.inference.words import leaf, words
 
 Shape = tuple[int, ...]
+ALONE = re.compile(r"(?:(?<=\.)|^)\d+(?=\.|$)")
 POST_ATTENTION = re.compile(r"post_(?:self_)?att(?:entio)?n_?(?:layer_?norm|rms_?norm|norm|ln)")
 
 
@@ -21,9 +22,9 @@ class Unit:
     """A tensor, or several that are one along a list axis.
 
     Attributes:
-        name: of the tensor; of the first of several.
+        name: of the tensor, as the model calls it; of the first of several.
         shape: its own; that of a list with its length first.
-        members: the names, in the order of their numbers.
+        members: the names in the file or the model, in the order of their numbers.
         owner: name of the class of the module that owns it; empty for a checkpoint's.
     """
 
@@ -71,38 +72,39 @@ class Side:
         return found
 
     @cached_property
-    def spoken(self) -> Mapping[str, str]:
-        """The names as their words are read: without norms after the feed-forward part, that after attention is
-        the one before it.
+    def kinds(self) -> Mapping[str, str]:
+        """The names as their words are read, with 0 for every number that stands alone.
+
+        Without norms after the feed-forward part, that after attention is the one before it.
         """
-        names = [unit.name for unit in self.units]
-        if any("secondpost" in words(name) for name in names):
-            return {name: name for name in names}
-        return {name: POST_ATTENTION.sub(r"ffn_norm", name) for name in names}
+        kinds = {unit.name: ALONE.sub("0", unit.name) for unit in self.units}
+        if any("secondpost" in words(kind) for kind in dict.fromkeys(kinds.values())):
+            return kinds
+        return {name: POST_ATTENTION.sub("ffn_norm", kind) for name, kind in kinds.items()}
 
     @cached_property
     def rarity(self) -> Mapping[str, float]:
-        """How much each word tells: the fewer templates of names have it, the more."""
-        templates = {parted(unit.name)[0]: unit.name for unit in self.units}
+        """How much each word tells: the fewer kinds of names have it, the more."""
+        kinds = set(self.kinds.values())
         counts: dict[str, int] = defaultdict(int)
-        for name in templates.values():
-            for word in set(words(self.spoken[name])):
+        for kind in kinds:
+            for word in set(words(kind)):
                 counts[word] += 1
-        total = max(len(templates), 1)
+        total = max(len(kinds), 1)
         return {word: math.log(1 + total / count) for word, count in counts.items()}
 
     @cached_property
-    def beside(self) -> Mapping[str, Mapping[str, Shape]]:
+    def beside(self) -> Mapping[str, tuple[tuple[str, Shape], ...]]:
         """For each unit what else its module holds: `Unit.key` by role, where one tensor has this role."""
         modules: dict[str, dict[str, list[Unit]]] = defaultdict(lambda: defaultdict(list))
         for unit in self.units:
             modules[unit.name.rpartition(".")[0]][leaf(unit.name)].append(unit)
         return {
-            unit.name: {
-                role: held[0].key
-                for role, held in modules[unit.name.rpartition(".")[0]].items()
+            unit.name: tuple(
+                (role, held[0].key)
+                for role, held in sorted(modules[unit.name.rpartition(".")[0]].items())
                 if role in ("weight", "bias") and held != [unit] and len(held) == 1
-            }
+            )
             for unit in self.units
         }
 
@@ -127,21 +129,32 @@ def folded(units: Sequence[Unit], lengths: Iterable[int]) -> list[Unit]:
     A list is inner if its path has a number above it.
     """
     wanted = set(lengths)
-    lists: dict[str, dict[int, dict[str, Unit]]] = defaultdict(lambda: defaultdict(dict))
-    for unit in units:
-        for above, number, rest in _splits(unit.name):
-            lists[above][number][rest] = unit
     joined: dict[str, Unit] = {}
     gone: set[str] = set()
-    for numbers in lists.values():
-        if len(numbers) in wanted and _even(numbers):
+    for numbers in _lists(units):
+        if len(numbers) in wanted:
             for rest in next(iter(numbers.values())):
                 members = [numbers[number][rest] for number in sorted(numbers)]
                 names = tuple(member.name for member in members)
                 if not gone.intersection(names):
-                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), names, members[0].owner)
+                    held = tuple(name for member in members for name in member.members)
+                    joined[names[0]] = Unit(names[0], (len(names), *members[0].shape), held, members[0].owner)
                     gone |= set(names)
     return [joined.get(unit.name, unit) for unit in units if unit.name in joined or unit.name not in gone]
+
+
+def list_lengths(units: Sequence[Unit]) -> set[int]:
+    """How long the inner lists of equal members are."""
+    return {len(numbers) for numbers in _lists(units)}
+
+
+def _lists(units: Sequence[Unit]) -> list[Mapping[int, Mapping[str, Unit]]]:
+    """The inner lists of equal members: by number, the rest of the name and the unit."""
+    lists: dict[str, dict[int, dict[str, Unit]]] = defaultdict(lambda: defaultdict(dict))
+    for unit in units:
+        for above, number, rest in _splits(unit.name):
+            lists[above][number][rest] = unit
+    return [numbers for numbers in lists.values() if len(numbers) > 1 and _even(numbers)]
 
 
 def _splits(name: str) -> Iterable[tuple[str, int, str]]:

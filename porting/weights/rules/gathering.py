@@ -60,7 +60,10 @@ class Match(NamedTuple):
                 missing = str(int(before) + 1)
         if missing is not None:
             name = pattern.fill({**self.bindings, **({axis: missing} if axis else {})})
-            raise RuleError(f"there is no {show(name)}, which belongs to {show(self.names[0])}")
+            raise RuleError(
+                f"there is no {show(name)}, which belongs to {show(self.names[0])}",
+                hint="a bias that one of several lacks takes a rule of its own, with InsertZeros()",
+            )
         return [group[number] for number in ordered]
 
     def targets(self, results: Sequence[Sequence[Spec]]) -> tuple[str, ...]:

@@ -111,7 +111,9 @@ def _numbers(config: Any, value: Any) -> Any:
         return tuple(_numbers(config, each) for each in value)
     if not isinstance(value, str):
         return value
-    return math.prod(int(name) if name.isdecimal() else _size(config, name) for name in value.split("*"))
+    return math.prod(
+        int(name) if name.isdecimal() else _size(config, name) for name in map(str.strip, value.split("*"))
+    )
 
 
 def _size(config: Any, name: str) -> int:

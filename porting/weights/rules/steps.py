@@ -61,11 +61,19 @@ class Step:
 
 
 class Problem(NamedTuple):
-    """Why a rule could not be applied to some tensors: their names, the targets that it would make, and why."""
+    """Why a rule could not be applied to some tensors.
+
+    Attributes:
+        sources: their names.
+        targets: the names that it would make, as far as they are known.
+        message: why not.
+        hint: what to do next.
+    """
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def test_numbers_come_from_the_config() -> None:
     text = SimpleNamespace(heads=4, groups=2)
     rules = [
         Convert("qkv", ["q", "k", "v"], Split(("text.heads*size", "text.groups*size", "6"))),
-        Convert("o", "p", Slice(0, "text.heads*size"), Reshape("size", "text.heads", -1)),
+        Convert("o", "p", Slice(0, "text.heads * size"), Reshape("size", "text.heads", -1)),
     ]
     found = planned(rules, "qkv", "o", shape=(24, 5), text=text, size=3)
     assert [spec.shape for step in found.steps for spec in step.results] == [(12, 5), (6, 5), (6, 5), (3, 4, 5)]

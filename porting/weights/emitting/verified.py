@@ -1,0 +1,36 @@
+"""What a script compares its result with: inputs of a verified run, and values of the original's outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from porting.stubs.expectations import expected_outputs, require_passing, tolerance_of
+from porting.stubs.replay import forward_of, provenance
+
+if TYPE_CHECKING:
+    from porting.portfile import Portfile
+    from porting.verification import Verification
+
+
+def verified_values(portfile: Portfile, verification: Verification) -> dict[str, Any]:
+    """The variables of the template; every value is the original's.
+
+    Raises:
+        GenerationError: the run, its inputs or its outputs cannot be written down.
+        PortfileError: a function of the portfile does not keep its contract.
+    """
+    call, scalars, tensors = forward_of(verification)
+    outputs = expected_outputs(portfile, verification, call)
+    measured = max(output.max_abs for output in outputs)
+    atol, rtol = tolerance_of("float32", measured, verification.comparison.tolerance)
+    for output in outputs:
+        require_passing(output, atol, rtol)
+    return {
+        **provenance(verification.original),
+        "scalars": scalars,
+        "tensors": tensors,
+        "outputs": [output.variables() for output in outputs],
+        "atol": atol,
+        "rtol": rtol,
+        "measured": f"{measured:.2g}",
+    }
