@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from faults import CONVERSION_CALLS, FAULTS, INTERRUPTED, converted
+from faults import CONVERSION_CALLS, FAULTS, INTERRUPTED, by_convert, converted
 from processes import ENVIRONMENT, ROOT, after_faults
 from safetensors.torch import save_file
 
@@ -59,26 +59,13 @@ def test_a_fault_leaves_nothing_or_the_whole_folder(name: str, kind: str, outcom
         assert (each["said again"], each["found again"], each["left again"]) == (0, "new", []), each
 
 
-@pytest.mark.parametrize("most", [100, 400])
-def test_a_file_that_may_not_grow_is_an_output_error(most: int, tmp_path: Path) -> None:
-    folder = tmp_path / "to" / "out"
-    folder.parent.mkdir()
-    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most})){WRITER}"
-    shutil.copy(prepared(tmp_path), tmp_path / "source.safetensors")
-    done = run(code, folder)
+def test_a_file_that_may_not_grow_is_an_output_error(tmp_path: Path) -> None:
+    by_convert(tmp_path / "to" / "first")
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)){WRITER}"
+    done = run(code, tmp_path / "to" / "second")
     assert "4: cannot write" in done.stderr
     assert "File too large" in done.stderr
-    assert not list(folder.parent.iterdir())
-    assert run(WRITER, folder).returncode == 0
-    assert converted(folder) is not None
-
-
-def prepared(place: Path) -> Path:
-    """A checkpoint that was made, and converted, without faults."""
-    folder = place / "before" / "made" / "out"
-    folder.parent.mkdir(parents=True)
-    assert run(WRITER, folder).returncode == 0
-    return place / "before" / "source.safetensors"
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["first"]
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
