@@ -77,7 +77,8 @@ def opened(path: Path) -> Iterator[int]:
     """Open a regular file for ``os.pread``; yields the descriptor.
 
     Raises:
-        CheckpointError: it is missing, not readable or not a regular file (a pipe would block for ever).
+        CheckpointError: it is missing, not a regular file (a pipe would block for ever), or cannot be read, now or
+            within the context.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))

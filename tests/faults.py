@@ -79,7 +79,7 @@ def earlier_trace(folder: Path) -> None:
 
 
 def by_convert(folder: Path) -> None:
-    """Convert a small checkpoint on the disk to two files; it lies outside the folder's parent."""
+    """Convert `source.safetensors`, which is made beside the folder's parent, to two files."""
     source = folder.parents[1] / "source.safetensors"
     if not source.exists():
         save_file({f"{name}.weight": torch.arange(6.0).view(2, 3) + ord(name) for name in "ab"}, source)

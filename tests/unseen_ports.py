@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -40,7 +41,7 @@ class Part(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.empty(shape)))
 
 
-class SparseConfig(PretrainedConfig):
+class SparseConfig(PretrainedConfig):  # type: ignore[misc]
     """Two layers, four query heads, two key heads, three experts."""
 
     model_type = "unseen-sparse"
@@ -54,7 +55,7 @@ class SparseConfig(PretrainedConfig):
         super().__init__(**kwargs)
 
 
-class SparsePort(PreTrainedModel):
+class SparsePort(PreTrainedModel):  # type: ignore[misc]
     """A mixture of experts with grouped queries and rotary positions."""
 
     config_class = SparseConfig
@@ -106,13 +107,13 @@ def sparse() -> tuple[SparsePort, State, list[Rule]]:
     return SparsePort(SparseConfig()), state, rules
 
 
-class SightConfig(PretrainedConfig):
+class SightConfig(PretrainedConfig):  # type: ignore[misc]
     """Without settings of its own."""
 
     model_type = "unseen-sight"
 
 
-class SightPort(PreTrainedModel):
+class SightPort(PreTrainedModel):  # type: ignore[misc]
     """Kernels, positions, and a projection of patches over time."""
 
     config_class = SightConfig
@@ -159,7 +160,7 @@ def sight() -> tuple[SightPort, State, list[Rule]]:
     return SightPort(SightConfig()), state, rules
 
 
-class SoundConfig(PretrainedConfig):
+class SoundConfig(PretrainedConfig):  # type: ignore[misc]
     """With a tied head."""
 
     model_type = "unseen-sound"
@@ -168,12 +169,12 @@ class SoundConfig(PretrainedConfig):
         super().__init__(tie_word_embeddings=tie_word_embeddings, **kwargs)
 
 
-class SoundPort(PreTrainedModel):
+class SoundPort(PreTrainedModel):  # type: ignore[misc]
     """Convolutions whose weight norm is folded, a list of heads, and a tied head."""
 
     config_class = SoundConfig
     base_model_prefix = "sound"
-    _tied_weights_keys = {"head.weight": "table.weight"}
+    _tied_weights_keys: ClassVar[dict[str, str]] = {"head.weight": "table.weight"}
 
     def __init__(self, config: SoundConfig) -> None:
         super().__init__(config)
@@ -218,4 +219,4 @@ def sound() -> tuple[SoundPort, State, list[Rule]]:
     return SoundPort(SoundConfig()), state, rules
 
 
-UNSEEN = {"sparse": sparse, "sight": sight, "sound": sound}
+UNSEEN: dict[str, Callable[[], tuple[Any, State, list[Rule]]]] = {"sparse": sparse, "sight": sight, "sound": sound}

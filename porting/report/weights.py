@@ -50,4 +50,6 @@ def _next(report: WeightsReport) -> str:
         return "check that this is the checkpoint of this model, or give the portfile rules() that rename"
     if {finding.status for finding in report.failures()} <= {"UNUSED", "UNEXPECTED"}:
         return 'rename what is left over in rules(), or leave it out by name and reason: Drop("…", "…")'
+    if report.values:
+        return f"correct the code that loads, or the rules, then: {typed('weights --audit')}"
     return "correct the names and shapes in the model or the conversion, then run porting weights again"

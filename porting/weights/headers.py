@@ -45,9 +45,7 @@ class CheckpointHeaders:
         return tensor.source.read(name, tensor.header)
 
     def chunks(self, name: str) -> Iterator[bytes | memoryview]:
-        """Read one tensor's data in pieces of a few MiB, each valid until the next is asked for.
-
-        They are its elements' bytes, little-endian, row by row.
+        """Read one tensor's data in pieces: its elements' bytes, little-endian, row by row.
 
         Raises:
             CheckpointError: as for `read`, perhaps after some pieces.

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from processes import porting
 from safetensors.torch import save_file
 
-from porting.cli.weights import audit, run
+from porting.cli.weights import audit, command, run
 from porting.errors import CheckpointError, PortfileError
 from porting.portfile import Portfile
 
@@ -82,17 +82,24 @@ def test_no_checkpoint_at_all_and_a_missing_one_are_errors(folder: Path) -> None
         run(portfile(folder), folder / "none.safetensors", strict=False)
 
 
+LIVE = """
+def ported():
+    model = Ported({"inputs": 3})
+    torch.nn.init.ones_(model.weight)
+    return model
+"""
+
+
 def test_an_audit_compares_the_values_of_the_live_port(folder: Path) -> None:
-    live = (
-        "def ported():\n    model = Ported({'inputs': 3})\n    torch.nn.init.ones_(model.weight)\n    return model\n"
-    )
-    report = audit(portfile(folder, CHECKPOINT, live), None, strict=False)
+    report = audit(portfile(folder, CHECKPOINT, LIVE), None, strict=False)
     assert report.to_dict()["compared"] == "values"
     assert report.to_dict()["causes"] == {"bias": "not-loaded"}
+    assert report.text().count("not-loaded") == 1
+    assert "porting weights --audit" in report.text()
 
 
-def test_an_audit_shows_the_cause_and_exits_with_1(folder: Path) -> None:
+def test_an_audit_that_finds_something_exits_with_1(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     portfile(folder, CHECKPOINT)
-    done = porting(folder, "weights", "--audit")
-    assert done.returncode == 1
-    assert done.stdout.count("not-loaded") == 2
+    options = ["--audit", "--json", "--portfile", str(folder / "portfile.py")]
+    assert command.main(options, standalone_mode=False) == 1
+    assert json.loads(capfd.readouterr().out)["causes"] == {"weight": "not-loaded", "bias": "not-loaded"}

@@ -46,6 +46,12 @@ def explain(
     return [_finding(wrong, held, tensors, broken) for wrong in wrongs]
 
 
+def mistakes(wrongs: Sequence[Wrong]) -> list[tuple[str, str]]:
+    """The names of tensors that hold all of another, and the model's name for that."""
+    found = [(wrong.place.name, _nearest(wrong)) for wrong in wrongs]
+    return [(name, held.candidate.name) for name, held in found if held and held.is_whole and held.candidate.name]
+
+
 def _nearest(wrong: Wrong) -> Held | None:
     """The best of what was found in a tensor: all of it before rows, as it is before changed, near by name."""
 
@@ -91,27 +97,25 @@ def _mistaken(
     cause = mistaken(one, other, same_source=candidate.step.sources == wrong.wanted.step.sources)
     words = found.words.removeprefix("that").strip(", ")
     if not found.is_whole:
-        own = wrong.place.name == candidate.name
-        cause = "permuted" if own else "qkv-order" if wrong.place.is_fused else cause
-        where = "itself" if own else show(other) if candidate.name else f"{show(other)} of the checkpoint"
-        return dataclasses.replace(
-            finding, cause=cause, note=f"it holds {words} of {where}, which do not belong there"
-        )
+        where = show(other) if candidate.name else f"{show(other)} of the checkpoint"
+        cause = "qkv-order" if wrong.place.is_fused else cause
+        return dataclasses.replace(finding, cause=cause, note=f"it holds {words} of {where}, out of place")
     notes = [words]
     if candidate.part in wrong.wanted.step.sources:
         cause = "weight-norm" if wrong.place.is_folded else cause
         notes.append(f"as it is there, without what the rules do with it ({show(str(wrong.wanted.step.rule))})")
     if candidate.name and (candidate.name,) != candidate.step.sources:
-        notes.append(f"which belongs in {show(candidate.name)}")
+        made = "" if candidate.step.is_rename else f", made of {listing(candidate.step.sources)}"
+        notes.append(f"it holds what belongs in {show(candidate.name)}{made}")
     partner = held.get(candidate.name)
     if partner and partner.is_whole and partner.candidate.name == name:
-        plain = candidate.step.is_rename and candidate.step.sources == (candidate.name,)
-        notes.append("the two are exchanged" if plain else f"exchanged with {show(candidate.name)}")
+        notes.append("the two are exchanged")
     if candidate.name in tensors and one_tensor(tensors[candidate.name], tensors[name]):
         cause = "untied"
         notes.append(f"tied to {show(candidate.name)} in the model, and the checkpoint has two different tensors")
     note = "; ".join(note for note in notes if note)
-    return dataclasses.replace(finding, cause=cause, note=note, other=candidate.step.sources)
+    sources = candidate.step.sources if candidate.step.is_rename else ()
+    return dataclasses.replace(finding, cause=cause, note=note, other=sources)
 
 
 def held_words(found: Held) -> str:

@@ -11,7 +11,7 @@ from porting.weights.audit.absent import absent
 from porting.weights.audit.comparing import difference
 from porting.weights.audit.computed import Computed, wrong_values
 from porting.weights.audit.elsewhere import Held, Sought, search
-from porting.weights.audit.explaining import explain, held_words
+from porting.weights.audit.explaining import explain, held_words, mistakes
 from porting.weights.audit.judging import candidates, judge
 from porting.weights.audit.live import others
 from porting.weights.audit.names import layers_off
@@ -38,6 +38,7 @@ class Audit:
         self._model, self._found, self._source, self._made = model, found, source, made
         self._tensors: Mapping[str, torch.Tensor] = model.tensors
         self._unsaved = others(model.model)
+        self._mistakes: list[tuple[str, str]] = []
         missing = [finding.name for finding in found.findings if finding.status == "MISSING"]
         self._named = missing + [finding.name for finding in found.findings if finding.status == "COLLISION"]
         self._buffers = {name: self._tensors[name] for name in missing if not _is_parameter(self._tensors[name])}
@@ -58,7 +59,7 @@ class Audit:
             total=len(self._tensors),
             matched=sum(name not in bad for name in self._found.made),
             findings=by_gravity((*wrong, *loose, *gone.values(), *rest)),
-            warnings=(*self._source.remarks, *self._found.warnings, *self._remarks(wrong, close, right)),
+            warnings=(*self._source.remarks, *self._found.warnings, *self._remarks(close, right)),
             values=True,
             strict=strict,
         )
@@ -71,6 +72,7 @@ class Audit:
         inside = [wrong.sought for wrong in judged.wrong if wrong.sought]
         search([*inside, *named], candidates(self._found, self._source), read)
         held = {each.place.name: each.found[0] for each in named if each.found}
+        self._mistakes = mistakes(judged.wrong)
         return explain(judged.wrong, self._tensors, broken, read), judged.computed, held
 
     def _empty(self) -> Iterator[Finding]:
@@ -87,8 +89,8 @@ class Audit:
         own = spec(name, self._tensors[name])
         return Finding("UNTIED", name, model=own, other=(partner,), note=note, cause="untied")
 
-    def _remarks(self, wrong: list[Finding], close: list[str], right: Iterable[str]) -> Iterator[Remark]:
-        yield from layers_off(wrong)
+    def _remarks(self, close: list[str], right: Iterable[str]) -> Iterator[Remark]:
+        yield from layers_off(self._mistakes)
         if close:
             message = f"equal within the rounding of what the rules compute, not bit for bit: {listing(close)}"
             yield Remark("rounding", message)

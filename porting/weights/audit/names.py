@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from porting.text import show
-from porting.weights.report import Finding, Remark
+from porting.weights.report import Remark
 
 _PROJECTIONS = re.compile(r"(q|k|v|query|key|value)(_?(proj|lin|linear|layer|fc))?")
 
@@ -39,13 +39,15 @@ def distance(wanted: str, held: str) -> tuple[bool, int]:
     return numbered(wanted)[0] != numbered(held)[0], differing
 
 
-def layers_off(findings: Iterable[Finding]) -> Iterator[Remark]:
-    """Say of what holds another layer, by how many it is off, and where it begins."""
+def layers_off(mistakes: Iterable[tuple[str, str]]) -> Iterator[Remark]:
+    """Say of what holds another layer, by how many it is off, and where.
+
+    Args:
+        mistakes: names of the model's tensors, each with the name of the one whose data it holds.
+    """
     found: dict[tuple[str, int], dict[int, int]] = {}
-    for finding in findings:
-        if finding.cause != "wrong-layer" or len(finding.other) != 1:
-            continue
-        (words, own), (others, held) = numbered(finding.name), numbered(finding.other[0])
+    for name, other in mistakes:
+        (words, own), (others, held) = numbered(name), numbered(other)
         moved = [at for at, (one, other) in enumerate(zip(own, held, strict=False)) if one != other]
         if words == others and len(moved) == 1:
             stem = ".*".join(words.split(".*")[: moved[0] + 1])

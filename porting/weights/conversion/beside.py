@@ -56,10 +56,10 @@ def _of_model(model: torch.nn.Module, specs: Mapping[str, Spec]) -> Iterator[Any
 
 
 def main_dtype(specs: Mapping[str, Spec]) -> torch.dtype | None:
-    """The floating dtype that most elements have; None where nothing floats."""
+    """The floating dtype that most elements have, of those that a model can compute in; None where there is none."""
     counts: dict[torch.dtype, int] = {}
     for spec in specs.values():
         dtype = getattr(torch, spec.dtype, None)
-        if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
+        if isinstance(dtype, torch.dtype) and dtype.is_floating_point and dtype.itemsize > 1:
             counts[dtype] = counts.get(dtype, 0) + math.prod(spec.shape)
     return max(counts, key=counts.__getitem__) if counts else None

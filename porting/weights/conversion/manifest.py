@@ -36,6 +36,7 @@ def manifest(conversion: Conversion, folder: Path, sources: Sequence[SourceFile]
         sources: the checkpoint's files.
         steps: what was done, each by itself.
     """
+    rules = {id(step.rule): step.rule for step in steps if step.rule is not None}
     files = {
         name: {"size": (folder / name).stat().st_size, ALGORITHM: digest} for name, digest in conversion.hashes.items()
     }
@@ -43,7 +44,7 @@ def manifest(conversion: Conversion, folder: Path, sources: Sequence[SourceFile]
         "format": FORMAT,
         "versions": _versions(),
         "source": {"name": Path(conversion.checkpoint).name, "files": [file.to_dict() for file in sources]},
-        "rules": list(dict.fromkeys(show(step.rule, 1000) for step in steps if step.rule is not None)),
+        "rules": [show(rule, 1000) for rule in rules.values()],
         "steps": [line.to_dict() for line in conversion.steps],
         "tensors": conversion.tensors,
         "files": files,

@@ -48,9 +48,13 @@ def in_words(steps: Sequence[Step], sizes: Mapping[str, int]) -> tuple[Line, ...
         steps: what is done.
         sizes: bytes of what is written, by target; other targets are not counted.
     """
-    groups: dict[tuple[str, str], list[Step]] = {}
+    groups: dict[tuple[int, str], list[Step]] = {}
+    words: dict[int, str] = {}
     for step in steps:
-        groups.setdefault((str(step.rule), _change(step)), []).append(step)
+        change = words.get(id(step.operations)) if step.operations else _new_name(step)
+        if change is None:
+            change = words[id(step.operations)] = ", then ".join(map(str, step.operations))
+        groups.setdefault((id(step.rule), change), []).append(step)
     return tuple(
         _line([group[member] for member in row.members], change, sizes)
         for (_, change), group in groups.items()
@@ -65,10 +69,8 @@ def _line(steps: Sequence[Step], change: str, sizes: Mapping[str, int]) -> Line:
     return Line(_folded(targets), _folded(sources), change, len(written), sum(sizes[name] for name in written))
 
 
-def _change(step: Step) -> str:
-    if step.is_rename:
-        return KEPT if step.sources == step.targets else RENAMED
-    return ", then ".join(str(operation) for operation in step.operations)
+def _new_name(step: Step) -> str:
+    return KEPT if step.sources == step.targets else RENAMED
 
 
 def _folded(names: Sequence[str]) -> str:

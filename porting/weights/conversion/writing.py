@@ -23,6 +23,8 @@ PIECE_BYTES = 1 << 18
 """Read and hashed at a time: small enough to stay in a processor's cache."""
 FOLLOWERS = 2
 """Most files that are hashed at the same time."""
+STRIDE_BYTES = 1 << 22
+"""A follower is not woken for less, unless it is the end."""
 
 
 class WeightsWriter:
@@ -111,7 +113,7 @@ class _Growing:
         self._plan = plan
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         self._written: dict[int, int] = {}
-        self._front = len(plan.head)
+        self._front = self._awaited = len(plan.head)
         self._abandoned = False
         self._changed = threading.Condition()
 
@@ -121,7 +123,8 @@ class _Growing:
             self._written[at] = at + piece.nbytes
             while (stop := self._written.pop(self._front, None)) is not None:
                 self._front = stop
-            self._changed.notify()
+            if self._front >= self._awaited:
+                self._changed.notify()
 
     def abandon(self) -> None:
         """Have the thread end."""
@@ -154,9 +157,10 @@ class _Growing:
         return digest.hexdigest() if digest else ""
 
     def _wait(self, at: int) -> int:
-        """Wait for more than ``at`` bytes; how many there are without a gap."""
+        """Wait for a good deal more than ``at`` bytes, or the end; how many there are without a gap."""
         with self._changed:
-            while self._front <= at and not self._abandoned:
+            self._awaited = min(at + STRIDE_BYTES, self._plan.size)
+            while self._front < self._awaited and not self._abandoned:
                 self._changed.wait()
             if self._abandoned:
                 raise PortingError("writing was given up")

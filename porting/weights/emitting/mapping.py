@@ -19,7 +19,7 @@ from porting.weights.emitting.rendering import render
 from porting.weights.emitting.reversing import two_ways
 from porting.weights.emitting.staging import Converter, staged
 from porting.weights.emitting.transforms import Transform, rope_is_own, transform_of
-from porting.weights.emitting.written import Call
+from porting.stubs.written import Call
 
 TEMPLATE = "conversion_mapping.py.jinja"
 

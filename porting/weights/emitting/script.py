@@ -15,7 +15,7 @@ from porting.weights.emitting.operations import functions_of, helpers_of, sizes_
 from porting.weights.emitting.prepared import Applied, Dropped, Prepared
 from porting.weights.emitting.regexes import bare_regex, excluding, named_regex, numbered_regex, replacement
 from porting.weights.emitting.rendering import render
-from porting.weights.emitting.written import Call
+from porting.stubs.written import Call
 
 TEMPLATE = "convert_script.py.jinja"
 AUTO = {"tokenizer": "AutoTokenizer", "processor": "AutoProcessor"}
@@ -48,7 +48,7 @@ def script_text(
     names: dict[str, Any] = {
         "model_class": classes[1][1],
         "kind": kind,
-        "imports": imports((*classes, *(("transformers", AUTO[each]) for each in saved))),
+        "imports": imports((*classes, *(("transformers", AUTO[each]) for each in saved), *_readers(kind))),
         "saved": list(saved),
         "auto": AUTO,
         "helpers": helpers_of(steps),
@@ -111,12 +111,14 @@ def class_of(kind: type) -> tuple[str, str]:
     return module, name
 
 
-def imports(classes: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    """The import statements for classes: each module once, sorted as isort does."""
+def imports(names: Iterable[tuple[str, str]]) -> list[list[tuple[str, list[str]]]]:
+    """The import statements for names of modules, in sections as isort makes them: others', then Transformers' own."""
     found: dict[str, set[str]] = {}
-    for module, name in classes:
+    for module, name in names:
         found.setdefault(module, set()).add(name)
-    return [(module, sorted(names)) for module, names in sorted(found.items())]
+    lines = [(module, sorted(found[module])) for module in sorted(found)]
+    own = [line for line in lines if line[0].split(".")[0] == "transformers"]
+    return [section for section in ([line for line in lines if line not in own], own) if section]
 
 
 def config_call(config: Any) -> Call:
@@ -151,6 +153,10 @@ _NOT_SET = ("model_type", "transformers_version", "architectures", "_name_or_pat
 def _same(one: Any, other: Any) -> bool:
     a, b = one.to_dict(), other.to_dict()
     return all(a.get(key) == b.get(key) for key in a.keys() | b.keys() if key not in _NOT_SET)
+
+
+def _readers(kind: str) -> list[tuple[str, str]]:
+    return [("safetensors.torch", "load_file")] if kind == "safetensors" else []
 
 
 def _renamings(prepared: Prepared) -> tuple[list[tuple[str, str]], bool]:

@@ -23,7 +23,7 @@ def test_text(prepared: Prepared, found: Mapping, name: str, kind: str) -> str:
     words = re.findall(r"[A-Za-z0-9]+", name[:60])
     names = {
         "model_class": own[1],
-        "imports": imports([own]),
+        "imports": imports([own, ("safetensors.torch", "load_file"), ("safetensors.torch", "save_file")]),
         "test_class": f"{''.join(word[0].upper() + word[1:] for word in words)}ConversionMappingTest",
         "file": snake(name),
         "kind": kind,

@@ -54,7 +54,7 @@ class CheckpointFile(Protocol):
         ...
 
     def chunks(self, name: str, header: Any) -> Iterator[Chunk]:
-        """Read it in pieces, each valid until the next: the bytes of its elements, little-endian, row by row.
+        """Read it in pieces: the bytes of its elements, little-endian, row by row.
 
         Raises:
             CheckpointError: as for `read`; where the format has a checksum, it is raised before the last piece.
@@ -84,26 +84,25 @@ class CheckpointTensor:
         return self.source.path
 
 
-def ranged(path: Path, name: str, start: int, stop: int) -> Iterator[memoryview]:
-    """A byte range of a file in pieces, each valid until the next is asked for.
+def ranged(path: Path, name: str, start: int, stop: int) -> Iterator[bytes]:
+    """A byte range of a file in pieces.
 
     Raises:
         CheckpointError: the file cannot be read, or ends before it.
     """
-    buffer = memoryview(bytearray(min(CHUNK_BYTES, stop - start)))
     with opened(path) as descriptor:
         while start < stop:
             try:
-                count = os.preadv(descriptor, [buffer[: stop - start]], start)
+                chunk = os.pread(descriptor, min(CHUNK_BYTES, stop - start), start)
             except OSError as error:
                 raise CheckpointError(f"cannot read {show(path)}: {show(error.strerror)}") from None
-            if count == 0:
+            if not chunk:
                 raise CheckpointError(
                     f"{show(path)} ends within tensor {show(name)}; it changed since its header was read",
                     hint="let nothing write to a checkpoint that is read",
                 )
-            yield buffer[:count]
-            start += count
+            yield chunk
+            start += len(chunk)
 
 
 def tensor_bytes(tensor: torch.Tensor) -> Iterator[Chunk]:

@@ -48,7 +48,7 @@ def apply_rules(
 def _check(planned: Plan) -> None:
     if planned.problems:
         problem = planned.problems[0]
-        raise RuleError(f"{listing(problem.sources)} cannot be converted: {problem.message}")
+        raise RuleError(f"{listing(problem.sources)} cannot be converted: {problem.message}", hint=problem.hint)
     if planned.unmatched:
         raise RuleError(
             f"no rule takes {listing(planned.unmatched)}",
@@ -58,5 +58,8 @@ def _check(planned: Plan) -> None:
     for step in planned.steps:
         for target in step.targets:
             if target in makers:
-                raise RuleError(f"{show(target)} is made twice: from {listing((*makers[target], *step.sources))}")
+                raise RuleError(
+                    f"{show(target)} is made twice: from {listing((*makers[target], *step.sources))}",
+                    hint="leave one out by name with a reason, or join them in one rule",
+                )
             makers[target] = step.sources

@@ -60,7 +60,10 @@ class Match(NamedTuple):
                 missing = str(int(before) + 1)
         if missing is not None:
             name = pattern.fill({**self.bindings, **({axis: missing} if axis else {})})
-            raise RuleError(f"there is no {show(name)}, which belongs to {show(self.names[0])}")
+            raise RuleError(
+                f"there is no {show(name)}, which belongs to {show(self.names[0])}",
+                hint="a bias that one of several lacks takes a rule of its own, with InsertZeros()",
+            )
         return [group[number] for number in ordered]
 
     def targets(self, results: Sequence[Sequence[Spec]]) -> tuple[str, ...]:
@@ -75,6 +78,8 @@ class Match(NamedTuple):
         for pattern, free, group in zip(self.rule.targets, self.rule.free, results, strict=True):
             if free is None and len(group) != 1:
                 raise RuleError(f"the operations give {len(group)} tensors for the one target {show(pattern)}")
+            if not group:
+                raise RuleError(f"the operations give no tensor for {show(pattern)}")
             names += [pattern.fill({**self.bindings, **({free: str(i)} if free else {})}) for i in range(len(group))]
         return tuple(names)
 

@@ -104,8 +104,10 @@ def _by_rule(rules: Sequence[Rule], specs: Mapping[str, Spec], config: Any) -> P
         elif not rule.operations:
             found[name] = _rename(rule, bindings, name, spec)
         else:
-            match = found.setdefault((number, *map(bindings.get, rule.key)), Match.of(rule, bindings))
-            assert isinstance(match, Match)
+            key = (number, *map(bindings.get, rule.key))
+            match = found.get(key)
+            if not isinstance(match, Match):
+                match = found[key] = Match.of(rule, bindings)
             match.add(place, bindings, name)
     steps, problems = _steps(found.values(), specs, config)
     idle = [str(rule) for number, rule in enumerate(rules) if number not in used]
@@ -117,7 +119,7 @@ def _rename(rule: Convert, bindings: Mapping[str, str], name: str, spec: Spec) -
     try:
         return Step((name,), (rule.targets[0].fill(bindings),), (spec,), rule)
     except RuleError as error:
-        return Problem((name,), (), f"{error.message} (rule: {rule})")
+        return Problem((name,), (), error.message, error.hint)
 
 
 def _steps(
@@ -138,7 +140,7 @@ def _planned(match: Match, specs: Mapping[str, Spec], shapes: Shapes) -> Step | 
     try:
         return _step(match, specs, shapes)
     except RuleError as error:
-        return Problem(match.names, match.expected(), error.message)
+        return Problem(match.names, match.expected(), error.message, error.hint)
 
 
 def _step(match: Match, specs: Mapping[str, Spec], shapes: Shapes) -> Step:

@@ -61,11 +61,19 @@ class Step:
 
 
 class Problem(NamedTuple):
-    """Why a rule could not be applied to some tensors: their names, the targets that it would make, and why."""
+    """Why a rule could not be applied to some tensors.
+
+    Attributes:
+        sources: their names.
+        targets: the names that it would make, as far as they are known.
+        message: why not.
+        hint: what to do next.
+    """
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,8 @@ def applied(operations: Iterable[Operation], groups: Groups) -> Groups:
             groups = operation.apply(groups)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             shapes = ", ".join(str(list(tensor.shape)) for group in groups for tensor in group)
-            raise RuleError(f"{operation!r} cannot be applied to {show(shapes, 100)}: {show(error, 200)}") from error
+            why = str(error).partition("\n")[0]  # what follows is a trace of C++
+            raise RuleError(f"{operation!r} cannot be applied to {show(shapes, 100)}: {show(why, 200)}") from error
     return groups
 
 

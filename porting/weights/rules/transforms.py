@@ -95,7 +95,7 @@ def transformed(transforms: Sequence[Any], specs: Mapping[str, Spec], model: Any
         try:
             steps.append(_converted(group, specs, model))
         except RuleError as error:
-            problems.append(Problem(group.names, (group.layer,), error.message))
+            problems.append(Problem(group.names, (group.layer,), error.message, error.hint))
     converters = {id(group.converter): group.converter for group in groups.values()}
     remarks = [remark for converter in converters.values() for remark in _traps(converter, model)]
     return Plan(tuple(steps), {}, unmatched, tuple(problems), tuple(remarks))

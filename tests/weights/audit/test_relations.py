@@ -199,7 +199,10 @@ def test_a_split_in_another_order_is_named() -> None:
     assert {finding.name: finding.cause for finding in found} == dict.fromkeys(
         (f"{name}_proj.{leaf}" for name in "kv" for leaf in ("weight", "bias")), "qkv-order"
     )
-    assert all("exchanged with" in finding.note for finding in found)
+    assert all("the two are exchanged" in finding.note for finding in found)
+    assert {finding.note.split(";")[0] for finding in found if finding.name == "k_proj.bias"} == {
+        "it holds what belongs in v_proj.bias, made of qkv.bias"
+    }
 
 
 def test_rows_of_a_wrong_slice_are_named() -> None:

@@ -274,6 +274,19 @@ def test_a_checkpoint_that_changes_meanwhile_is_no_result(tmp_path: Path, monkey
     assert [path.name for path in tmp_path.iterdir()] == ["source.safetensors"]
 
 
+def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, source = llama(), tmp_path / "source.safetensors"
+    save_file(original(model), source)
+
+    def fails(*_: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "preadv", fails)
+    with pytest.raises(CheckpointError, match=r"cannot read .*source\.safetensors: Input/output error"):
+        convert(source, model, tmp_path / "out", RULES)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.safetensors"]
+
+
 def test_a_function_that_gives_another_shape_than_planned_is_an_error(tmp_path: Path) -> None:
     port = nn.ModuleDict({"a": nn.Linear(2, 2, bias=False)})
 

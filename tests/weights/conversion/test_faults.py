@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from faults import CONVERSION_CALLS, FAULTS, INTERRUPTED, converted
+from faults import CONVERSION_CALLS, FAULTS, INTERRUPTED, by_convert, converted
 from processes import ENVIRONMENT, ROOT, after_faults
 from safetensors.torch import save_file
 
@@ -59,6 +59,21 @@ def test_a_fault_leaves_nothing_or_the_whole_folder(name: str, kind: str, outcom
         assert (each["said again"], each["found again"], each["left again"]) == (0, "new", []), each
 
 
+def test_a_file_that_may_not_grow_is_an_output_error(tmp_path: Path) -> None:
+    by_convert(tmp_path / "to" / "first")
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)){WRITER}"
+    done = run(code, tmp_path / "to" / "second")
+    assert "4: cannot write" in done.stderr
+    assert "File too large" in done.stderr
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["first"]
+
+
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**ENVIRONMENT, "PYTHONPATH": f"{ROOT}:{TESTS}", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", code, str(folder)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 @pytest.mark.parametrize("action", ["signal=SIGKILL", "error=ENOSPC", "error=EIO", "error=EINTR"])
@@ -78,8 +93,7 @@ def test_the_system_itself_fails(call: str, action: str, tmp_path: Path) -> None
         assert found is not None or not folder.exists(), number
         assert (done.returncode == 0) <= (found is not None), number
         if found is None:
-            again = [sys.executable, "-c", WRITER, str(folder)]
-            assert subprocess.run(again, env=environment, timeout=120, check=False).returncode == 0, number
+            assert run(WRITER, folder).returncode == 0, number
         assert [path.name for path in folder.parent.iterdir()] == ["out"], number
         assert converted(folder) is not None, number
     assert number > 1

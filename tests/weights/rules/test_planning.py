@@ -119,6 +119,10 @@ def test_a_stacked_tensor_is_numbered_from_zero() -> None:
     assert {spec.shape for spec in found.steps[0].results} == {(2, 2)}
 
 
+def test_an_empty_tensor_is_not_taken_apart_into_nothing() -> None:
+    assert "no tensor" in problem([Convert("a", "b.{i}", Unstack())], "a", shape=(0, 2))
+
+
 def test_numbers_are_shifted() -> None:
     rules = [Rename("layer{s:d}.{i:d}.{leaf}", "stages.{s-1}.{i+1}.{leaf}")]
     found = planned(rules, "layer1.0.w", "layer4.10.w")
@@ -138,7 +142,7 @@ def test_numbers_come_from_the_config() -> None:
     text = SimpleNamespace(heads=4, groups=2)
     rules = [
         Convert("qkv", ["q", "k", "v"], Split(("text.heads*size", "text.groups*size", "6"))),
-        Convert("o", "p", Slice(0, "text.heads*size"), Reshape("size", "text.heads", -1)),
+        Convert("o", "p", Slice(0, "text.heads * size"), Reshape("size", "text.heads", -1)),
     ]
     found = planned(rules, "qkv", "o", shape=(24, 5), text=text, size=3)
     assert [spec.shape for step in found.steps for spec in step.results] == [(12, 5), (6, 5), (6, 5), (3, 4, 5)]

@@ -219,11 +219,19 @@ def test_rope_of_grouped_keys_is_a_trap_that_is_named() -> None:
     assert torch.equal(full[names[0]], wrong[names[0]])
 
 
-def test_a_pattern_that_takes_two_tensors_is_a_problem() -> None:
-    given = [WeightConverter(r"blocks\.\d+\.w", "layers.0.turned", [Transpose(0, 1)])]
-    names = {f"blocks.{i}.w": spec_of(torch.ones(3, 5)) for i in range(2)}
-    planned = plan(given, names, model=Toy(llama()))
-    assert [problem.sources for problem in planned.problems] == [("blocks.0.w", "blocks.1.w")]
+def test_a_pattern_that_takes_two_tensors_is_a_problem(register: Any, tmp_path: Path) -> None:
+    """Transformers loads the first, and says nothing of the other."""
+    given = [*transforms(), WeightConverter(r"straight\d", "turned", [Transpose(0, 1)])]
+    register(given)
+    state = {name: tensor for name, tensor in original().items() if "straight" not in name}
+    state |= {f"blocks.{i}.straight{n}": torch.randn(3, 5) for i in range(2) for n in (1, 2)}
+    expected = loaded(Toy, llama(), state, tmp_path)
+    assert torch.equal(expected["layers.1.turned"], state["blocks.1.straight1"].T)
+    specs = {name: spec_of(tensor) for name, tensor in state.items()}
+    planned = plan(given, specs, model=Toy(llama()))
+    assert [each.sources for each in planned.problems] == [
+        (f"blocks.{i}.straight1", f"blocks.{i}.straight2") for i in range(2)
+    ]
     assert "all but the first" in planned.problems[0].message
 
 
@@ -243,10 +251,14 @@ def test_unequal_chunks_do_not_fit_the_model() -> None:
     assert {each.name for each in findings if each.status == "MISMATCH"} == {"layers.0.v"}
 
 
-def test_renamings_that_collide_are_found() -> None:
-    state = {"layers.0.plain": torch.ones(3), "layers.0.simple": torch.ones(3)}
+def test_renamings_that_collide_are_found(register: Any, tmp_path: Path) -> None:
+    """Transformers loads the first, and says nothing of the other."""
+    given = [*transforms(), WeightRenaming("simple", "plain")]
+    register(given)
+    state = {**original(), "blocks.0.simple": torch.ones(3)}
+    assert torch.equal(loaded(Toy, llama(), state, tmp_path)["layers.0.plain"], state["blocks.0.plain"])
     with pytest.raises(RuleError, match="made twice"):
-        apply_rules([WeightRenaming("simple", "plain")], state, model=Toy(llama()))
+        apply_rules(given, state, model=Toy(llama()))
 
 
 def test_the_last_of_two_converters_with_one_pattern_counts(register: Any, tmp_path: Path) -> None:
