@@ -63,7 +63,7 @@ def replay_of(portfile: Portfile, verification: Verification) -> Replay:
     call, scalars, tensors = forward_of(verification)
     module, model_class = _class_of(ported, call)
     checkpoint, revision, left = _weights(portfile)
-    return Replay(call, module, model_class, _dtype_of(ported), checkpoint, revision, scalars, tensors, left)
+    return Replay(call, module, model_class, dtype_of(ported), checkpoint, revision, scalars, tensors, left)
 
 
 def forward_of(verification: Verification) -> tuple[Call, list[tuple[str, Any]], list[tuple[str, Any, str]]]:
@@ -129,7 +129,12 @@ def _class_of(ported: Trace, call: Call) -> tuple[str, str]:
     return module, call.class_name
 
 
-def _dtype_of(ported: Trace) -> str:
+def dtype_of(ported: Trace) -> str:
+    """The one floating dtype of the port's parameters.
+
+    Raises:
+        GenerationError: there are several.
+    """
     parameters = [item for module in ported.modules.values() for item in module.parameters if item.kind == "parameter"]
     dtypes = sorted({item.dtype for item in parameters if "float" in item.dtype})
     if len(dtypes) != 1:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from porting.errors import GenerationError
+from porting.stubs.written import Call
 from porting.text import show
 from porting.weights.emitting.operations import functions_of, helpers_of, sizes_of, step_of
 from porting.weights.emitting.prepared import Applied, Prepared
@@ -19,7 +20,6 @@ from porting.weights.emitting.rendering import render
 from porting.weights.emitting.reversing import two_ways
 from porting.weights.emitting.staging import Converter, staged
 from porting.weights.emitting.transforms import Transform, rope_is_own, transform_of
-from porting.weights.emitting.written import Call
 
 TEMPLATE = "conversion_mapping.py.jinja"
 

@@ -8,7 +8,7 @@ from typing import Any
 from porting.errors import GenerationError
 from porting.stubs.integration import NEUTRAL
 from porting.stubs.literals import FILTERS, ensure_same_code, identifier
-from porting.weights.emitting.written import WIDTH, neutral, text, written
+from porting.stubs.written import WIDTH, neutral, text, written
 
 
 def render(template: str, names: dict[str, Any], data: dict[str, Any]) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 from porting.errors import GenerationError
 from porting.stubs.literals import identifier
+from porting.stubs.written import Call
 from porting.text import show
 from porting.weights.emitting.operations import functions_of, helpers_of, sizes_of, step_of
 from porting.weights.emitting.prepared import Applied, Dropped, Prepared
 from porting.weights.emitting.regexes import bare_regex, excluding, named_regex, numbered_regex, replacement
 from porting.weights.emitting.rendering import render
-from porting.weights.emitting.written import Call
 
 TEMPLATE = "convert_script.py.jinja"
 AUTO = {"tokenizer": "AutoTokenizer", "processor": "AutoProcessor"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from porting.stubs.written import Call
 from porting.weights.emitting.operations import step_of
 from porting.weights.emitting.prepared import Applied
 from porting.weights.emitting.reversing import TwoWays
-from porting.weights.emitting.written import Call
 from porting.weights.rules.arithmetic import FoldWeightNorm
 from porting.weights.rules.grouping import Concatenate, Split, Stack, Unstack
 from porting.weights.rules.layout import Flatten, PermuteRope, Transpose, Unflatten

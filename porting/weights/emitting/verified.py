@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from porting.stubs.expectations import expected_outputs, require_passing, tolerance_of
-from porting.stubs.replay import forward_of, provenance
+from porting.stubs.replay import dtype_of, forward_of, provenance
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -22,7 +22,7 @@ def verified_values(portfile: Portfile, verification: Verification) -> dict[str,
     call, scalars, tensors = forward_of(verification)
     outputs = expected_outputs(portfile, verification, call)
     measured = max(output.max_abs for output in outputs)
-    atol, rtol = tolerance_of("float32", measured, verification.comparison.tolerance)
+    atol, rtol = tolerance_of(dtype_of(verification.ported), measured, verification.comparison.tolerance)
     for output in outputs:
         require_passing(output, atol, rtol)
     return {

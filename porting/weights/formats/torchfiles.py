@@ -84,7 +84,7 @@ class TorchFile:
         start = listed.offset * width
         return self._stored(name, header.storage, start, start + math.prod(listed.shape) * width)
 
-    def _stored(self, name: str, storage: Record, start: int, stop: int) -> Iterator[bytes]:
+    def _stored(self, name: str, storage: Record, start: int, stop: int) -> Iterator[Chunk]:
         """A range of a storage; its CRC is verified on the way if it is all of it, else before."""
         known = not self.has_checksums or storage.start in self.verified
         if not known and (start, stop) == (0, storage.size):

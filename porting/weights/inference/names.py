@@ -36,6 +36,16 @@ def ranks(names: Iterable[str]) -> Mapping[str, Numbers]:
 
     ``layer1`` of ``layer1`` to ``layer4`` is 0, so is ``stages.0``; ``mlp.0`` and ``mlp.2`` are 0 and 1.
     """
+    return {name: tuple(rank for rank, _ in found) for name, found in _ranked(names).items()}
+
+
+def lengths(names: Iterable[str]) -> Mapping[str, Numbers]:
+    """How many numbers there are at each place of `ranks`."""
+    return {name: tuple(length for _, length in found) for name, found in _ranked(names).items()}
+
+
+def _ranked(names: Iterable[str]) -> Mapping[str, list[tuple[int, int]]]:
+    """The ranks of a name's numbers, and of how many."""
     seen: dict[Texts, set[int]] = defaultdict(set)
     names = list(names)
     for name in names:
@@ -43,13 +53,12 @@ def ranks(names: Iterable[str]) -> Mapping[str, Numbers]:
         for at, number in enumerate(numbers):
             seen[texts[: at + 1]].add(number)
     order = {texts: {number: rank for rank, number in enumerate(sorted(found))} for texts, found in seen.items()}
-    return {name: _ranks(name, order) for name in names}
-
-
-def _ranks(name: str, order: Mapping[Texts, Mapping[int, int]]) -> Numbers:
-    texts, numbers = parted(name)
-    places = [(order[texts[: at + 1]], number) for at, number in enumerate(numbers)]
-    return tuple(known[number] for known, number in places if len(known) > 1)
+    found = {}
+    for name in names:
+        texts, numbers = parted(name)
+        places = [(order[texts[: at + 1]], number) for at, number in enumerate(numbers)]
+        found[name] = [(known[number], len(known)) for known, number in places if len(known) > 1]
+    return found
 
 
 @lru_cache(maxsize=1 << 16)

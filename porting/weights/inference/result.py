@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from porting.folding import fold
 from porting.results import Result
 from porting.text import show
 from porting.weights.inference.claims import CERTAIN, GUESS, LIKELY, confidence_word
+from porting.weights.inference.listing import as_python
 
 if TYPE_CHECKING:
     from porting.verification import Verification
@@ -166,14 +166,4 @@ class Inference(Result):
 
     def python(self) -> str:
         """The rules as a function for the portfile; what is not certain says so in a comment."""
-        lines = [line for each in self.proposed if each.rule is not None for line in _lines(each)]
-        used = sorted(set(re.findall(r"\b([A-Z][A-Za-z]+)\(", "\n".join(repr(rule) for rule in self.rules))))
-        imports = [f"    from porting.weights import {', '.join(used)}", ""] if used else []
-        return "\n".join(["def rules():", *imports, "    return [", *lines, "    ]", ""])
-
-
-def _lines(each: Proposed) -> list[str]:
-    note = (
-        [] if each.confidence == CERTAIN else [f"        # {each.confidence}: {'; '.join(map(show, each.evidence))}"]
-    )
-    return [*note, f"        {each.rule!r},"]
+        return as_python(self.proposed)

@@ -78,16 +78,20 @@ class Cast(OnEach):
 
     dtype: str
 
-    def change(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Cast.
+    def __post_init__(self) -> None:
+        """Check the name; a dtype itself will do, too.
 
         Raises:
             RuleError: torch has no such dtype.
         """
-        dtype = getattr(torch, self.dtype, None)
-        if not isinstance(dtype, torch.dtype):
+        name = str(self.dtype).removeprefix("torch.")
+        if not isinstance(getattr(torch, name, None), torch.dtype):
             raise RuleError(f"Cast takes the name of a dtype of torch, and {show(repr(self.dtype))} is none")
-        return tensor.to(dtype)
+        object.__setattr__(self, "dtype", name)
+
+    def change(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Cast."""
+        return tensor.to(getattr(torch, self.dtype))
 
     def __str__(self) -> str:
         """In words."""

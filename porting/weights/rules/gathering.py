@@ -78,6 +78,8 @@ class Match(NamedTuple):
         for pattern, free, group in zip(self.rule.targets, self.rule.free, results, strict=True):
             if free is None and len(group) != 1:
                 raise RuleError(f"the operations give {len(group)} tensors for the one target {show(pattern)}")
+            if not group:
+                raise RuleError(f"the operations give no tensor for {show(pattern)}")
             names += [pattern.fill({**self.bindings, **({free: str(i)} if free else {})}) for i in range(len(group))]
         return tuple(names)
 

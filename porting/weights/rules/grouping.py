@@ -89,7 +89,7 @@ class Concatenate(Operation):
         Raises:
             RuleError: their lengths are not those that are expected, or they do not fit together.
         """
-        tensors = [tensor for group in groups for tensor in group]
+        tensors = _alike(self, [tensor for group in groups for tensor in group])
         dim, number = dimension(self, tensors[0], self.dim), int(self.groups)
         lengths = [tensor.shape[dim] if dim < tensor.dim() else 0 for tensor in tensors]
         if self.sizes is not None and lengths != [size * number for size in whole(self.sizes)]:
@@ -121,8 +121,12 @@ class Stack(Operation):
     dim: int = 0
 
     def apply(self, groups: Groups) -> Groups:
-        """Stack each group."""
-        return [[torch.stack(group, self.dim)] for group in groups]
+        """Stack each group.
+
+        Raises:
+            RuleError: tensors of a group differ in dtype.
+        """
+        return [[torch.stack(_alike(self, group), self.dim)] for group in groups]
 
     def inverse(self) -> Unstack:
         """Unstack."""
@@ -185,6 +189,16 @@ def dimension(operation: Operation, tensor: torch.Tensor, dim: int) -> int:
     if not -tensor.dim() <= dim < tensor.dim():
         raise RuleError(f"{operation!r} asks for dimension {dim} of a tensor of shape {list(tensor.shape)}")
     return dim % tensor.dim()
+
+
+def _alike(operation: Operation, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The tensors, which have one dtype: torch would cast them in silence."""
+    found = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors})
+    if len(found) > 1:
+        raise RuleError(
+            f"{operation!r} is given {' and '.join(found)}", hint='give them one first, as with Cast("float32")'
+        )
+    return tensors
 
 
 def _equal(length: int, count: int) -> tuple[int, ...]:

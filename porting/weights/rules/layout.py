@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from porting.errors import RuleError
 from porting.weights.rules.operation import OnEach, Size, whole
+
+
+def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The numbers, which torch takes one by one or in a sequence."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (list, tuple)) else given
+
 
 BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -40,10 +47,11 @@ class Permute(OnEach):
 
     dims: tuple[int, ...]
 
-    def __init__(self, *dims: int) -> None:
-        if sorted(dims) != list(range(len(dims))):
-            raise RuleError(f"Permute takes every dimension once, from 0, and {list(dims)} were given")
-        object.__setattr__(self, "dims", dims)
+    def __init__(self, *dims: int | Sequence[int]) -> None:
+        order = spread(dims)
+        if sorted(order) != list(range(len(order))):
+            raise RuleError(f"Permute takes every dimension once, from 0, and {list(order)} were given")
+        object.__setattr__(self, "dims", order)
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
         """Permute."""
@@ -68,9 +76,10 @@ class Reshape(OnEach):
     shape: tuple[Size, ...]
     back: tuple[Size, ...] | None
 
-    def __init__(self, *shape: Size, back: tuple[Size, ...] | None = None) -> None:
-        object.__setattr__(self, "shape", shape)
+    def __init__(self, *shape: Size | Sequence[Size], back: Sequence[Size] | None = None) -> None:
+        object.__setattr__(self, "shape", spread(shape))
         object.__setattr__(self, "back", back)
+        self.__post_init__()
 
     def change(self, tensor: torch.Tensor) -> torch.Tensor:
         """Reshape."""

@@ -27,6 +27,23 @@ Size = int | str
 class Operation(ABC):
     """One operation. It works on tensors of the meta device, too, which tells the shapes of its results."""
 
+    def __post_init__(self) -> None:
+        """Check the numbers that are given.
+
+        Raises:
+            RuleError: one of them is none.
+        """
+        for name in SEVERAL:
+            value = getattr(self, name, None)
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+            elif value is not None and not isinstance(value, tuple):
+                raise RuleError(f"{name} are several numbers, as (2, 3), and {show(repr(value))} was given")
+        for name in POSITIVE:
+            value = getattr(self, name, None)
+            if value is not None and not isinstance(value, str) and not (type(value) is int and value > 0):
+                raise RuleError(f"{name} is a positive number, and {show(repr(value))} was given")
+
     @property
     def exact(self) -> bool:
         """Whether the elements are moved only, so that results are compared bit for bit."""
@@ -72,7 +89,9 @@ class Operation(ABC):
         return [f"{field.name}={getattr(self, field.name)!r}" for field in changed]
 
 
-SIZES = ("heads", "groups", "rotary", "sizes", "shape", "back", "start", "stop")
+SEVERAL = ("sizes", "shape", "back")
+POSITIVE = ("heads", "groups", "rotary", "count")
+SIZES = (*SEVERAL, "heads", "groups", "rotary", "start", "stop")
 """Names of the arguments that may be attributes of the config."""
 
 

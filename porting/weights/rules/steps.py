@@ -106,7 +106,8 @@ def applied(operations: Iterable[Operation], groups: Groups) -> Groups:
             groups = operation.apply(groups)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             shapes = ", ".join(str(list(tensor.shape)) for group in groups for tensor in group)
-            raise RuleError(f"{operation!r} cannot be applied to {show(shapes, 100)}: {show(error, 200)}") from error
+            why = str(error).partition("\n")[0]  # what follows is a trace of C++
+            raise RuleError(f"{operation!r} cannot be applied to {show(shapes, 100)}: {show(why, 200)}") from error
     return groups
 
 

@@ -47,7 +47,7 @@ def test_every_array_of_an_archive_is_read(tmp_path: Path, save: Any) -> None:
         assert torch.equal(read, expected), name
         assert headers.tensors[name].shape == array.shape
         assert headers.tensors[name].dtype == str(expected.dtype).removeprefix("torch.")
-        assert b"".join(headers.chunks(name)) == expected.numpy().tobytes(), name
+        assert b"".join(map(bytes, headers.chunks(name))) == expected.numpy().tobytes(), name
 
 
 @pytest.mark.parametrize("name", ["f4", "big-endian", "columns", "bool", "number", "empty"])

@@ -291,3 +291,34 @@ def test_a_permutation_names_every_dimension() -> None:
     for dims in ((0, 2), (0, 0), (1,), (-1, 0)):
         with pytest.raises(RuleError, match="every dimension once"):
             Permute(*dims)
+
+
+@pytest.mark.parametrize("operation", [Stack(), Concatenate()], ids=repr)
+def test_tensors_of_several_dtypes_are_not_joined_in_silence(operation: Operation) -> None:
+    tensors = [torch.ones(2), torch.ones(2, dtype=torch.bfloat16)]
+    for given in ([tensors], [[tensor.to("meta") for tensor in tensors]]):
+        with pytest.raises(RuleError, match="bfloat16 and float32") as caught:
+            operation.apply(given)
+        assert "Cast" in caught.value.hint
+
+
+MISTAKEN: dict[str, tuple[Callable[[], Operation], str]] = {
+    "Split(3)": (lambda: Split(3), "sizes are several numbers"),  # type: ignore[arg-type]
+    "groups=0": (lambda: Split(groups=0), "groups is a positive number"),
+    "groups=-2": (lambda: Concatenate(groups=-2), "groups is a positive number"),
+    "count=0": (lambda: Split(count=0), "count is a positive number"),
+    "heads=True": (lambda: PermuteRope(True), "heads is a positive number"),
+    "heads=1.5": (lambda: PermuteRope(1.5), "heads is a positive number"),  # type: ignore[arg-type]
+    "back=3": (lambda: Reshape(3, back=3), "back are several numbers"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize(("make", "said"), MISTAKEN.values(), ids=MISTAKEN)
+def test_a_mistaken_number_is_refused_at_once(make: Callable[[], Operation], said: str) -> None:
+    with pytest.raises(RuleError, match=said):
+        make()
+
+
+def test_sequences_and_dtypes_are_taken_as_torch_takes_them() -> None:
+    assert (Permute((1, 0)), Reshape([2, -1], back=[4])) == (Permute(1, 0), Reshape(2, -1, back=(4,)))
+    assert (Split([1, 2]), Cast(torch.bfloat16)) == (Split((1, 2)), Cast("bfloat16"))  # type: ignore[arg-type]

@@ -119,6 +119,10 @@ def test_a_stacked_tensor_is_numbered_from_zero() -> None:
     assert {spec.shape for spec in found.steps[0].results} == {(2, 2)}
 
 
+def test_an_empty_tensor_is_not_taken_apart_into_nothing() -> None:
+    assert "no tensor" in problem([Convert("a", "b.{i}", Unstack())], "a", shape=(0, 2))
+
+
 def test_numbers_are_shifted() -> None:
     rules = [Rename("layer{s:d}.{i:d}.{leaf}", "stages.{s-1}.{i+1}.{leaf}")]
     found = planned(rules, "layer1.0.w", "layer4.10.w")

@@ -34,23 +34,24 @@ class Call:
     keywords: dict[str, Any] = field(default_factory=dict)
 
 
-def written(value: Any, indent: int = 0, before: int = 0) -> str:
+def written(value: Any, indent: int = 0, before: int = 0, width: int = WIDTH) -> str:
     """An expression: literals, and `Name` and `Call` among them.
 
     Args:
         value: what to write.
         indent: the column at which its line starts.
         before: columns on that line in front of it, beside the indent.
+        width: columns of a line.
 
     Raises:
         GenerationError: something in it cannot be written as a literal, or is no identifier.
     """
     line = _line(value)
-    if indent + before + len(line) + 1 <= WIDTH or not _parts(value):
+    if indent + before + len(line) + 1 <= width or not _parts(value):
         return line
     opening, parts, closing = _exploded(value)
     inner = indent + 4
-    lines = [f"{' ' * inner}{head}{written(item, inner, len(head))},\n" for head, item in parts]
+    lines = [f"{' ' * inner}{head}{written(item, inner, len(head), width)},\n" for head, item in parts]
     return f"{opening}\n{''.join(lines)}{' ' * indent}{closing}"
 
 
@@ -103,12 +104,5 @@ def _exploded(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
         return f"{identifier(value.name)}(", [("", item) for item in value.arguments] + named, ")"
     if isinstance(value, dict):
         return "{", [(f"{_line(key)}: ", item) for key, item in value.items()], "}"
-    return (
-        ("[", [("", item) for item in value], "]")
-        if isinstance(value, list)
-        else (
-            "(",
-            [("", item) for item in value],
-            ")",
-        )
-    )
+    opening, closing = "[]" if isinstance(value, list) else "()"
+    return opening, [("", item) for item in value], closing
