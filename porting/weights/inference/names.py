@@ -12,6 +12,8 @@ import numpy as np
 NUMBER = re.compile(r"\d+")
 AHEAD = 0.6
 """How much it counts that ranks agree from the first on, against that they do somewhere."""
+MOST_NUMBERS, DEEPEST = 12, 40
+"""Numbers and levels of a name; one with more is no module's path, and is not taken apart."""
 LONGEST = 8
 """Digits of a number; longer ones are text."""
 
@@ -28,6 +30,8 @@ def parted(name: str) -> tuple[Texts, Numbers]:
             texts.append(name[end : found.start()])
             numbers.append(int(found[0]))
             end = found.end()
+    if len(numbers) > MOST_NUMBERS:
+        return (name,), ()
     return (*texts, name[end:]), tuple(numbers)
 
 
@@ -108,5 +112,7 @@ def _common(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1 << 17)
 def parents(name: str) -> tuple[str, ...]:
     """The paths above a tensor, its module's first, the model's own not among them."""
-    pieces = name.split(".")[:-1]
+    pieces = name.split(".", DEEPEST)[:-1]
+    if len(pieces) == DEEPEST:
+        return ()
     return tuple(".".join(pieces[:length]) for length in range(len(pieces), 0, -1))
