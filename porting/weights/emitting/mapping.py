@@ -101,6 +101,7 @@ class _Draft:
         used = []
         own_rope = rope_is_own([(each, self._ways[each.number]) for each in self._prepared.applied], self._config)
         free = _Free(self._prepared)
+        parameters = {name for name, _ in self._prepared.model.named_parameters(remove_duplicate=False)}
         for each in self._prepared.applied:
             level, ways = self._levels[each.number], self._ways[each.number]
             if not ways.there:
@@ -108,7 +109,7 @@ class _Draft:
                 found = [source.match(name) or {} for name in each.names]
                 self.lines[each.number] = tuple(renamings(source, target, found, level))
                 continue
-            transform = transform_of(each, ways, self._config, own_rope=own_rope)
+            transform = transform_of(each, ways, self._config, own_rope=own_rope, parameters=parameters)
             parts = staged(each, level, free.of(repr(transform.operations)))
             self.lines[each.number] = parts.renamings
             used.append(transform)

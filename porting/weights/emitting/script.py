@@ -41,6 +41,11 @@ def script_text(
     Raises:
         GenerationError: something of the rules, the class or the config cannot be written as code.
     """
+    if not hasattr(type(prepared.model), "from_pretrained"):
+        raise GenerationError(
+            f"{show(type(prepared.model).__name__)} has no from_pretrained, with which a script checks its result",
+            hint="let the port inherit from transformers.PreTrainedModel",
+        )
     operations = [operation for each in prepared.applied for operation in each.rule.operations]
     steps = [step_of(operation) for operation in operations]
     config = config_call(prepared.config)
