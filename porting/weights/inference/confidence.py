@@ -98,6 +98,8 @@ class Judge:
         if not len(rivals):
             telling = named or len(target.dims) > 1
             return (SURE if telling else OPEN), "no other tensor has this shape"
+        if self._other_lists(source, target):
+            return OPEN, "lists of other lengths: the numbers may count something else"
         margin = own - float(rivals.max())
         equals = f"{len(rivals) + 1} of this shape" if len(rivals) > 1 else "another of this shape"
         if margin >= CLEAR and not self._confirmed(source, target):
@@ -107,6 +109,11 @@ class Judge:
         if margin >= SOME:
             return OPEN, f"names tell it hardly from {equals}"
         return UNTOLD, f"only its place among {equals} says so"
+
+    def _other_lists(self, source: Unit, target: Unit) -> bool:
+        """Whether the outermost numbers of the two names run to different ends."""
+        one, other = self.likeness.sources.lengths[source.name], self.likeness.targets.lengths[target.name]
+        return bool(one) and bool(other) and one[0] != other[0]
 
     def _confirmed(self, source: Unit, target: Unit) -> bool:
         """Whether more than the order of its two dimensions tells a matrix from those that are transposed."""

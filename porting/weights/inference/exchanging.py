@@ -16,6 +16,9 @@ from porting.weights.inference.seeing import Bench, Sight
 from porting.weights.inference.units import Shape, scope
 from porting.weights.inference.words import leaf
 
+STATE = frozenset({"weight", "bias", "running_mean", "running_var", "num_batches_tracked"})
+"""What a module's tensors are called if they belong together."""
+
 Signature = tuple[tuple[str, Shape], ...]
 
 
@@ -28,7 +31,7 @@ class Modules:
         for claim in claims:
             if len(claim.sources) == len(claim.targets) == 1:
                 unit = claim.targets[0]
-                plain = unit.name.rsplit(".", 1)[-1] in ("weight", "bias")
+                plain = unit.name.rsplit(".", 1)[-1] in STATE
                 self.claims[module(unit) if plain else unit.name][leaf(unit.name) if plain else ""] = claim
 
     def signature(self, path: str) -> Signature:
@@ -63,6 +66,8 @@ def exchanges(claims: Sequence[Claim], sight: Sight, bench: Bench) -> Iterator[A
     """Alternatives in which modules of one signature exchange their tensors: what inputs tell first."""
     modules = Modules(claims)
     found = [*_directed(modules, sight, bench)]
+    if len(found) > 1 and (alternative := modules.exchanged(found, "as their inputs tell")):
+        yield alternative
     yield from filter(None, (_everywhere(modules, *pair) for pair in found))
     yield from filter(None, (modules.exchanged([pair], "as its inputs tell") for pair in found))
     yield from _in_layers(modules)

@@ -12,6 +12,8 @@ import numpy as np
 NUMBER = re.compile(r"\d+")
 AHEAD = 0.6
 """How much it counts that ranks agree from the first on, against that they do somewhere."""
+MOST_NUMBERS, DEEPEST = 12, 40
+"""Numbers and levels of a name; one with more is no module's path, and is not taken apart."""
 LONGEST = 8
 """Digits of a number; longer ones are text."""
 
@@ -28,6 +30,8 @@ def parted(name: str) -> tuple[Texts, Numbers]:
             texts.append(name[end : found.start()])
             numbers.append(int(found[0]))
             end = found.end()
+    if len(numbers) > MOST_NUMBERS:
+        return (name,), ()
     return (*texts, name[end:]), tuple(numbers)
 
 
@@ -36,6 +40,16 @@ def ranks(names: Iterable[str]) -> Mapping[str, Numbers]:
 
     ``layer1`` of ``layer1`` to ``layer4`` is 0, so is ``stages.0``; ``mlp.0`` and ``mlp.2`` are 0 and 1.
     """
+    return {name: tuple(rank for rank, _ in found) for name, found in _ranked(names).items()}
+
+
+def lengths(names: Iterable[str]) -> Mapping[str, Numbers]:
+    """How many numbers there are at each place of `ranks`."""
+    return {name: tuple(length for _, length in found) for name, found in _ranked(names).items()}
+
+
+def _ranked(names: Iterable[str]) -> Mapping[str, list[tuple[int, int]]]:
+    """The ranks of a name's numbers, and of how many."""
     seen: dict[Texts, set[int]] = defaultdict(set)
     names = list(names)
     for name in names:
@@ -43,13 +57,12 @@ def ranks(names: Iterable[str]) -> Mapping[str, Numbers]:
         for at, number in enumerate(numbers):
             seen[texts[: at + 1]].add(number)
     order = {texts: {number: rank for rank, number in enumerate(sorted(found))} for texts, found in seen.items()}
-    return {name: _ranks(name, order) for name in names}
-
-
-def _ranks(name: str, order: Mapping[Texts, Mapping[int, int]]) -> Numbers:
-    texts, numbers = parted(name)
-    places = [(order[texts[: at + 1]], number) for at, number in enumerate(numbers)]
-    return tuple(known[number] for known, number in places if len(known) > 1)
+    found = {}
+    for name in names:
+        texts, numbers = parted(name)
+        places = [(order[texts[: at + 1]], number) for at, number in enumerate(numbers)]
+        found[name] = [(known[number], len(known)) for known, number in places if len(known) > 1]
+    return found
 
 
 @lru_cache(maxsize=1 << 16)
@@ -99,5 +112,7 @@ def _common(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1 << 17)
 def parents(name: str) -> tuple[str, ...]:
     """The paths above a tensor, its module's first, the model's own not among them."""
-    pieces = name.split(".")[:-1]
+    pieces = name.split(".", DEEPEST)[:-1]
+    if len(pieces) == DEEPEST:
+        return ()
     return tuple(".".join(pieces[:length]) for length in range(len(pieces), 0, -1))

@@ -53,7 +53,7 @@ def search(
         progress: called as the work goes on.
     """
     current, sight, changed = list(claims), bench.look(claims), dict[str, str]()
-    while not sight.right and bench.trials < trials:
+    while not sight.exact and bench.trials < trials:
         better = _better(bench, current, sight, heads, rotary=rotary, trials=trials, progress=progress)
         if better is None:
             break
@@ -76,7 +76,8 @@ def _better(
 ) -> tuple[tuple[Alternative, ...], Sight] | None:
     """The first alternative, or two, with which more works."""
     singles = _suspected([*exchanges(claims, sight, bench), *other_operations(claims, heads, rotary=rotary)], sight)
-    tried = chain(((each,) for each in singles), _twofold(singles, sight))
+    twofold = () if sight.right else _twofold(singles, sight)
+    tried = chain(((each,) for each in singles), twofold)
     for several in tried:
         if bench.trials >= trials:
             return None
@@ -85,7 +86,7 @@ def _better(
         for each in several:
             changed = each.applied(changed)
         seen = bench.look(changed)
-        if seen.score > sight.score:
+        if seen.beats(sight):
             return several, seen
     bench.load(claims)
     return None
@@ -100,9 +101,13 @@ def _twofold(singles: Sequence[Alternative], sight: Sight) -> Iterator[tuple[Alt
 
 
 def _suspected(alternatives: Sequence[Alternative], sight: Sight) -> list[Alternative]:
-    """Those that change what is not known to work, where the port first differs first."""
+    """First those that change what is not known to work, where the port first differs; then other orders of rows.
+
+    A module that returns the original's values but for their order, or nearly, seems to work.
+    """
     open_ = [each for each in alternatives if not _settled(each, sight)]
-    return sorted(open_, key=lambda each: _place(each, sight))
+    seeming = [each for each in alternatives if not each.plain and _settled(each, sight)]
+    return [*sorted(open_, key=lambda each: _place(each, sight)), *seeming]
 
 
 def _settled(alternative: Alternative, sight: Sight) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,11 @@ from porting.trace import Trace, Value
 from porting.weights.inference.claims import Claim
 from porting.weights.rules.planning import applied
 
+EXACT, ROUNDINGS = 1e-4, 8
+"""Relative error up to which outputs differ by rounding, and how many units in the last place that is at least."""
+NEARER = 0.3
+"""Share of an error below which another is much smaller."""
+
 Read = Callable[[str], torch.Tensor]
 Outputs = Callable[[Any, Any], OutputPairs | None]
 
@@ -30,18 +36,26 @@ class Sight:
         results: by path, in the order in which the modules returned, whether the original has the results, too.
         inputs: by path, the figures of what the module was given first, (figures and tolerance).
         given: by path, whether the original has that, too.
-        right: whether the final outputs are the original's.
+        right: whether the final outputs are the original's within the tolerance.
+        error: how far they are off, relative to their size; infinite if they cannot be compared.
+        exact: whether that is rounding.
     """
 
     results: Mapping[str, bool]
     inputs: Mapping[str, np.ndarray]
     given: Mapping[str, bool]
     right: bool
+    error: float = math.inf
+    exact: bool = False
 
     @property
     def score(self) -> int:
         """How much of the port works."""
         return sum(self.results.values()) + 1000 * self.right
+
+    def beats(self, other: Sight) -> bool:
+        """Whether more works, or as much and the outputs are much nearer."""
+        return self.score > other.score or (self.score == other.score and self.error < NEARER * other.error)
 
 
 class Bench:
@@ -116,19 +130,49 @@ class Bench:
             dict(zip(paths, found[0], strict=True)),
             dict(zip(paths, given, strict=True)),
             dict(zip(paths, found[1], strict=True)),
-            self._right(result, bool(found[0][paths.index("")])),
+            *self._judged(result, trace, figures, found=bool(found[0][paths.index("")])),
         )
 
-    def _right(self, result: Any, found: bool) -> bool:
-        """Whether the final outputs are the original's, elementwise where it is known which is which."""
-        pairs = self.outputs(self._result, result) if self.outputs else None
+    def _judged(self, result: Any, trace: Trace, figures: Figures, *, found: bool) -> tuple[bool, float, bool]:
+        """Whether the final outputs are the original's, their relative error, and whether that is rounding."""
+        pairs = self._pairs(result, trace, figures)
         if not pairs:
-            return found
+            return found, 0.0 if found else math.inf, found
         atol, rtol = self.tolerance.atol, self.tolerance.rtol
-        return all(
-            one.shape == other.shape and torch.allclose(other.double(), one.double(), rtol=rtol, atol=atol)
-            for _, one, other in pairs
+        right = all(
+            a.shape == b.shape and torch.allclose(b.double(), a.double(), rtol=rtol, atol=atol) for a, b in pairs
         )
+        error = max(_error(one, other) for one, other in pairs)
+        least = max(torch.finfo(b.dtype).eps if b.is_floating_point() else 0.0 for _, b in pairs)
+        return right, error, right and error <= max(EXACT, ROUNDINGS * least)
+
+    def _pairs(self, result: Any, trace: Trace, figures: Figures) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The final outputs that go together: as the user says, else those of one shape in their order."""
+        if self.outputs and (said := self.outputs(self._result, result)):
+            return [_counting(one, other, figures) for _, one, other in said]
+        ones = [self.original.tensor(leaf) for leaf in self.original.outputs.tensor_leaves()]
+        pairs = []
+        for leaf in trace.outputs.tensor_leaves():
+            other = trace.tensor(leaf)
+            place = next((at for at, one in enumerate(ones) if one.shape == other.shape), None)
+            if place is not None and other.is_floating_point():
+                pairs.append(_counting(ones.pop(place), other, figures))
+        return pairs
+
+
+def _counting(one: torch.Tensor, other: torch.Tensor, figures: Figures) -> tuple[torch.Tensor, torch.Tensor]:
+    """What counts of two tensors: those at valid positions."""
+    mask = figures.positions.mask(other) if one.shape == other.shape else None
+    return (one, other) if mask is None else (one[mask], other[mask])
+
+
+def _error(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The relative difference; infinite for other shapes and NaN."""
+    if one.shape != other.shape:
+        return math.inf
+    size = float(one.double().norm())
+    error = float((one.double() - other.double()).norm()) / (size or 1.0)
+    return error if error == error else math.inf
 
 
 def made(claim: Claim, read: Read) -> list[torch.Tensor]:

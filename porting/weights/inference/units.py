@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from porting.weights.inference.names import Numbers, parents, ranks
+from porting.weights.inference.names import DEEPEST, LONGEST, Numbers, lengths, parents, ranks
 from porting.weights.inference.words import leaf, words
 
 Shape = tuple[int, ...]
@@ -61,7 +61,7 @@ class Side:
         """Index them."""
         self.units = tuple(units)
         self.ranks: Mapping[str, Numbers] = ranks(unit.name for unit in self.units)
-        self.place = {unit.name: place for place, unit in enumerate(self.units)}
+        self.lengths: Mapping[str, Numbers] = lengths(unit.name for unit in self.units)
 
     @cached_property
     def blocks(self) -> Mapping[Shape, list[Unit]]:
@@ -158,10 +158,10 @@ def _lists(units: Sequence[Unit]) -> list[Mapping[int, Mapping[str, Unit]]]:
 
 
 def _splits(name: str) -> Iterable[tuple[str, int, str]]:
-    pieces = name.split(".")
+    pieces = name.split(".", DEEPEST)
     seen = 0
-    for at, piece in enumerate(pieces):
-        if piece.isdigit():
+    for at, piece in enumerate(pieces if len(pieces) < DEEPEST else ()):
+        if piece.isascii() and piece.isdigit() and len(piece) <= LONGEST:
             if seen:
                 yield ".".join(pieces[:at]), int(piece), ".".join(pieces[at + 1 :])
             seen += 1

@@ -79,6 +79,8 @@ SPELT = {
 }
 """Words that stand for several."""
 
+MOST = 48
+"""Words of a name that are read, the last ones."""
 LEAVES = {
     "weight": "weight",
     "kernel": "weight",
@@ -115,7 +117,7 @@ def words(name: str) -> tuple[str, ...]:
         if not word.isdigit():
             usual = _CANONICAL.get(word, word)
             found += SPELT.get(usual, (usual,))
-    return tuple(found)
+    return tuple(found[-MOST:])
 
 
 @lru_cache(maxsize=1 << 16)

@@ -155,6 +155,16 @@ def test_braces_and_dots_in_names_are_names() -> None:
     assert torch.equal(made(inference, given)["b.1.weight"], given["a{i:d}.1.weight"])
 
 
+@pytest.mark.parametrize(
+    "name", ["0." * 50_000 + "w", "a.²." * 9 + "w", "a." + "9" * 5000 + ".w", "q" * 100_000, ".", "a..b", "a.0.b.٣.w"]
+)
+def test_names_of_any_kind_are_read_in_no_time(name: str) -> None:
+    given = {**state({"a.weight": (5, 3)}), name: torch.zeros(7, 7)}
+    inference = infer_rules(given, nn.ModuleDict({"b": nn.Linear(3, 5, bias=False), "c": nn.Linear(7, 7, bias=False)}))
+    assert torch.equal(made(inference, given)["b.weight"], given["a.weight"])
+    assert inference.missing == ()
+
+
 def test_tens_of_thousands_of_experts_are_a_few_rules() -> None:
     sizes = {"w1": (5, 4), "w2": (4, 5), "w3": (5, 4)}
     with torch.device("meta"):

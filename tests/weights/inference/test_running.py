@@ -8,7 +8,7 @@ import torch
 from toys import HEADS, Original, Ported, converted, make_inputs, make_pair
 
 from porting import Inference, PortingError, capture, infer_rules
-from porting.weights.rules import plan
+from porting.weights.rules import PermuteRope, plan
 from porting.weights.source import spec
 
 State = dict[str, torch.Tensor]
@@ -106,6 +106,39 @@ def _exchange_q_and_k(block: Any) -> None:
         return torch.cat([query, key, value], -1)
 
     qkv.forward = forward
+
+
+def test_another_rope_layout_is_found_by_running() -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 61, "pad_token_id": 0}
+    config = LlamaConfig(**sizes, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False)
+    torch.manual_seed(0)
+    original, port = LlamaForCausalLM(config).eval(), LlamaForCausalLM(config).eval()
+    wanted = {name: tensor.clone() for name, tensor in original.state_dict().items()}
+    for layer in original.model.layers:
+        for projection, heads in ((layer.self_attn.q_proj, 4), (layer.self_attn.k_proj, 2)):
+            _hold_pairs(projection, heads)
+    given = original.state_dict()
+    inputs = {"input_ids": torch.arange(1, 23).reshape(2, 11), "use_cache": False}
+    inference = infer_rules(given, port, original=original, inputs=inputs)
+    assert inference.verdict == "match"
+    found = made(inference, given)
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert any("PermuteRope" in repr(rule) for rule in inference.rules)
+    alone = infer_rules(given, port)
+    assert {alone.words[f"model.layers.0.self_attn.{name}_proj.weight"] for name in "qk"} == {"likely"}
+
+
+def _hold_pairs(projection: Any, heads: int) -> None:
+    """An original whose rows are those of rotary pairs, one after the other."""
+    with torch.no_grad():
+        projection.weight.copy_(PermuteRope(heads, "pairs").change(projection.weight.detach().clone()))
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.linear(x, PermuteRope(heads).change(projection.weight))
+
+    projection.forward = forward
 
 
 def test_the_port_has_its_own_weights_again() -> None:
