@@ -88,6 +88,10 @@ def opened(path: Path) -> Iterator[int]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise CheckpointError(f"{show(path)} is not a regular file", hint="name a file on a disk")
         yield descriptor
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read {show(path)}: {show(error.strerror or error)}", hint="check the disk"
+        ) from None
     finally:
         os.close(descriptor)
 

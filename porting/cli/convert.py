@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from porting.cli._size import Size
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from porting.cli._emitting import Form
     from porting.portfile import Portfile
     from porting.progress import Progress
     from porting.weights.conversion import Conversion
@@ -50,8 +51,8 @@ def run(
 @click.option("--dry-run", is_flag=True, help="Show what would be done, its size and the free space; write nothing.")
 @click.option("--max-shard-size", type=Size(), default="5GB", show_default=True, help="Most bytes in a file.")
 @click.option("--no-audit", is_flag=True, help="Do not load the result again to compare it with the source.")
-@click.option("--emit", type=click.Choice(["script", "mapping"]), help="Write the rules as code for Transformers.")
-@click.option("--emit-to", default=".", show_default=True, type=click.Path(), help="Folder for that code.")
+@click.option("--emit", "form", type=click.Choice(["script", "mapping"]), help="Write the rules as code instead.")
+@click.option("--emit-to", default=".", show_default=True, help="The folder for that code.")
 @pickle_code_option
 @common_options
 def command(
@@ -59,7 +60,7 @@ def command(
     dry_run: bool,
     max_shard_size: int,
     no_audit: bool,
-    emit: Form | None,
+    form: Form | None,
     emit_to: str,
     allow_pickle_code: str | None,
     portfile: str,
@@ -72,8 +73,8 @@ def command(
     ported_processor() are saved beside them. OUTPUT appears when all is written and proven: the proof loads the
     whole model (--no-audit leaves it out). Otherwise there is nothing, and what is there is never replaced.
 
-    With --emit, nothing is converted and there is no OUTPUT: rules() become convert_NAME_to_hf.py, a script that needs
-    no porting, or conversion_mapping_NAME.py, with which from_pretrained loads CHECKPOINT itself, and its test.
+    With --emit there is no OUTPUT; the rules are written as Python for a pull request: a conversion script that runs
+    without porting, or the mapping with which from_pretrained loads the original checkpoint, and its test.
 
     \b
     Examples:
@@ -81,52 +82,48 @@ def command(
       porting convert converted
       porting convert consolidated.safetensors converted --max-shard-size 2GB
       porting convert --emit script
-      porting convert --emit mapping consolidated.safetensors --emit-to src/transformers/models/brand_new_bert
+      porting convert --emit mapping --emit-to contribution
     """
+    from porting.cli._emitting import emit
     from porting.portfile import Portfile
     from porting.recipe import record_conversion
     from porting.report.detail import shown
 
-    if emit is not None:
-        _emit(paths, portfile, emit, emit_to, allow_pickle_code, as_json=as_json)
-    if not 1 <= len(paths) <= 2:
-        raise click.UsageError("a conversion has one CHECKPOINT and one OUTPUT")
-    checkpoint, output = paths if len(paths) == 2 else (None, paths[0])
+    checkpoint, output = _paths(paths, emitting=form is not None)
     loaded = Portfile.load(portfile)
-    with progress_bar(sizes=True) as progress:
-        found = run(
-            loaded,
-            checkpoint,
-            output,
-            progress,
-            max_shard_size=max_shard_size,
-            audit=not no_audit,
-            dry_run=dry_run,
-            allow_pickle_code=allow_pickle_code,
-        )
-    warning = record_conversion(loaded, found)
+    with progress_bar(sizes=form is None) as progress:
+        if form is not None:
+            written = emit(loaded, checkpoint, form, emit_to, progress, allow_pickle_code=allow_pickle_code)
+        else:
+            converted = run(
+                loaded,
+                checkpoint,
+                output,
+                progress,
+                max_shard_size=max_shard_size,
+                audit=not no_audit,
+                dry_run=dry_run,
+                allow_pickle_code=allow_pickle_code,
+            )
+    if form is not None:
+        finish(written, as_json=as_json)
+    warning = record_conversion(loaded, converted)
     if warning:
         say(warning)
     with shown(portfile=portfile):
-        finish(found, as_json=as_json)
+        finish(converted, as_json=as_json)
 
 
-def _emit(
-    paths: tuple[str, ...], portfile: str, form: Form, folder: str, allow_pickle_code: str | None, *, as_json: bool
-) -> NoReturn:
-    """Write the rules as code, say where, and exit."""
-    from porting.cli._emitting import emit
-    from porting.portfile import Portfile
+def _paths(paths: tuple[str, ...], *, emitting: bool) -> tuple[str | None, str]:
+    """The checkpoint, if it is given, and the output, which is not asked for where code is written.
 
-    if len(paths) > 1:
-        raise click.UsageError("--emit takes one CHECKPOINT, and no OUTPUT: name the folder with --emit-to")
-    with progress_bar() as progress:
-        found = emit(
-            Portfile.load(portfile),
-            paths[0] if paths else None,
-            form,
-            folder,
-            progress,
-            allow_pickle_code=allow_pickle_code,
-        )
-    finish(found, as_json=as_json)
+    Raises:
+        click.UsageError: there are too many, or no output.
+    """
+    if emitting:
+        if len(paths) > 1:
+            raise click.UsageError("--emit takes a CHECKPOINT and no OUTPUT")
+        return (paths[0] if paths else None), ""
+    if not 1 <= len(paths) <= 2:
+        raise click.UsageError("a conversion has one CHECKPOINT, which may be left out, and one OUTPUT")
+    return (paths[0] if len(paths) == 2 else None), paths[-1]

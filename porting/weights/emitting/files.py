@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from porting.errors import GenerationError
 from porting.text import show
 from porting.weights.emitting.mapping import mapping_of
 from porting.weights.emitting.prepared import prepare
@@ -109,12 +110,18 @@ def kind_of(checkpoint: Checkpoint) -> str:
 
     Raises:
         CheckpointError: there is no checkpoint.
+        GenerationError: it is a single array without a name.
     """
     from porting.weights.formats.choosing import TORCH, choose
 
     if not isinstance(checkpoint, (str, os.PathLike)):
         return "safetensors"
     name = choose(Path(checkpoint)).name.removesuffix(".index.json")
+    if name.endswith(".npy"):
+        raise GenerationError(
+            f"{show(name)} is a single array, for which no script is written",
+            hint="put the arrays into one file: numpy.savez(path, **arrays)",
+        )
     if name.endswith(".npz"):
         return "npz"
     return "torch" if name.endswith(TORCH) else "safetensors"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from porting.errors import GenerationError
+from porting.stubs.written import Call
 from porting.text import show
 from porting.weights.emitting.operations import functions_of, helpers_of, sizes_of, step_of
 from porting.weights.emitting.prepared import Applied, Prepared
@@ -19,7 +20,6 @@ from porting.weights.emitting.rendering import render
 from porting.weights.emitting.reversing import two_ways
 from porting.weights.emitting.staging import Converter, staged
 from porting.weights.emitting.transforms import Transform, rope_is_own, transform_of
-from porting.stubs.written import Call
 
 TEMPLATE = "conversion_mapping.py.jinja"
 
@@ -101,6 +101,7 @@ class _Draft:
         used = []
         own_rope = rope_is_own([(each, self._ways[each.number]) for each in self._prepared.applied], self._config)
         free = _Free(self._prepared)
+        parameters = {name for name, _ in self._prepared.model.named_parameters(remove_duplicate=False)}
         for each in self._prepared.applied:
             level, ways = self._levels[each.number], self._ways[each.number]
             if not ways.there:
@@ -108,7 +109,7 @@ class _Draft:
                 found = [source.match(name) or {} for name in each.names]
                 self.lines[each.number] = tuple(renamings(source, target, found, level))
                 continue
-            transform = transform_of(each, ways, self._config, own_rope=own_rope)
+            transform = transform_of(each, ways, self._config, own_rope=own_rope, parameters=parameters)
             parts = staged(each, level, free.of(repr(transform.operations)))
             self.lines[each.number] = parts.renamings
             used.append(transform)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from porting.errors import GenerationError
-from porting.text import show
 from porting.stubs.written import Name
+from porting.text import show
 from porting.weights.rules.arithmetic import Add, Apply, Cast, FoldWeightNorm, Scale
 from porting.weights.rules.grouping import Concatenate, Copy, Split, Stack, Unstack
 from porting.weights.rules.layout import Flatten, Flip, Permute, PermuteRope, Reshape, Slice, Transpose, Unflatten

@@ -63,6 +63,8 @@ def faults(prepared: Prepared, transforms: list[Any], reversible: set[int]) -> I
         yield from _saving(prepared, transforms, reversible)
     except RuleError as error:
         yield Fault("", error.message)
+    except Exception as error:
+        yield Fault("", f"{type(error).__name__}: {show(error, 200)}")
 
 
 def dropped_names(prepared: Prepared, transforms: list[Any]) -> dict[str, str]:
@@ -73,6 +75,9 @@ def dropped_names(prepared: Prepared, transforms: list[Any]) -> dict[str, str]:
 
 
 def _loading(prepared: Prepared, transforms: list[Any]) -> Iterator[Fault]:
+    for name, target in dropped_names(prepared, transforms).items():
+        if target in prepared.tensors.tensors and target not in prepared.tensors.ties:
+            yield Fault(name, f"{show(name)} is left out by the rules, and would be loaded as {show(target)}")
     found = transformed(transforms, prepared.specs, prepared.model)
     for problem in found.problems:
         yield Fault(problem.sources[0], problem.message)
@@ -81,9 +86,6 @@ def _loading(prepared: Prepared, transforms: list[Any]) -> Iterator[Fault]:
         for target, result in zip(step.targets, step.results, strict=True):
             if why := _wrong(makers.get(target, []), step, target, result):
                 yield Fault(step.sources[0], f"{show(target)} {why}")
-    for name, target in dropped_names(prepared, transforms).items():
-        if target in prepared.tensors.tensors and target not in prepared.tensors.ties:
-            yield Fault(name, f"{show(name)} is left out by the rules, and would be loaded as {show(target)}")
 
 
 def _makers(steps: Iterable[Step]) -> dict[str, list[Step]]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from porting.errors import GenerationError
 from porting.stubs.literals import identifier
+from porting.stubs.written import Call
 from porting.text import show
 from porting.weights.emitting.operations import functions_of, helpers_of, sizes_of, step_of
 from porting.weights.emitting.prepared import Applied, Dropped, Prepared
 from porting.weights.emitting.regexes import bare_regex, excluding, named_regex, numbered_regex, replacement
 from porting.weights.emitting.rendering import render
-from porting.stubs.written import Call
 
 TEMPLATE = "convert_script.py.jinja"
 AUTO = {"tokenizer": "AutoTokenizer", "processor": "AutoProcessor"}
@@ -41,6 +41,11 @@ def script_text(
     Raises:
         GenerationError: something of the rules, the class or the config cannot be written as code.
     """
+    if not hasattr(type(prepared.model), "from_pretrained"):
+        raise GenerationError(
+            f"{show(type(prepared.model).__name__)} has no from_pretrained, with which a script checks its result",
+            hint="let the port inherit from transformers.PreTrainedModel",
+        )
     operations = [operation for each in prepared.applied for operation in each.rule.operations]
     steps = [step_of(operation) for operation in operations]
     config = config_call(prepared.config)

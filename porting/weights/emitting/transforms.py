@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from porting.stubs.written import Call
 from porting.weights.emitting.operations import step_of
 from porting.weights.emitting.prepared import Applied
 from porting.weights.emitting.reversing import TwoWays
-from porting.stubs.written import Call
 from porting.weights.rules.arithmetic import FoldWeightNorm
 from porting.weights.rules.grouping import Concatenate, Split, Stack, Unstack
 from porting.weights.rules.layout import Flatten, PermuteRope, Transpose, Unflatten
 from porting.weights.rules.operation import Operation
 from porting.weights.rules.placing import At
 
+BUFFERS = "Split asks the model's parameters for their lengths, and there are buffers among these."
 OTHER = "Transformers has no operation, or no chain of its own ones, that does this."
 REASONS: dict[type[Operation], str] = {
     PermuteRope: "PermuteForRope counts num_attention_heads for every tensor; this says how many a tensor has.",
@@ -40,7 +41,9 @@ class Transform(NamedTuple):
     steps: tuple[Operation, ...] = ()
 
 
-def transform_of(each: Applied, ways: TwoWays, config: Any, *, own_rope: bool) -> Transform:
+def transform_of(
+    each: Applied, ways: TwoWays, config: Any, *, own_rope: bool, parameters: Collection[str]
+) -> Transform:
     """How a rule's operations are written.
 
     Args:
@@ -48,16 +51,20 @@ def transform_of(each: Applied, ways: TwoWays, config: Any, *, own_rope: bool) -
         ways: its operations, there and back.
         config: the port's.
         own_rope: whether rotary positions are left to ``PermuteForRope``, where it is right for the rule.
+        parameters: of the port: ``Split`` asks them for their sizes, and knows no buffers.
     """
     calls = _stock(each, ways, config, own_rope=own_rope)
-    if calls is not None:
+    asks = any(call.name == "Split" for call in calls or ())
+    buffers = any(target not in parameters for step in each.steps for target in step.targets)
+    if calls is not None and not (asks and buffers):
         return Transform(tuple(calls))
     keywords: dict[str, Any] = {"steps": [step_of(operation) for operation in ways.there]}
     lists = _lists(each)
     if ways.back is not None:
         keywords["back"] = [step_of(operation) for operation in ways.back]
         keywords |= {"lists": lists} if lists else {}
-    return Transform((Call("TensorSteps", (), keywords),), _reason(ways.there), (*ways.there, *(ways.back or ())))
+    reason = BUFFERS if asks and buffers else _reason(ways.there)
+    return Transform((Call("TensorSteps", (), keywords),), reason, (*ways.there, *(ways.back or ())))
 
 
 def rope_is_own(rules: Sequence[tuple[Applied, TwoWays]], config: Any) -> bool:
@@ -69,11 +76,9 @@ def rope_is_own(rules: Sequence[tuple[Applied, TwoWays]], config: Any) -> bool:
 def _reason(operations: Sequence[Operation]) -> str:
     """Why Transformers' own operations are not right for these."""
     plain = [operation.operation if isinstance(operation, At) else operation for operation in operations]
-    special = {
-        type(operation)
-        for operation in plain
-        if not isinstance(operation, (Split, Concatenate)) or operation.groups != 1 or operation.sizes is not None
-    }
+    special = {type(operation) for operation in plain if not isinstance(operation, (Split, Concatenate))}
+    special |= {type(each) for each in plain if isinstance(each, (Split, Concatenate)) and each.groups != 1}
+    special |= {Concatenate} & ({type(each) for each in plain} if len(plain) == 1 else set())
     return next((reason for kind, reason in REASONS.items() if kind in special), OTHER)
 
 

@@ -92,10 +92,7 @@ def ranged(path: Path, name: str, start: int, stop: int) -> Iterator[bytes]:
     """
     with opened(path) as descriptor:
         while start < stop:
-            try:
-                chunk = os.pread(descriptor, min(CHUNK_BYTES, stop - start), start)
-            except OSError as error:
-                raise CheckpointError(f"cannot read {show(path)}: {show(error.strerror)}") from None
+            chunk = os.pread(descriptor, min(CHUNK_BYTES, stop - start), start)
             if not chunk:
                 raise CheckpointError(
                     f"{show(path)} ends within tensor {show(name)}; it changed since its header was read",

@@ -278,8 +278,12 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: 
     model, source = llama(), tmp_path / "source.safetensors"
     save_file(original(model), source)
 
-    def fails(*_: object) -> int:
-        raise OSError(5, "Input/output error")
+    real = os.preadv
+
+    def fails(descriptor: int, *rest: Any) -> int:
+        if os.path.samestat(os.fstat(descriptor), source.stat()):
+            raise OSError(5, "Input/output error")
+        return real(descriptor, *rest)
 
     monkeypatch.setattr(os, "preadv", fails)
     with pytest.raises(CheckpointError, match=r"cannot read .*source\.safetensors: Input/output error"):
