@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from porting.errors import GenerationError
+from porting.pretrained import is_pretrained
 from porting.stubs.written import Call
 from porting.text import show
 from porting.weights.emitting.accepting import FreePatterns
@@ -170,10 +171,9 @@ def _calls(call: Call) -> list[Call]:
 
 def _key(prepared: Prepared) -> str:
     """What the mapping is registered for: the model's type, or its class where the type has a mapping already."""
-    from transformers import PreTrainedModel
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
-    if not isinstance(prepared.model, PreTrainedModel):
+    if not is_pretrained(prepared.model):
         raise GenerationError(
             f"{show(type(prepared.model).__name__)} is no PreTrainedModel, and only these have a conversion mapping",
             hint="let the port inherit from transformers.PreTrainedModel, or write the script: --emit script",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from porting.errors import RuleError
+from porting.pretrained import is_pretrained
 from porting.text import show
 from porting.weights.report import Remark, Spec
 from porting.weights.rules.operation import Groups, Operation
@@ -57,10 +58,11 @@ class Transformed(Operation):
 
 def own_transforms(model: Any) -> list[Any]:
     """The transforms with which ``from_pretrained`` loads checkpoints of a model's class; none for other modules."""
-    from transformers import PreTrainedModel
+    if not is_pretrained(model):
+        return []
     from transformers.conversion_mapping import get_model_conversion_mapping
 
-    return list(get_model_conversion_mapping(model)) if isinstance(model, PreTrainedModel) else []
+    return list(get_model_conversion_mapping(model))
 
 
 def transformed(transforms: Sequence[Any], specs: Mapping[str, Spec], model: Any) -> Plan:
