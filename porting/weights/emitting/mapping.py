@@ -8,6 +8,7 @@ from typing import Any
 
 from porting.errors import GenerationError
 from porting.pretrained import is_pretrained
+from porting.stubs.rendering import render
 from porting.stubs.written import Call
 from porting.text import show
 from porting.weights.emitting.accepting import FreePatterns
@@ -17,7 +18,6 @@ from porting.weights.emitting.prepared import Prepared
 from porting.weights.emitting.proving import dropped_names, faults, transforms_with
 from porting.weights.emitting.regexes import bare_regex, escaped
 from porting.weights.emitting.renaming import GENERAL, Renaming, renamings
-from porting.weights.emitting.rendering import render
 from porting.weights.emitting.reversing import two_ways
 from porting.weights.emitting.staging import Converter, staged
 from porting.weights.emitting.transforms import Transform, rope_is_own, transform_of
