@@ -88,7 +88,7 @@ def command(
     from porting.recipe import record_weights
     from porting.report.detail import shown
 
-    loaded = Portfile.load(portfile)
+    loaded = Portfile.load(portfile, both_sides=False)
     if infer and values:
         raise click.UsageError("--infer proposes rules, --audit needs them: give one of the two")
     if infer:
