@@ -95,7 +95,7 @@ def command(
         raise click.UsageError("--infer proposes rules, --audit needs them: give one of the two")
     if listed or (checkpoint and not (infer or values) and _no_portfile(portfile)):
         _list(checkpoint, allow_pickle_code, as_json=as_json)
-    loaded = Portfile.load(portfile)
+    loaded = Portfile.load(portfile, both_sides=False)
     if infer:
         _infer(loaded, checkpoint, allow_pickle_code, portfile, as_json=as_json)
     report = (audit if values else run)(loaded, checkpoint, strict, allow_pickle_code)

@@ -67,7 +67,7 @@ def _next(report: WeightsReport) -> str:
     if report.ok:
         return typed("verify") if report.values else f"{typed('weights --audit')}  (compares the port's values, too)"
     if not report.matched:
-        return "check that this is the checkpoint of this model, or give the portfile rules() that rename"
+        return f"{typed('weights --infer')}  (proposes the portfile's rules(), if this is the model's checkpoint)"
     if {finding.status for finding in report.failures()} <= {"UNUSED", "UNEXPECTED"}:
         return 'rename what is left over in rules(), or leave it out by name and reason: Drop("…", "…")'
     if report.values:
