@@ -88,7 +88,7 @@ def command(
     from porting.report.detail import shown
 
     checkpoint, output = _paths(paths, emitting=form is not None)
-    loaded = Portfile.load(portfile)
+    loaded = Portfile.load(portfile, both_sides=False)
     with progress_bar(sizes=form is None) as progress:
         if form is not None:
             written = emit(loaded, checkpoint, form, emit_to, progress, allow_pickle_code=allow_pickle_code)

@@ -86,7 +86,7 @@ def _one_by_one(each: Applied) -> Iterator[Converter]:
             names = [next(rest) for _ in range(length)]
             bindings = source.match(names[0]) or {}
             text = source.fill({**bindings, **({axis: "\0"} if axis else {})})
-            sources.append("^" + literal_text(text).replace("\0", "*"))
+            sources.append("^" + literal_text(text).replace("\0\\.", "*.").replace("\0", "*"))
         yield Converter(tuple(sources), tuple("^" + literal_text(name) for name in step.targets))
 
 
