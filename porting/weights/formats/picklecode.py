@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import os
 import shutil
 import subprocess
@@ -12,9 +11,10 @@ import tempfile
 from pathlib import Path
 
 from porting.errors import CheckpointError
+from porting.tensorfiles import sha256_of
 from porting.text import show
 from porting.weights.formats.catalogues import ROOT
-from porting.weights.formats.entries import CHUNK_BYTES, Notes
+from porting.weights.formats.entries import Notes
 
 _BOOT = "from porting.pickles.trusted import main; import sys; main(sys.argv[1])"
 
@@ -34,7 +34,7 @@ def loaded_by_code(path: Path, descriptor: int, allowed: str, notes: Notes) -> P
     Raises:
         CheckpointError: the file has another sha256, its code failed, or it gives no state dict.
     """
-    digest = _sha256(descriptor)
+    digest = sha256_of(descriptor, os.fstat(descriptor).st_size)
     if digest != allowed.lower():
         raise CheckpointError(
             f"{show(path)} needs code to be run, and its sha256 is {digest}, not the allowed {show(allowed)}",
@@ -58,11 +58,3 @@ def loaded_by_code(path: Path, descriptor: int, allowed: str, notes: Notes) -> P
         )
     notes.add("pickle-code", f"{show(path.name)} was loaded by running the code in it, as its sha256 was allowed")
     return target
-
-
-def _sha256(descriptor: int) -> str:
-    digest, at = hashlib.sha256(), 0
-    while chunk := os.pread(descriptor, CHUNK_BYTES, at):
-        digest.update(chunk)
-        at += len(chunk)
-    return digest.hexdigest()

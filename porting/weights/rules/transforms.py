@@ -13,7 +13,7 @@ from porting.pretrained import is_pretrained
 from porting.text import show
 from porting.weights.report import Remark, Spec
 from porting.weights.rules.operation import Groups, Operation
-from porting.weights.rules.steps import Plan, Problem, Step, applied, empty, grouped, listing, spec_of
+from porting.weights.rules.steps import Plan, Problem, Step, applied, empty, grouped, listing
 
 
 @dataclass(frozen=True, repr=False)
@@ -171,7 +171,7 @@ def _converted(group: _Group, specs: Mapping[str, Spec], model: Any) -> Step:
     sources = group.names
     lengths = tuple(map(len, group.found.values()))
     results = applied([operation], grouped([empty(specs[name]) for name in sources], lengths))
-    flat = tuple(spec_of(tensor) for tensors in results for tensor in tensors)
+    flat = tuple(Spec.of(tensor) for tensors in results for tensor in tensors)
     if any(length > 1 for length in lengths) and _elements(flat) < _elements([specs[name] for name in sources]):
         raise RuleError(
             f"{group.converter} takes {listing(sources)} for {show(group.layer)}, and loses all but the first of them",
