@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NUMBER = re.compile(r"(?:(?<=\.)|^)(0|[1-9][0-9]{0,8})(?=\.|$)")
+NUMBER = re.compile(r"(?:(?<=[./_])|^)(0|[1-9][0-9]{0,8})(?=[./]|$)")
 MAX_NUMBERS = 6
 
 Point = tuple[int, ...]
@@ -28,13 +28,13 @@ class Folded(NamedTuple):
 
 
 def fold(names: Sequence[str]) -> list[Folded]:
-    """Fold names that differ by the numbers between their dots only.
+    """Fold names that differ only by numbers that are a part of their own: ``layer.0``, ``block/0`` or ``block_0``.
 
     A folded name stands for exactly its members: ``a.{0...2, 5}.{0, 1}`` for eight names. Rows that differ in
     anything else are to be folded apart, so group them by their other columns first.
 
     Args:
-        names: dotted names, in the order in which they are to be shown.
+        names: names with dots or slashes, in the order in which they are to be shown.
 
     Returns:
         The folded names, each at the place of its first member.

@@ -45,12 +45,17 @@ class Portfile:
     answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] = "portfile.py") -> Portfile:
+    def load(cls, path: str | os.PathLike[str] = "portfile.py", *, both_sides: bool = True) -> Portfile:
         """Run the file and collect what it defines.
+
+        Args:
+            path: the file.
+            both_sides: whether both models are wanted; if not, no function has to be there until it is called.
 
         Raises:
             PortfileError: it is missing, cannot be run, lacks ``ported`` (or, without an ``ORIGINAL_TRACE``,
-                ``original`` or ``inputs``), or defines a name of the contract as something else.
+                ``original`` or ``inputs``) where both sides are wanted, or defines a name of the contract as
+                something else.
         """
         file = Path(path).absolute()
         module = execute(file)
@@ -64,7 +69,8 @@ class Portfile:
             warnings=tuple(near_misses(module, set(known))),
             sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         )
-        portfile._require("ported", *([] if portfile.original_trace else ["original", "inputs"]))
+        if both_sides:
+            portfile._require("ported", *([] if portfile.original_trace else ["original", "inputs"]))
         portfile.tolerance()
         return portfile
 
@@ -77,7 +83,6 @@ class Portfile:
         """Call ``original()`` or ``ported()``: the model, weights loaded, in the mode in which it is returned."""
         import torch
 
-        self._require(side)
         model = self.call(side)
         if not isinstance(model, torch.nn.Module):
             raise PortfileError(f"{side}() must return a torch.nn.Module, and returned {kind_of(model)}")
@@ -102,7 +107,7 @@ class Portfile:
 
     def takes_recorded_inputs(self, side: Side) -> bool:
         """Whether the portfile has no inputs for a side, so that it runs on those of ``ORIGINAL_TRACE``."""
-        return not {f"{side}_inputs", "inputs"} & set(self.functions)
+        return self.original_trace is not None and not {f"{side}_inputs", "inputs"} & set(self.functions)
 
     @cached_property
     def _recorded(self) -> tuple[Inputs, torch.Tensor | None]:
@@ -241,8 +246,9 @@ class Portfile:
         """Call a function of the portfile in its folder, its prints on stderr.
 
         Raises:
-            PortfileError: it raised; the message names the function, the exception and the line.
+            PortfileError: it is missing, or raised; the message names the function, the exception and the line.
         """
+        self._require(name)
         try:
             with self.running():
                 return self.functions[name](*args)

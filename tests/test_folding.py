@@ -50,7 +50,7 @@ def test_a_name_given_twice_keeps_both_members() -> None:
         ["0." * 50, "1." + "0." * 49],
     ],
 )
-def test_only_plain_numbers_between_dots_are_folded(names: list[str]) -> None:
+def test_only_plain_numbers_of_their_own_are_folded(names: list[str]) -> None:
     assert names_of(fold(names)) == names
 
 
@@ -59,6 +59,12 @@ def test_numbers_at_either_end_fold() -> None:
         "{0, 1}.weight",
         "list.{0...2}",
     ]
+
+
+def test_numbers_after_an_underscore_or_between_slashes_fold() -> None:
+    names = [f"Transformer/encoderblock_{i}/Dense_{j}/kernel" for i, j in product(range(3), range(2))]
+    assert names_of(fold(names)) == ["Transformer/encoderblock_{0...2}/Dense_{0, 1}/kernel"]
+    assert names_of(fold(["stage/0/w", "stage/1/w", "w_1x", "w_2x"])) == ["stage/{0, 1}/w", "w_1x", "w_2x"]
 
 
 def test_nothing_folds_to_nothing() -> None:

@@ -113,6 +113,15 @@ def test_missing_required_function_is_named(tmp_path: Path, name: str) -> None:
     assert f"def {name}()" in raised.value.hint
 
 
+def test_what_one_side_needs_is_asked_for_when_it_is_called(tmp_path: Path) -> None:
+    portfile = Portfile.load(write(tmp_path, "def config(): return {}"), both_sides=False)
+    assert portfile.config() == {}
+    with pytest.raises(PortfileError, match=r"has no function ported\(\)"):
+        portfile.build("ported")
+    with pytest.raises(PortfileError, match=r"has no function inputs\(\)"):
+        portfile.inputs("ported")
+
+
 def test_misspelt_required_function_is_suggested(tmp_path: Path) -> None:
     with pytest.raises(PortfileError, match=r"no function ported\(\); portd is not .* did you mean ported\?"):
         load(tmp_path, base=GOOD.replace("def ported", "def portd"))

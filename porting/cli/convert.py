@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from porting.cli._emitting import Form
+from porting.cli._emitting import Form, emit
 from porting.cli._frame import common_options, finish, progress_bar, say
 from porting.cli._pickles import pickle_code_option
 from porting.cli._port import checkpoint_of, empty_port, rules_of
@@ -15,7 +15,6 @@ from porting.cli._size import Size
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from porting.cli._emitting import Form
     from porting.portfile import Portfile
     from porting.progress import Progress
     from porting.weights.conversion import Conversion
@@ -84,13 +83,12 @@ def command(
       porting convert --emit script
       porting convert --emit mapping --emit-to contribution
     """
-    from porting.cli._emitting import emit
     from porting.portfile import Portfile
     from porting.recipe import record_conversion
     from porting.report.detail import shown
 
     checkpoint, output = _paths(paths, emitting=form is not None)
-    loaded = Portfile.load(portfile)
+    loaded = Portfile.load(portfile, both_sides=False)
     with progress_bar(sizes=form is None) as progress:
         if form is not None:
             written = emit(loaded, checkpoint, form, emit_to, progress, allow_pickle_code=allow_pickle_code)
@@ -122,7 +120,7 @@ def _paths(paths: tuple[str, ...], *, emitting: bool) -> tuple[str | None, str]:
     """
     if emitting:
         if len(paths) > 1:
-            raise click.UsageError("--emit takes a CHECKPOINT and no OUTPUT")
+            raise click.UsageError("--emit takes a CHECKPOINT and no OUTPUT; --emit-to names the folder for the code")
         return (paths[0] if paths else None), ""
     if not 1 <= len(paths) <= 2:
         raise click.UsageError("a conversion has one CHECKPOINT, which may be left out, and one OUTPUT")

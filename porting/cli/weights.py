@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -11,8 +12,6 @@ from porting.cli._pickles import pickle_code_option
 from porting.cli._port import checkpoint_of, empty_port, rules_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from porting.portfile import Portfile
     from porting.weights import WeightsReport
 
@@ -59,6 +58,7 @@ def audit(
 
 @click.command("weights")
 @click.argument("checkpoint", required=False, type=click.Path())
+@click.option("--list", "listed", is_flag=True, help="Only list what CHECKPOINT holds; without a portfile, always.")
 @click.option("--strict", is_flag=True, help="Fail on checkpoint weights that the port does not use, too.")
 @click.option("--audit", "values", is_flag=True, help="Load the port, and compare every value of it, too.")
 @click.option("--infer", is_flag=True, help="Propose the rules that turn CHECKPOINT into the port's weights.")
@@ -66,6 +66,7 @@ def audit(
 @common_options
 def command(
     checkpoint: str | None,
+    listed: bool,
     strict: bool,
     values: bool,
     infer: bool,
@@ -81,6 +82,8 @@ def command(
     CHECKPOINT is a .safetensors, .bin, .pt, .pth, .ckpt, .npz or .npy file, an .index.json of shards or a
     folder that holds one of them; by default, the portfile's checkpoint(). No code in it is run.
 
+    Without a portfile.py, or with --list, the tensors of CHECKPOINT are listed.
+
     With --infer, the rules are proposed from names and shapes, converted in memory, run against the original and
     corrected; the result is Python to paste into the portfile.
     """
@@ -88,9 +91,11 @@ def command(
     from porting.recipe import record_weights
     from porting.report.detail import shown
 
-    loaded = Portfile.load(portfile)
     if infer and values:
         raise click.UsageError("--infer proposes rules, --audit needs them: give one of the two")
+    if listed or (checkpoint and not (infer or values) and _no_portfile(portfile)):
+        _list(checkpoint, allow_pickle_code, as_json=as_json)
+    loaded = Portfile.load(portfile, both_sides=False)
     if infer:
         _infer(loaded, checkpoint, allow_pickle_code, portfile, as_json=as_json)
     report = (audit if values else run)(loaded, checkpoint, strict, allow_pickle_code)
@@ -99,6 +104,21 @@ def command(
         say(warning)
     with shown(portfile=portfile):
         finish(report, as_json=as_json)
+
+
+def _no_portfile(portfile: str) -> bool:
+    """Whether none is named, and the default one is not there."""
+    source = click.get_current_context().get_parameter_source("portfile")
+    return source is click.core.ParameterSource.DEFAULT and not Path(portfile).exists()
+
+
+def _list(checkpoint: str | None, allow_pickle_code: str | None, *, as_json: bool) -> NoReturn:
+    """List a checkpoint and exit."""
+    from porting.weights.contents import list_checkpoint
+
+    if checkpoint is None:
+        raise click.UsageError("--list needs a CHECKPOINT")
+    finish(list_checkpoint(checkpoint, allow_pickle_code=allow_pickle_code), as_json=as_json)
 
 
 def _infer(

@@ -8,15 +8,18 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from porting.report.detail import typed
+from porting.report.detail import in_full, typed
 from porting.text import show
 from porting.weights.report import FAILING, detail, folded
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from porting.weights.contents import Contents
     from porting.weights.report import WeightsReport
 
+MOST_ROWS = 200
+"""Of a list of tensors, unless all are asked for."""
 STYLES = {**dict.fromkeys(FAILING, "red"), "UNEXPECTED": "yellow", "DTYPE": "cyan", "TIED": "dim"}
 
 
@@ -26,6 +29,23 @@ def render_weights(report: WeightsReport) -> RenderableType:
     table = [_table(report)] if report.findings else []
     verdict = Text(report.summary(), style="bold green" if report.ok else "bold red")
     return Group(*table, *remarks, verdict, Text(f"Next: {_next(report)}", style="dim"))
+
+
+def render_contents(contents: Contents) -> RenderableType:
+    """The table of tensors, the remarks, the counts and the next command."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "dtype", "shape"):
+        table.add_column(column, overflow="fold", no_wrap=column != "name")
+    rows = contents.rows()
+    for name, spec in rows if in_full() else rows[:MOST_ROWS]:
+        table.add_row(Text(show(name)), Text(show(spec.dtype)), Text(str(list(spec.shape))))
+    more = len(rows) - table.row_count
+    hidden = [Text(f"… and {more:,} more rows (--json has all)", style="dim")] if more else []
+    remarks = [Text(f"note: {remark.message}", style="dim") for remark in contents.remarks]
+    following = "write a portfile with config() and ported_class() to hold this against a port"
+    return Group(
+        table, *hidden, *remarks, Text(contents.summary(), style="bold"), Text(f"Next: {following}", style="dim")
+    )
 
 
 def _table(report: WeightsReport) -> Table:
@@ -47,7 +67,7 @@ def _next(report: WeightsReport) -> str:
     if report.ok:
         return typed("verify") if report.values else f"{typed('weights --audit')}  (compares the port's values, too)"
     if not report.matched:
-        return "check that this is the checkpoint of this model, or give the portfile rules() that rename"
+        return f"{typed('weights --infer')}  (proposes the portfile's rules(), if this is the model's checkpoint)"
     if {finding.status for finding in report.failures()} <= {"UNUSED", "UNEXPECTED"}:
         return 'rename what is left over in rules(), or leave it out by name and reason: Drop("…", "…")'
     if report.values:

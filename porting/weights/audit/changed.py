@@ -11,7 +11,7 @@ from porting.starts import start_like
 from porting.weights.audit.arithmetic import arithmetic, by_function, by_slices, close, constant
 from porting.weights.audit.comparing import blocks
 from porting.weights.audit.misplaced import misplaced
-from porting.weights.audit.orders import listing
+from porting.weights.audit.orders import index_words
 from porting.weights.audit.rearranged import rearrangement
 from porting.weights.audit.relation import Place, Relation
 from porting.weights.audit.signatures import BLOCK, differing, telling, total
@@ -73,7 +73,7 @@ def _part(place: Place, model: torch.Tensor, given: torch.Tensor) -> Relation | 
     held, right = (tensor.index_select(axis, found.to(tensor.device)) for tensor in (model, given))
     inner = _inner(place, held, right)
     what = _slices(model.dim(), axis) + ("" if len(found) == 1 else "s")
-    words = f"the checkpoint's except {what} {listing(found)}: {inner.words}"
+    words = f"the checkpoint's except {what} {index_words(found)}: {inner.words}"
     if inner.cause == "missing-bias":
         return Relation("not-loaded", words)
     if what == "row" and not held.any():

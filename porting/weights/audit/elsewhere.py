@@ -12,7 +12,7 @@ import torch
 
 from porting.weights.audit.arithmetic import narrow, rounded
 from porting.weights.audit.misplaced import found_in
-from porting.weights.audit.orders import listing
+from porting.weights.audit.orders import index_words
 from porting.weights.audit.rearranged import rearrangement, same
 from porting.weights.audit.relation import Place
 from porting.weights.audit.signatures import prefixes, telling, total
@@ -112,8 +112,8 @@ class Sought:
         if not same(self.tensor[self.wrong], seen.given(self.tensor.dtype, cast)[taken]):
             return None
         what = "rows" if self.tensor.dim() > 1 else "elements"
-        mine = "" if len(self.wrong) == len(self.tensor) else f"in its {what} {listing(self.wrong)} "
-        return Held(candidate, f"{mine}{what} {listing(taken)}", is_whole=False)
+        mine = "" if len(self.wrong) == len(self.tensor) else f"in its {what} {index_words(self.wrong)} "
+        return Held(candidate, f"{mine}{what} {index_words(taken)}", is_whole=False)
 
 
 class Seen:

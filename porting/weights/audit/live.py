@@ -25,12 +25,6 @@ def others(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return found
 
 
-def non_persistent(model: torch.nn.Module) -> frozenset[str]:
-    """The names of the buffers that are not saved."""
-    saved = model.state_dict(keep_vars=True)
-    return frozenset(name for name, _ in model.named_buffers(remove_duplicate=False) if name not in saved)
-
-
 def _attributes(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     for name, value in vars(module).items():
         if name not in ("_parameters", "_buffers", "_modules"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from porting.weights.audit.orders import listing
+from porting.weights.audit.orders import index_words
 from porting.weights.audit.rearranged import same
 from porting.weights.audit.relation import Relation
 from porting.weights.audit.signatures import prefixes, telling
@@ -36,4 +36,5 @@ def found_in(signatures: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 def _words(axis: int, moved: torch.Tensor, taken: torch.Tensor, lost: int) -> str:
     others = f", and {lost:,} hold something else" if lost else ""
-    return f"the checkpoint's in another order along axis {axis}: {listing(moved)} hold its {listing(taken)}{others}"
+    held = f"{index_words(moved)} hold its {index_words(taken)}"
+    return f"the checkpoint's in another order along axis {axis}: {held}{others}"

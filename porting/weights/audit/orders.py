@@ -47,7 +47,7 @@ def order_of(model: torch.Tensor, given: torch.Tensor) -> Order | None:
     return _within(model, given) or _composed(model, given) or _any(model, given, to, of)
 
 
-def listing(indices: torch.Tensor) -> str:
+def index_words(indices: torch.Tensor) -> str:
     """Indices in words: ``3 to 17``, or the first few of them."""
     numbers: list[int] = indices.tolist()
     if len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1:

@@ -1,8 +1,9 @@
 """Rules as code that Transformers' reviewers accept: a conversion script, and a list of weight transforms.
 
 ``prepared`` finds what the rules do with a checkpoint. ``script`` writes them with ``regexes`` and ``operations``;
-``mapping`` with ``renaming``, ``staging``, ``transforms`` and ``reversing``, and ``proving`` runs Transformers' own
-code on the result. ``written`` and ``rendering`` keep data from becoming code; ``files`` writes.
+``mapping`` with ``renaming``, ``staging``, ``transforms`` and ``reversing``; ``proving`` runs Transformers' own code
+on the result, and ``levels`` and ``accepting`` see to it that patterns touch no other names. ``rendering`` keeps data
+from becoming code; ``files`` writes.
 """
 
 from __future__ import annotations

@@ -54,4 +54,4 @@ def _pattern(name: str, fields: list[str | None], kind: str) -> Pattern:
         if field:
             parts += [name[end : found.start()], Field(field, kind)]
             end = found.end()
-    return Pattern(tuple(part for part in (*parts, name[end:]) if part))
+    return Pattern.joined((*parts, name[end:]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,11 +9,13 @@ from typing import Any
 from porting.errors import GenerationError
 from porting.stubs.written import Call
 from porting.text import show
+from porting.weights.emitting.accepting import FreePatterns
+from porting.weights.emitting.levels import raise_levels
 from porting.weights.emitting.operations import functions_of, helpers_of, sizes_of, step_of
-from porting.weights.emitting.prepared import Applied, Prepared
-from porting.weights.emitting.proving import Fault, dropped_names, faults, transforms_with
+from porting.weights.emitting.prepared import Prepared
+from porting.weights.emitting.proving import dropped_names, faults, transforms_with
 from porting.weights.emitting.regexes import bare_regex, escaped
-from porting.weights.emitting.renaming import GENERAL, LITERAL, Renaming, renamings
+from porting.weights.emitting.renaming import GENERAL, Renaming, renamings
 from porting.weights.emitting.rendering import render
 from porting.weights.emitting.reversing import two_ways
 from porting.weights.emitting.staging import Converter, staged
@@ -38,7 +38,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class ConversionMapping:
     """A proven mapping.
 
     Attributes:
@@ -54,7 +54,7 @@ class Mapping:
     one_way: tuple[int, ...]
 
 
-def mapping_of(prepared: Prepared, name: str) -> Mapping:
+def mapping_of(prepared: Prepared, name: str) -> ConversionMapping:
     """Write the rules as transforms, the general way first and name by name where that touches other names.
 
     Raises:
@@ -67,7 +67,7 @@ def mapping_of(prepared: Prepared, name: str) -> Mapping:
         found = list(faults(prepared, draft.transforms(), draft.reversible))
         if not found:
             return draft.mapping()
-        _raise_levels(prepared, draft, levels, found)
+        raise_levels(prepared, draft.lines, levels, found)
 
 
 class _Draft:
@@ -89,18 +89,18 @@ class _Draft:
         exec(compile(self.text, "conversion_mapping", "exec"), space)  # noqa: S102 - rendered from literals and names
         return transforms_with(self.key, space["CONVERSION_MAPPING"], self._prepared.model)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> ConversionMapping:
         """The result, with what is to be ignored."""
         self.ignored = self._ignored()
         one_way = tuple(sorted(set(self._ways) - self.reversible))
-        return Mapping(self._text(), self.key, self.ignored, one_way)
+        return ConversionMapping(self._text(), self.key, self.ignored, one_way)
 
     def _entries(self) -> tuple[list[Entry], list[Transform]]:
         self.lines: dict[int, tuple[Renaming, ...]] = {}
         converters: dict[tuple[Converter, str], Entry] = {}
         used = []
         own_rope = rope_is_own([(each, self._ways[each.number]) for each in self._prepared.applied], self._config)
-        free = _Free(self._prepared)
+        free = FreePatterns(self._prepared)
         parameters = {name for name, _ in self._prepared.model.named_parameters(remove_duplicate=False)}
         for each in self._prepared.applied:
             level, ways = self._levels[each.number], self._ways[each.number]
@@ -150,42 +150,10 @@ class _Draft:
         found = dropped_names(self._prepared, self.transforms())
         patterns: list[str] = []
         for each in self._prepared.dropped:
-            kept = all(found[name] == name for name in each.names)
-            own = [bare_regex(each.rule.source)] if kept else [escaped(found[name]) for name in each.names]
+            kept = all(found.get(name, name) == name for name in each.names)
+            own = [bare_regex(each.rule.source)] if kept else [escaped(found.get(name, name)) for name in each.names]
             patterns += [f"^{pattern}$" for pattern in own]
         return tuple(dict.fromkeys(patterns))
-
-
-class _Free:
-    """Says which patterns a converter may have: they match no name of the port, and none of another converter."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        self._own = list(prepared.tensors.tensors)
-        self._foreign = transforms_with("", [], prepared.model)
-        self._taken: dict[tuple[tuple[str, ...], str], tuple[list[re.Pattern[str]], list[str]]] = {}
-
-    def of(self, operations: str) -> Any:
-        """The judge of patterns for a converter with these operations."""
-        return lambda sources, names: self._accept(sources, names, operations)
-
-    def _accept(self, sources: Sequence[str], names: Sequence[str], operations: str) -> bool:
-        from transformers.core_model_loading import WeightRenaming, apply_renamings
-
-        patterns = [WeightRenaming(source, "x").compiled_sources for source in sources]
-        foreign = [each for each in self._foreign if isinstance(each, WeightRenaming)]
-        key = (tuple(sources), operations)
-        others = [taken for other, taken in self._taken.items() if other != key]
-        busy = [*self._own, *(name for _, taken in others for name in taken)]
-        if (
-            len(set(sources)) < len(sources)
-            or not all(any(pattern.search(name) for pattern in patterns) for name in names)
-            or any(pattern.search(name) for pattern in patterns for name in busy)
-            or any(pattern.search(name) for taken, _ in others for pattern in taken for name in names)
-            or any(apply_renamings(name, foreign) != name for name in names)
-        ):
-            return False
-        self._taken.setdefault(key, (patterns, []))[1].extend(names)
-        return True
 
 
 def _converter(converter: Converter, transform: Transform, *, one_way: bool) -> Entry:
@@ -227,50 +195,3 @@ def _require_other_names(prepared: Prepared) -> None:
                         "the port's, for different tensors, so a saved port would be converted a second time",
                         hint="write the script instead: porting convert --emit script",
                     )
-
-
-def _raise_levels(prepared: Prepared, draft: _Draft, levels: dict[int, int], found: Sequence[Fault]) -> None:
-    """Write with less in one pattern: the rules that touch names of others, else those at fault, else all.
-
-    Raises:
-        GenerationError: there is nothing left to try.
-    """
-    rules = {name: each for each in prepared.applied for name in each.names}
-    guilty = [rules[fault.name] for fault in found if fault.name in rules]
-    names = {name for fault in found if fault.name in rules for name in _family(rules[fault.name], fault.name)}
-    touching = {
-        number
-        for number, lines in draft.lines.items()
-        if any(_touches(line, names - _own(prepared, number)) for line in lines)
-    }
-    for wanted in (touching, {each.number for each in guilty}, set(levels)):
-        higher = {number for number in wanted if levels[number] < LITERAL}
-        if higher:
-            levels.update({number: levels[number] + 1 for number in higher})
-            return
-    fault = found[0]
-    rule = f"the rule {rules[fault.name].rule}" if fault.name in rules else "the list of rules"
-    raise GenerationError(
-        f"{rule} cannot be expressed as Transformers' transforms: {fault.message}",
-        hint="write the script instead: porting convert --emit script",
-    )
-
-
-def _family(each: Applied, name: str) -> tuple[str, ...]:
-    """The names of one application of a rule, on both sides."""
-    step = next(step for step in each.steps if name in step.sources)
-    return (*step.sources, *step.targets)
-
-
-def _own(prepared: Prepared, number: int) -> set[str]:
-    """The names of a rule, on both sides."""
-    steps = (step for each in prepared.applied if each.number == number for step in each.steps)
-    return {name for step in steps for name in (*step.sources, *step.targets)}
-
-
-def _touches(line: Renaming, names: set[str]) -> bool:
-    from transformers.core_model_loading import WeightRenaming
-
-    there = WeightRenaming(line.source, line.target)
-    patterns = [each.compiled_sources for each in (there, there.reverse_transform())]
-    return any(pattern.search(name) for pattern in patterns for name in names)

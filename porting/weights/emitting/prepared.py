@@ -114,8 +114,9 @@ def prepare(
         CheckpointError: the checkpoint cannot be read.
         RuleError: the rules are not usable.
     """
-    check_weights(checkpoint, model, rules, strict=True, allow_pickle_code=allow_pickle_code).assert_ok()
-    specs = source_of(checkpoint, allow_pickle_code=allow_pickle_code).specs
+    source = source_of(checkpoint, allow_pickle_code=allow_pickle_code)
+    check_weights(source, model, rules, strict=True).assert_ok()
+    specs = source.specs
     tensors = ModelTensors.of(model)
     config = getattr(model, "config", None)
     found = match(specs, tensors, rules)
@@ -128,7 +129,9 @@ def prepare(
     own = tuple(_placed(rule, first.steps, places, tensors.prefix) for rule in own)
     final = plan(own, specs, config=config, model=model)
     applied = [_applied(number, rule, final.steps) for number, rule in enumerate(own) if isinstance(rule, Convert)]
-    dropped = [_dropped(number, own, final) for number, rule in enumerate(own) if isinstance(rule, Drop)]
+    dropped = [
+        _dropped(number, rule, own[:number], final) for number, rule in enumerate(own) if isinstance(rule, Drop)
+    ]
     return Prepared(
         model,
         tensors,
@@ -187,14 +190,12 @@ def _applied(number: int, rule: Convert, steps: Iterable[Step]) -> Applied:
     return Applied(number, rule, own, tuple(rule.sources[0].match(step.sources[0]) or {} for step in own))
 
 
-def _dropped(number: int, rules: Sequence[Rule], found: Plan) -> Dropped:
-    rule = rules[number]
-    assert isinstance(rule, Drop)
-    earlier = rules[:number]
+def _dropped(number: int, rule: Drop, earlier: Sequence[Rule], found: Plan) -> Dropped:
+    """What a rule leaves out, of what no earlier one does."""
+    before = [each.source for each in earlier if isinstance(each, Drop)]
     names = [
         name
         for name in found.dropped
-        if rule.source.match(name) is not None
-        and not any(isinstance(each, Drop) and each.source.match(name) is not None for each in earlier)
+        if rule.source.match(name) is not None and all(source.match(name) is None for source in before)
     ]
     return Dropped(number, rule, names)

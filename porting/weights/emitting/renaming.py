@@ -106,13 +106,7 @@ def _fixed(parts: Parts, fixed: Bindings) -> Parts:
     filled = [
         Pattern((part,)).fill(fixed) if isinstance(part, Field) and part.name in fixed else part for part in parts
     ]
-    joined: list[str | Field] = []
-    for part in filled:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        elif part:
-            joined.append(part)
-    return tuple(joined)
+    return Pattern.joined(filled).parts
 
 
 def _by_first_piece(old: Parts, new: Parts, bindings: Bindings, kinds: Mapping[str, str]) -> tuple[Parts, Parts]:

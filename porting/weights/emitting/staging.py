@@ -65,7 +65,7 @@ def staged(each: Applied, level: int, accepted: Accepted) -> Staged:
     place = _place(_numbered(each)) if level < LITERAL and varies else None
     if place is not None:
         for parts in _candidates(each, place):
-            stages = [Pattern(_joined((*place.before, *part, *place.after))) for part in parts]
+            stages = [Pattern.joined((*place.before, *part, *place.after)) for part in parts]
             names = [name for stage, group in zip(stages, _found(each), strict=True) for name in _filled(stage, group)]
             sources = tuple("".join(p if isinstance(p, str) else "*" for p in part) for part in parts)
             if accepted(sources, names):
@@ -86,7 +86,7 @@ def _one_by_one(each: Applied) -> Iterator[Converter]:
             names = [next(rest) for _ in range(length)]
             bindings = source.match(names[0]) or {}
             text = source.fill({**bindings, **({axis: "\0"} if axis else {})})
-            sources.append("^" + literal_text(text).replace("\0", "*"))
+            sources.append("^" + literal_text(text).replace("\0\\.", "*.").replace("\0", "*"))
         yield Converter(tuple(sources), tuple("^" + literal_text(name) for name in step.targets))
 
 
@@ -101,7 +101,7 @@ def _numbered(each: Applied) -> list[Pattern]:
     for target, free in zip(each.rule.targets, each.rule.free, strict=True):
         for number in range(count if free else 1):
             parts = [str(number) if isinstance(part, Field) and part.name == free else part for part in target.parts]
-            found.append(Pattern(_joined(parts)))
+            found.append(Pattern.joined(parts))
     return found
 
 
@@ -125,7 +125,8 @@ def _place(targets: Sequence[Pattern]) -> Place | None:
         return None
     before, after = _edge(parts, 0), _edge(parts, -1)
     inner = tuple(text[len(before) : len(text) - len(after)] for text in parts)
-    return Place(_joined((*first[:place], before)), inner, _joined((after, *first[place + 1 :])))
+    in_front, behind = Pattern.joined((*first[:place], before)), Pattern.joined((after, *first[place + 1 :]))
+    return Place(in_front.parts, inner, behind.parts)
 
 
 def _edge(texts: Sequence[str], end: int) -> str:
@@ -146,7 +147,7 @@ def _candidates(each: Applied, place: Place) -> Iterator[list[tuple[str | Field,
     marked = [_marked(words) for words in whole]
     yield marked
     yield [
-        _joined([part.lower().replace("_", ".") if isinstance(part, str) else part for part in words])
+        Pattern.joined(part.lower().replace("_", ".") if isinstance(part, str) else part for part in words).parts
         for words in marked
     ]
 
@@ -155,7 +156,7 @@ def _marked(words: Sequence[str | Field]) -> tuple[str | Field, ...]:
     """The words, with the number along a list as a piece of its own in front of them."""
     axis = [part for part in words if isinstance(part, Field)]
     rest = ".".join(part.strip(EDGES) for part in words if isinstance(part, str))
-    return _joined(("original.", *(each for field in axis for each in (field, ".")), rest))
+    return Pattern.joined(("original.", *(each for field in axis for each in (field, ".")), rest)).parts
 
 
 def _tail(parts: Sequence[str | Field], key: Sequence[str], behind: set[str]) -> tuple[str | Field, ...]:
@@ -174,7 +175,7 @@ def _tail(parts: Sequence[str | Field], key: Sequence[str], behind: set[str]) ->
 def _words(parts: Sequence[str | Field], key: Sequence[str]) -> tuple[str | Field, ...]:
     """The parts without the fields that tell one application from another."""
     kept = [part for part in parts if isinstance(part, str) or part.name not in key]
-    joined = list(_joined(kept))
+    joined = list(Pattern.joined(kept).parts)
     if joined and isinstance(joined[0], str):
         joined[0] = joined[0].lstrip(EDGES)
     if joined and isinstance(joined[-1], str):
@@ -198,13 +199,3 @@ def _found(each: Applied) -> list[list[Bindings]]:
 
 def _filled(stage: Pattern, found: Sequence[Bindings]) -> list[str]:
     return [stage.fill(bindings) for bindings in found]
-
-
-def _joined(parts: Sequence[str | Field]) -> tuple[str | Field, ...]:
-    joined: list[str | Field] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        elif part:
-            joined.append(part)
-    return tuple(joined)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from porting.weights.emitting.mapping import Mapping
+from porting.weights.emitting.mapping import ConversionMapping
 from porting.weights.emitting.prepared import Prepared
 from porting.weights.emitting.rendering import render
 from porting.weights.emitting.script import class_of, imports, snake
@@ -13,7 +13,7 @@ from porting.weights.emitting.script import class_of, imports, snake
 TEMPLATE = "test_conversion_mapping.py.jinja"
 
 
-def test_text(prepared: Prepared, found: Mapping, name: str, kind: str) -> str:
+def test_text(prepared: Prepared, found: ConversionMapping, name: str, kind: str) -> str:
     """A test that loads the original through the mapping, and saves it both ways.
 
     Raises:

@@ -1,10 +1,13 @@
 """Proposing the rules: which checkpoint tensor becomes which of the port, and on what evidence.
 
-Without values: ``words`` and ``names`` read names, ``units`` are tensors and lists of them, ``likeness`` scores pairs,
-``matching`` assigns, ``fusing`` and ``remaining`` find what goes several to one, ``turning`` what is transposed;
-``proposing`` puts these together, ``confidence`` says how sure each claim is. With a port that runs: ``seeing`` looks
-which results the original has, too, ``alternatives`` and ``exchanging`` say what else may be, ``searching`` tries it,
-``running`` verifies. ``compacting`` and ``ruling`` make rules of claims.
+Without values: ``words`` and ``names`` read names, ``units`` are tensors and lists of them, ``likeness`` and
+``neighbours`` score pairs, ``matching`` assigns, ``fusing`` and ``remaining`` find what goes several to one,
+``operating`` what makes one shape of another, ``turning`` what is transposed, ``leaving`` why a tensor is left out;
+``proposing`` puts these together, ``confidence`` says how sure each of its ``claims`` is.
+
+With a port that runs: ``aliases`` are the original's own names, ``seeing`` looks which results the original has, too,
+``alternatives``, ``changing`` and ``exchanging`` say what else may be, ``searching`` tries it, ``running`` verifies,
+``needing`` says what that proves. ``compacting`` and ``ruling`` make rules of claims.
 """
 
 from __future__ import annotations

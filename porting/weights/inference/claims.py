@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,8 +46,3 @@ class Claim:
 def confidence_word(confidence: float) -> str:
     """``certain``, ``likely`` or ``guess``."""
     return next((word for bound, word in BOUNDS if confidence >= bound), GUESS)
-
-
-def by_target(claims: Sequence[Claim]) -> dict[str, Claim]:
-    """The claims by the names of what they make."""
-    return {name: claim for claim in claims for name in claim.target_names}

@@ -135,7 +135,7 @@ def _pattern(
             part = Field(part.name, "", part.offset)
         seen |= {part.name} if isinstance(part, Field) else set()
         parts += [part, text]
-    return Pattern.of(_written(parts))
+    return Pattern.joined(parts)
 
 
 def _part(column: tuple[int, ...], fields: Mapping[tuple[int, ...], str], *, own: bool) -> str | Field | None:
@@ -148,12 +148,6 @@ def _part(column: tuple[int, ...], fields: Mapping[tuple[int, ...], str], *, own
         if len({number - other for number, other in zip(column, series, strict=True)}) == 1:
             return Field(letter, "", column[0] - series[0])
     return None
-
-
-def _written(parts: Sequence[str | Field]) -> str:
-    return "".join(
-        str(part) if isinstance(part, Field) else part.replace("{", "{{").replace("}", "}}") for part in parts
-    )
 
 
 def _with_leaves(rules: Sequence[Compact]) -> list[Compact]:

@@ -72,7 +72,7 @@ class Judge:
         if target.key not in tables:
             tables[target.key] = self._rivals(target.key)
         own, rivals = tables[target.key].of(source, target)
-        bounds = [self._by_names(own, rivals, source, target), *self._open(claim, source, target)]
+        bounds = [self._by_names(own, rivals, source, target), *self._open(source, target)]
         confidence = min(bound for bound, _ in bounds)
         said = [why for bound, why in bounds if why and bound <= max(confidence, SHOWN)]
         evidence = dict.fromkeys((bounds[0][1], *claim.evidence[1:], *said))
@@ -126,7 +126,7 @@ class Judge:
         rivals = self.likeness.named([source], turned)
         return bool(beside) or not turned or own - float(rivals.max()) >= CLEAR
 
-    def _open(self, claim: Claim, source: Unit, target: Unit) -> list[tuple[float, str]]:
+    def _open(self, source: Unit, target: Unit) -> list[tuple[float, str]]:
         """What is open although the names fit: the layout within, whether it is transposed."""
         found = []
         one, other = set(words(source.name)), set(words(target.name))

@@ -25,10 +25,10 @@ def infer_portfile(
     allow_pickle_code: str | None = None,
     progress: Progress = silent,
 ) -> Inference:
-    """Propose the rules for a portfile's checkpoint and port, and run them against its original.
+    """Propose the rules for a portfile's checkpoint and port, and run them against its original if it has one.
 
     The port is ``ported_class()`` built from ``config()``, so that it need not be loaded yet; without ``config()``
-    it is ``ported()``.
+    it is ``ported()``. A portfile that has neither ``original()`` nor ``ORIGINAL_TRACE`` gives names and shapes only.
 
     Args:
         portfile: says how to build and run both sides.
@@ -49,6 +49,8 @@ def infer_portfile(
         )
     progress("building the port", 0, 1)
     port = _port(portfile)
+    if portfile.original_trace is None and "original" not in portfile.functions:
+        return infer_rules(path, port, allow_pickle_code=allow_pickle_code, progress=progress)
     recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
     return infer_rules(
         path,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,6 +18,7 @@ from porting.trace import Trace
 from porting.verification import verify
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.heads import has_rotary, head_counts
+from porting.weights.inference.needing import needed
 from porting.weights.inference.searching import TRIALS, search
 from porting.weights.inference.seeing import Bench, Outputs, Read
 
@@ -127,7 +128,7 @@ def _run(claims: Sequence[Claim], own: torch.nn.Module, read: Read, sides: Sides
         tolerance=sides.tolerance,
         progress=sides.progress,
     )
-    proven = _needed(own, verification.ported, sides) if verification.verdict == "match" else frozenset()
+    proven = needed(bench, found.sight) if verification.verdict == "match" else frozenset()
     return Outcome(_with_evidence(found.claims, proven, found.changed), proven, verification, bench.trials)
 
 
@@ -152,43 +153,3 @@ def _with_evidence(claims: Sequence[Claim], proven: frozenset[str], changed: dic
         confidence = max(claim.confidence, PROVEN) if ran else claim.confidence
         done.append(replace(claim, confidence=confidence, evidence=(*ran, *why, *claim.evidence)))
     return tuple(done)
-
-
-def _needed(ported: torch.nn.Module, trace: Trace, sides: Sides) -> frozenset[str]:
-    """The tensors that the final outputs depend on: those of modules that ran, and those that a gradient reaches."""
-    ran = set(trace.first_calls)
-    found = {name for name, _ in ported.named_parameters() if name.rpartition(".")[0] in ran}
-    found |= {
-        name
-        for name, _ in ported.named_buffers()
-        if name.endswith(("running_mean", "running_var")) and name.rpartition(".")[0] in ran
-    }
-    return frozenset(found | _reached(ported, sides))
-
-
-def _reached(ported: torch.nn.Module, sides: Sides) -> set[str]:
-    """The names of the tensors that a gradient of all results reaches; none if there is no gradient."""
-    tensors = {**dict(ported.named_parameters()), **dict(ported.named_buffers())}
-    floating = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
-    run: Callable[[torch.nn.Module, Inputs], Any] = sides.run_ported or (lambda model, inputs: inputs.forward(model))
-    before = {name: tensor.requires_grad for name, tensor in floating.items()}
-    try:
-        for tensor in floating.values():
-            tensor.requires_grad_()
-        with torch.enable_grad():
-            results = [each for each in _tensors(run(ported, sides.inputs.fresh())) if each.requires_grad]
-            total = sum((each.float().square().sum() for each in results), torch.zeros(()))
-            slopes = torch.autograd.grad(total, list(floating.values()), allow_unused=True)
-    except RuntimeError:
-        return set()
-    finally:
-        for name, tensor in floating.items():
-            tensor.requires_grad_(before[name]) if tensor.is_leaf else None
-    return {name for name, slope in zip(floating, slopes, strict=True) if slope is not None and bool(slope.any())}
-
-
-def _tensors(value: Any) -> list[torch.Tensor]:
-    from torch.utils._pytree import tree_leaves
-
-    leaves = tree_leaves(value.to_tuple() if hasattr(value, "to_tuple") else value)
-    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]

@@ -118,6 +118,11 @@ class Bench:
             return Sight({}, {}, {}, right=False)
         return self._sight(trace, results[-1])
 
+    def compared(self, result: Any) -> list[torch.Tensor]:
+        """The tensors of a result of the port that the user says are to be compared; none if that is not said."""
+        pairs = self.outputs(self._result, result) if self.outputs else None
+        return [other for _, _, other in pairs or ()]
+
     def _sight(self, trace: Trace, result: Any) -> Sight:
         figures, calls = Figures(trace), list(trace.first_calls.values())
         order = {call.path: place for place, call in reversed(list(enumerate(trace.completed)))}

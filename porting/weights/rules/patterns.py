@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -80,7 +80,18 @@ class Pattern:
             parts += [text[end : token.start()], _part(text, token)]
             end = token.end()
         parts.append(text[end:])
-        return cls(tuple(_joined(parts)))
+        return cls.joined(parts)
+
+    @classmethod
+    def joined(cls, parts: Iterable[str | Field]) -> Pattern:
+        """The pattern of these texts and fields; neighbouring texts become one, and empty ones none."""
+        joined: list[str | Field] = []
+        for part in parts:
+            if isinstance(part, str) and joined and isinstance(joined[-1], str):
+                joined[-1] += part
+            elif part:
+                joined.append(part)
+        return cls(tuple(joined))
 
     @classmethod
     def literal(cls, name: str) -> Pattern:
@@ -179,17 +190,6 @@ def _part(text: str, token: re.Match[str]) -> str | Field:
             hint="{i:d} is a number, {part} a piece without a dot, {rest:*} anything, {leaf:weight|bias} one word",
         )
     return Field(token["name"], kind, int(token["offset"] or 0))
-
-
-def _joined(parts: list[str | Field]) -> list[str | Field]:
-    """The parts with neighbouring texts in one and no empty one."""
-    joined: list[str | Field] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        elif part:
-            joined.append(part)
-    return joined
 
 
 def _filled(field: Field, bindings: Bindings) -> str:

@@ -12,6 +12,7 @@ from porting.weights.rules.gathering import Gatherer, Match
 from porting.weights.rules.operation import Operation
 from porting.weights.rules.rule import Convert, Drop, Rule
 from porting.weights.rules.steps import Plan, Problem, Read, Step, applied, empty, grouped, listing, spec_of
+from porting.weights.rules.transforms import transformed
 
 __all__ = [
     "NameRules",
@@ -180,8 +181,6 @@ class Shapes:
 
 def _with_transforms(planned: Plan, foreign: Sequence[Any], specs: Mapping[str, Spec], model: Any) -> Plan:
     """Give what no rule took to Transformers' transforms."""
-    from porting.weights.rules.transforms import transformed
-
     rest = {name: specs[name] for name in specs if name in planned.unmatched}
     other = transformed(foreign, rest, model)
     taken = (step for step in planned.steps if step.rule is not None)

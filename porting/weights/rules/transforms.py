@@ -12,7 +12,7 @@ from porting.errors import RuleError
 from porting.text import show
 from porting.weights.report import Remark, Spec
 from porting.weights.rules.operation import Groups, Operation
-from porting.weights.rules.planning import Plan, Problem, Step, applied, empty, grouped, listing, spec_of
+from porting.weights.rules.steps import Plan, Problem, Step, applied, empty, grouped, listing, spec_of
 
 
 @dataclass(frozen=True, repr=False)

@@ -48,6 +48,15 @@ def test_a_portfile_is_inferred_before_its_port_can_be_loaded(path: Path) -> Non
     assert (inference.verdict, inference.ok) == ("match", True)
 
 
+def test_without_an_original_names_and_shapes_propose(path: Path) -> None:
+    text = path.read_text()
+    kept = [line for line in text.splitlines() if not line.startswith(("def original", "def inputs", "def ported()"))]
+    path.write_text("\n".join(kept))
+    inference = infer_portfile(Portfile.load(path, both_sides=False), path.parent / "original.safetensors")
+    assert inference.verification is None
+    assert not inference.missing
+
+
 def test_the_command_prints_json_and_exits_with_the_verdict(path: Path) -> None:
     done = porting(path.parent, "weights", "--infer", "--json", "original.safetensors")
     assert done.returncode == 0, done.stderr
