@@ -38,7 +38,7 @@ class Shown:
 
         console = Console(file=io.StringIO(), width=width, force_jupyter=False, force_terminal=False)
         with console.capture() as captured:
-            console.print(self)
+            console.print(self, crop=False)
         return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
     def _repr_html_(self) -> str:
@@ -46,7 +46,7 @@ class Shown:
         from rich.console import Console
 
         console = Console(record=True, file=io.StringIO(), width=120, force_jupyter=False)
-        console.print(self)
+        console.print(self, crop=False)
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
 

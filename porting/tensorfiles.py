@@ -135,6 +135,8 @@ def read_header(path: Path) -> Header:
     metadata = document.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise _broken(path, "its metadata is not text")
+    if broken := next((each for each in (*document, *metadata, *metadata.values()) if _is_broken(each)), None):
+        raise _broken(path, f"{show(broken)} has half of a character")
     tensors = {name: _entry(path, name, entry, 8 + length) for name, entry in document.items()}
     _check_ranges(path, tensors, 8 + length, size)
     digest = hashlib.sha256(length.to_bytes(8, "little") + raw).hexdigest()
@@ -208,6 +210,11 @@ def _check_ranges(path: Path, tensors: Mapping[str, TensorHeader], data_start: i
         end = entry.stop
     if end != size:
         raise _broken(path, f"it has {size:,} bytes where its header accounts for {show(f'{end:,}')}")
+
+
+def _is_broken(text: str) -> bool:
+    """Whether JSON's escapes made a text that has no UTF-8, which the safetensors library refuses."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def can_be_held(shape: Sequence[int], bits: int) -> bool:

@@ -56,7 +56,7 @@ def finish(result: Result, *, as_json: bool) -> NoReturn:
     if as_json:
         emit_json(result.to_dict())
     else:
-        console().print(result)
+        console().print(result, crop=False)
     raise click.exceptions.Exit(result.exit_code)
 
 

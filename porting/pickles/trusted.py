@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +13,14 @@ from porting.pickles.catalogue import choose
 from porting.pickles.standins import RefusedError
 
 
-def main(target: str) -> None:
-    """Load the file on descriptor 0, find its state dict, and write it.
+def main(source: str, target: str) -> None:
+    """Load a file, find its state dict, and write it.
 
     Args:
+        source: the path of the pickle.
         target: the path of the safetensors file.
     """
-    with os.fdopen(0, "rb", closefd=False) as file:
-        held = torch.load(file, map_location="cpu", weights_only=False)
+    held = torch.load(source, map_location="cpu", weights_only=False)
     try:
         chosen = choose(_opened(held), lambda value: isinstance(value, torch.Tensor))
     except RefusedError as refused:

@@ -60,7 +60,8 @@ def _missing(names: tuple[str, ...]) -> list[Text]:
 
 
 def _code(inference: Inference) -> list[Text]:
-    return [Text("\n" + inference.python())] if inference.rules else []
+    """The Python as it is, whatever the width: a line that is wrapped is other code, and may be a checkpoint's."""
+    return [Text("\n" + inference.python(), no_wrap=True, overflow="ignore")] if inference.rules else []
 
 
 def _next(inference: Inference) -> str:

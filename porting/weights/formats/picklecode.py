@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import atexit
+import hashlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from porting.errors import CheckpointError
-from porting.tensorfiles import sha256_of
+from porting.tensorfiles import CHUNK_BYTES
 from porting.text import show
 from porting.weights.formats.catalogues import ROOT
 from porting.weights.formats.entries import Notes
+from porting.weights.formats.temporary import temporary_folder
 
-_BOOT = "from porting.pickles.trusted import main; import sys; main(sys.argv[1])"
+_BOOT = "from porting.pickles.trusted import main; import sys; main(*sys.argv[1:])"
 
 
 def loaded_by_code(path: Path, descriptor: int, allowed: str, notes: Notes) -> Path:
     """Load an open pickle with all its code, and write its state dict to a safetensors file.
+
+    What is loaded is a copy that nobody else can change, made while the hash is computed.
 
     Args:
         path: the pickle's, for messages.
@@ -34,22 +35,22 @@ def loaded_by_code(path: Path, descriptor: int, allowed: str, notes: Notes) -> P
     Raises:
         CheckpointError: the file has another sha256, its code failed, or it gives no state dict.
     """
-    digest = sha256_of(descriptor, os.fstat(descriptor).st_size)
+    folder = temporary_folder()
+    copy, target = folder / "copied", folder / "model.safetensors"
+    digest = _copied(descriptor, copy)
     if digest != allowed.lower():
+        copy.unlink()
         raise CheckpointError(
             f"{show(path)} needs code to be run, and its sha256 is {digest}, not the allowed {show(allowed)}",
             hint="nothing was run; ask who published the file for its sha256, or fetch it again",
         )
-    folder = Path(tempfile.mkdtemp(prefix="porting-pickle-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    target = folder / "model.safetensors"
     search = os.pathsep.join([*filter(None, sys.path), str(ROOT)])
-    os.lseek(descriptor, 0, os.SEEK_SET)
     done = subprocess.run(
-        [sys.executable, "-P", "-c", _BOOT, str(target)],
-        stdin=descriptor, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+        [sys.executable, "-P", "-c", _BOOT, str(copy), str(target)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
         env={**os.environ, "PYTHONPATH": search},
     )  # fmt: skip
+    copy.unlink(missing_ok=True)
     if done.returncode or not target.is_file():
         last = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise CheckpointError(
@@ -58,3 +59,14 @@ def loaded_by_code(path: Path, descriptor: int, allowed: str, notes: Notes) -> P
         )
     notes.add("pickle-code", f"{show(path.name)} was loaded by running the code in it, as its sha256 was allowed")
     return target
+
+
+def _copied(descriptor: int, copy: Path) -> str:
+    """Copy an open file, and return the sha256 of what was copied."""
+    digest, at = hashlib.sha256(), 0
+    with copy.open("xb") as file:
+        while chunk := os.pread(descriptor, CHUNK_BYTES, at):
+            digest.update(chunk)
+            file.write(chunk)
+            at += len(chunk)
+    return digest.hexdigest()

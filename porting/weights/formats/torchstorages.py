@@ -43,8 +43,8 @@ def in_archive(path: Path, descriptor: int) -> Found:
         folder = _folder(records)
     except ValueError as error:
         raise broken(path, show(error)) from None
-    if _content(descriptor, records.get(f"{folder}byteorder")) == b"big":
-        raise broken(path, "its numbers are big-endian")
+    if (order := _content(descriptor, records.get(f"{folder}byteorder"))) not in (b"", b"little"):
+        raise broken(path, f"its numbers are {'big-endian' if order == b'big' else 'in an unknown order of bytes'}")
     pickle = records[f"{folder}data.pkl"]
     verified: list[int] = []
     if os.fstat(descriptor).st_size <= WHOLE_FILE_BYTES:

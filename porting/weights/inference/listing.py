@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from porting.stubs.written import Call, written
@@ -28,8 +29,8 @@ def as_python(proposed: Sequence[Proposed]) -> str:
 
 
 def _note(each: Proposed) -> list[str]:
-    said = "; ".join(map(show, each.evidence))
-    return [] if each.confidence == CERTAIN else [f"        # {each.confidence}: {said}"]
+    said = f"{each.confidence}: {'; '.join(map(show, each.evidence))}"
+    return [] if each.confidence == CERTAIN else [f"        # {line}" for line in wrap(said, WIDTH - 10)]
 
 
 def _call(rule: Rule) -> Call:

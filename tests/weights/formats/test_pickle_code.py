@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
 import hostile
 import pytest
 import torch
-from processes import porting, write_portfile
+from processes import ENVIRONMENT, porting, write_portfile
 
 from porting.errors import CheckpointError
 from porting.weights import check_weights, read_headers
+from porting.weights.formats.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +64,40 @@ def test_a_plain_state_dict_is_never_loaded_with_code(tmp_path: Path, monkeypatc
     torch.save({"w": torch.ones(1)}, path)
     monkeypatch.setattr("porting.weights.formats.torchfiles.loaded_by_code", lambda *_: pytest.fail("code was run"))
     assert read_headers(path, allow_pickle_code=sha256(path)).remarks == []
+
+
+def test_what_is_loaded_is_what_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marker = tmp_path / "marker"
+    path = hostile.archive(tmp_path / "x.pt", {"w": hostile.Calls(eval, "__import__('torch').ones(3)")})
+    evil = hostile.archive(tmp_path / "evil.pt", {"w": hostile.tensor(), "x": hostile.system(marker)}).read_bytes()
+    allowed, start = sha256(path), subprocess.run
+
+    def change_and_start(command: list[str], **options: Any) -> Any:
+        if "trusted" in command[3]:
+            path.write_bytes(evil)
+        return start(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", change_and_start)
+    headers = read_headers(path, allow_pickle_code=allowed)
+    assert path.read_bytes() == evil
+    assert headers.read("w").tolist() == [1, 1, 1]
+    assert not marker.exists()
+
+
+def test_folders_of_killed_processes_are_removed_and_those_of_others_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = "import os, signal\nfrom porting.weights.formats.temporary import temporary_folder\ntemporary_folder()\n"
+    environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
+    killed = subprocess.run([sys.executable, "-c", f"{code}os.kill(os.getpid(), 9)"], env=environment, check=False)
+    assert killed.returncode == -9
+    (left,) = tmp_path.iterdir()
+    other = temporary_folder()
+    assert not left.exists()
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+    assert list(tmp_path.iterdir()) == [other]
+    assert other.stat().st_mode & 0o777 == 0o700
 
 
 def test_code_that_fails_is_one_error(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import ast
 import json
 
+import click
+import pytest
 from toys import make_pair
 
 from porting import Inference, infer_rules
+from porting.cli._frame import finish
 
 
 def inferred() -> Inference:
@@ -46,3 +50,18 @@ def test_the_rendering_shows_rules_evidence_and_what_to_do_and_no_control_charac
     assert "blocks.{i:d}.attn.qkv.{leaf:weight|bias}" in text
     assert "Next: paste the rules into the portfile" in text
     assert "\x1b" not in text
+
+
+def test_the_printed_rules_can_be_pasted_however_narrow_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    original, ported = make_pair()
+    name = f"{'a ' * 60}print('run'), {'b ' * 60}"
+    inference = infer_rules({**original.state_dict(), name: original.norm.weight}, ported)
+    with pytest.raises(click.exceptions.Exit):
+        finish(inference, as_json=False)
+    printed = capsys.readouterr().out
+    assert inference.python() in printed
+    called = [node for node in ast.walk(ast.parse(inference.python())) if isinstance(node, ast.Call)]
+    assert "print" not in {ast.unparse(call.func) for call in called}
