@@ -6,6 +6,7 @@ import pytest
 
 from porting.errors import GenerationError
 from porting.stubs import rendering
+from porting.stubs.literals import FILTERS
 from porting.stubs.rendering import render
 
 NAMES = {
@@ -31,6 +32,6 @@ def test_a_name_is_made_harmless() -> None:
 
 
 def test_a_filter_that_lets_code_through_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "FILTERS", {**rendering.FILTERS, "plain": str})
+    monkeypatch.setattr(rendering, "FILTERS", {**FILTERS, "plain": str})
     with pytest.raises(GenerationError, match="became code"):
         render("conversion_mapping.py.jinja", NAMES, data(HOSTILE))

@@ -129,8 +129,8 @@ def test_a_changed_tensor_is_explained(model: Model, name: str, change: Change, 
 def test_a_buffer_of_other_numbers_is_called_a_buffer(change: Change) -> None:
     norm = nn.BatchNorm1d(16)
     torch.manual_seed(0)
-    norm.running_mean = torch.randn(16)
-    found = findings(norm, lambda: put(change(norm.running_mean), norm.running_mean))
+    mean = norm.get_buffer("running_mean").normal_()
+    found = findings(norm, lambda: put(change(mean), mean))
     assert [(finding.name, finding.cause) for finding in found] == [("running_mean", "buffer-wrong")]
 
 
