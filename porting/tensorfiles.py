@@ -86,7 +86,8 @@ def opened(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
-        raise CheckpointError(f"cannot read {show(path)}: {error.strerror}", hint="check the path") from None
+        hint = "check its permissions" if isinstance(error, PermissionError) else "check the path"
+        raise CheckpointError(f"cannot read {show(path)}: {error.strerror}", hint=hint) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise CheckpointError(f"{show(path)} is not a regular file", hint="name a file on a disk")

@@ -42,5 +42,16 @@ def empty_port(portfile: Portfile) -> torch.nn.Module:
 
 
 def rules_of(portfile: Portfile) -> Any:
-    """What ``rules()`` returns; None without that function."""
-    return portfile.call("rules") if "rules" in portfile.functions else None
+    """What ``rules()`` returns; None without that function.
+
+    Raises:
+        PortfileError: it returns None, as a function does whose ``return`` was forgotten.
+    """
+    from porting.errors import PortfileError
+
+    if "rules" not in portfile.functions:
+        return None
+    rules = portfile.call("rules")
+    if rules is None:
+        raise PortfileError("rules() returned None", hint="return the list of rules; [] keeps every name")
+    return rules

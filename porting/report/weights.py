@@ -74,4 +74,4 @@ def _next(report: WeightsReport) -> str:
         return f"make what is missing with a rule ({typed('weights --infer')} proposes some), then: {typed('weights')}"
     if report.values:
         return f"correct the code that loads, or the rules, then: {typed('weights --audit')}"
-    return "correct the names and shapes in the model or the conversion, then run porting weights again"
+    return f"correct the model, or the portfile's rules(), then: {typed('weights')}"
