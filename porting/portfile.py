@@ -186,6 +186,19 @@ class Portfile:
             raise PortfileError(f"checkpoint() must return a path, and returned {kind_of(value)}")
         return self.folder / value
 
+    def rules(self) -> Any:
+        """What ``rules()`` returns; None without that function.
+
+        Raises:
+            PortfileError: it returns None, as a function does whose ``return`` was forgotten.
+        """
+        if "rules" not in self.functions:
+            return None
+        rules = self.call("rules")
+        if rules is None:
+            raise PortfileError("rules() returned None", hint="return the list of rules; [] keeps every name")
+        return rules
+
     def config(self) -> Any:
         """What ``config()`` returns; None without that function."""
         return self.call("config") if "config" in self.functions else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,19 +39,3 @@ def empty_port(portfile: Portfile) -> torch.nn.Module:
 
     config = portfile.config()
     return portfile.build("ported") if config is None else build_on_meta(portfile.ported_class(), config)
-
-
-def rules_of(portfile: Portfile) -> Any:
-    """What ``rules()`` returns; None without that function.
-
-    Raises:
-        PortfileError: it returns None, as a function does whose ``return`` was forgotten.
-    """
-    from porting.errors import PortfileError
-
-    if "rules" not in portfile.functions:
-        return None
-    rules = portfile.call("rules")
-    if rules is None:
-        raise PortfileError("rules() returned None", hint="return the list of rules; [] keeps every name")
-    return rules

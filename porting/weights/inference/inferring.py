@@ -89,13 +89,13 @@ def infer_rules(
         original,
         _given(original, inputs, ported),
         None if original_inputs is None else _inputs(original_inputs),
-        run_original,
-        run_ported,
-        outputs,
-        valid_positions,
-        tolerance,
-        trials,
-        progress,
+        run_original=run_original,
+        run_ported=run_ported,
+        outputs=outputs,
+        valid_positions=valid_positions,
+        tolerance=tolerance,
+        trials=trials,
+        progress=progress,
     )
     trace = sides.trace()
     names = aliases(source.specs, source.read, trace)
