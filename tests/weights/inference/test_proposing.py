@@ -198,3 +198,13 @@ def test_tens_of_thousands_of_experts_are_a_few_rules() -> None:
         port = holder({f"layers.{i}.experts.{name}": stacked[name] for i in range(40) for name in stacked})
     inference = infer_rules(given, port)
     assert (len(inference.rules), inference.missing) == (2, ())
+
+
+@pytest.mark.parametrize(("layers", "word"), [(4, "certain"), (6, "likely")])
+def test_lists_of_other_lengths_leave_doubt(layers: int, word: str) -> None:
+    given = state({f"layers.{i}.{part}.weight": (5, 4) for i in range(layers) for part in ("query", "key")})
+    port = holder({f"layers.{i}.{part}_proj.weight": (5, 4) for i in range(4) for part in ("q", "k")})
+    inference = infer_rules(given, port)
+    assert set(inference.words.values()) == {word}
+    doubts = [why for each in inference.proposed for why in each.evidence if "lists of other lengths" in why]
+    assert bool(doubts) == (word == "likely")
