@@ -84,8 +84,8 @@ def command(
 
     Without a portfile.py, or with --list, the tensors of CHECKPOINT are listed.
 
-    With --infer, the rules are proposed from names and shapes, converted in memory, run against the original and
-    corrected; the result is Python to paste into the portfile.
+    With --infer, the rules are proposed from names and shapes; where the portfile has original() and inputs(), they
+    are converted in memory, run against the original and corrected. The result is Python to paste into the portfile.
     """
     from porting.portfile import Portfile
     from porting.recipe import record_weights
