@@ -19,6 +19,8 @@ KINDS = {"": r"[^.]+", "d": r"[0-9]{1,18}", "*": r".+"}
 NUMBER = re.compile(KINDS["d"])
 LONGEST = 1000
 """Characters of a name; a longer one is matched by no field, as names may be made to take for ever."""
+MOST_FREE = 2
+"""Ends of fields that a name leaves open at most: each multiplies the time by the name's length."""
 
 Bindings = Mapping[str, str]
 
@@ -114,9 +116,26 @@ class Pattern:
                     f"in the source {show(self)} nothing tells where {one} ends and {other} begins",
                     hint="put text between them, or give one its words: {kind:conv|norm}{i:d}",
                 )
-        if sum(isinstance(part, Field) and part.kind == "*" for part in self.parts) > 2:
-            raise RuleError(f"the source {show(self)} has more than two fields that match anything")
+        if self._free_ends > MOST_FREE:
+            raise RuleError(
+                f"the source {show(self)} has too many fields whose ends only trying tells",
+                hint="at most two match anything, or share a piece without a dot: say {i:d} or {leaf:weight|bias}",
+            )
         return self
+
+    @property
+    def _free_ends(self) -> int:
+        """How many fields may end at several places of a name: they match anything, or do not end their piece."""
+        known: set[str] = set()
+        free = in_piece = 0
+        for part in self.parts:
+            if isinstance(part, str):
+                in_piece = 0 if "." in part else in_piece
+            elif part.name not in known and self.fields[part.name].kind in ("", "*"):
+                known.add(part.name)
+                in_piece += self.fields[part.name].kind == ""
+                free += self.fields[part.name].kind == "*" or in_piece > 1
+        return free
 
     @cached_property
     def fields(self) -> dict[str, Field]:
