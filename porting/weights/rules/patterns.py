@@ -128,14 +128,21 @@ class Pattern:
         """How many fields may end at several places of a name: they match anything, or do not end their piece."""
         known: set[str] = set()
         free = in_piece = 0
-        for part in self.parts:
+        for part, after in pairwise((*self.parts, ".")):
             if isinstance(part, str):
                 in_piece = 0 if "." in part else in_piece
-            elif part.name not in known and self.fields[part.name].kind in ("", "*"):
+            elif part.name not in known:
                 known.add(part.name)
                 in_piece += self.fields[part.name].kind == ""
-                free += self.fields[part.name].kind == "*" or in_piece > 1
-        return free
+                free += self._is_free(part, after, in_piece)
+        anything = [isinstance(part, Field) and part.kind == "*" for part in self.parts]
+        return max(free + sum(anything[:-1]), sum(anything))
+
+    def _is_free(self, field: Field, after: str | Field, in_piece: int) -> int:
+        """How many ends a field adds that only trying tells; the second of a piece, that of the first, too."""
+        if self.fields[field.name].kind or in_piece < 2:
+            return 0
+        return (in_piece == 2) + (not _ends_piece(after))
 
     @cached_property
     def fields(self) -> dict[str, Field]:
@@ -177,14 +184,16 @@ class Pattern:
     def _regex(self) -> re.Pattern[str]:
         seen: set[str] = set()
         pieces = []
-        for part in self.parts:
+        for part, after in pairwise((*self.parts, ".")):
             if isinstance(part, str):
                 pieces.append(re.escape(part))
             elif part.name in seen:
                 pieces.append(f"(?P={part.name})")
             else:
                 seen.add(part.name)
-                pieces.append(f"(?P<{part.name}>{self.fields[part.name].regex})")
+                regex = self.fields[part.name].regex
+                whole = regex == KINDS[""] and _ends_piece(after)
+                pieces.append(f"(?P<{part.name}>{regex}{'+' if whole else ''})")
         return re.compile("".join(pieces), re.DOTALL)
 
     def __str__(self) -> str:
@@ -192,6 +201,11 @@ class Pattern:
         return "".join(
             part.replace("{", "{{").replace("}", "}}") if isinstance(part, str) else str(part) for part in self.parts
         )
+
+
+def _ends_piece(after: str | Field) -> bool:
+    """Whether a field ends where its piece does, by what follows it; nowhere else need be tried."""
+    return isinstance(after, str) and after.startswith(".")
 
 
 def _part(text: str, token: re.Match[str]) -> str | Field:

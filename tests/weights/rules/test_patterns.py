@@ -124,18 +124,18 @@ def test_a_literal_is_exactly_its_name() -> None:
     assert Pattern.of(str(Pattern.literal(name))) == Pattern.literal(name)
 
 
-@pytest.mark.parametrize("pattern", ["{a}-{b}-{c}-{d}", "{a:*}-{b}-{c}.{d:*}", "{a:*}.{b:*}.{c:*}"])
+@pytest.mark.parametrize("pattern", ["{a}-{b}-{c}-{d}", "{a}-{b}-{c}x", "{a:*}.{b}-{c}x", "{a:*}.{b:*}.{c:*}.x"])
 def test_a_source_that_a_name_could_keep_busy_is_refused(pattern: str) -> None:
     with pytest.raises(RuleError, match="whose ends only trying tells"):
         Pattern.of(pattern).as_source()
 
 
 @pytest.mark.parametrize(
-    "pattern", ["{a}-{b}-{c}x", "{a:*}-{b:*}x", "{a:*}.{b}-{c}x", "{a}.{b}.{c}.{d}.{e}x", "{a:*}-{a}x"]
+    "pattern", ["{a}-{b}x", "{a}-{b}-{c}", "{a:*}-{b:*}x", "{a:*}.{b}-{c}.x", "{a}.{b}.{c}.{d}.{e}x", "{a:*}-{a}x"]
 )
 @pytest.mark.parametrize("name", ["-" * 1000, "a-" * 499 + "b", "a.-" * 333, "-" * 100_000])
 def test_no_name_keeps_a_pattern_busy(pattern: str, name: str) -> None:
     source = Pattern.of(pattern).as_source()
     start = time.process_time()
-    assert source.match(name) is None
+    source.match(name)
     assert time.process_time() - start < 0.5
