@@ -41,7 +41,7 @@ def check_weights_loaded(context: CheckContext) -> Figures:
     if not any(True for _ in model.parameters()):
         raise Skip("the port has no parameters")
     checkpoint = context.portfile.checkpoint()
-    rules = context.portfile.call("rules") if "rules" in context.portfile.functions else None
+    rules = context.portfile.rules()
     if checkpoint is not None and _decided_by_name(model, checkpoint, rules):
         return _as_in_checkpoint(context, checkpoint, rules)
     return _as_in_original(context)

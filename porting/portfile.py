@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porting.contract import CONSTANTS, FUNCTIONS, check_kind, execute, line_in, near_misses
-from porting.errors import PortfileError, ToleranceError, TraceError
+from porting.errors import PortfileError, PortingError, ToleranceError, TraceError
 from porting.kinds import kind_of, parts_of
 from porting.runs import Inputs, OutputPairs, Side
 from porting.text import show
@@ -186,6 +186,19 @@ class Portfile:
             raise PortfileError(f"checkpoint() must return a path, and returned {kind_of(value)}")
         return self.folder / value
 
+    def rules(self) -> Any:
+        """What ``rules()`` returns; None without that function.
+
+        Raises:
+            PortfileError: it returns None, as a function does whose ``return`` was forgotten.
+        """
+        if "rules" not in self.functions:
+            return None
+        rules = self.call("rules")
+        if rules is None:
+            raise PortfileError("rules() returned None", hint="return the list of rules; [] keeps every name")
+        return rules
+
     def config(self) -> Any:
         """What ``config()`` returns; None without that function."""
         return self.call("config") if "config" in self.functions else None
@@ -255,9 +268,11 @@ class Portfile:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            module = self.path.stem
+            said = error.hint if isinstance(error, PortingError) else ""
             raise PortfileError(
                 f"{name}() raised {type(error).__name__}: {show(error, 500)}{line_in(self.path, error)}",
-                hint=f'run it alone: python -c "import portfile; portfile.{name}()" (or add --debug)',
+                hint=said or f'run it alone: python -c "import {module}; {module}.{name}()" (or add --debug)',
             ) from error
 
     @contextlib.contextmanager

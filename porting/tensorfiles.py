@@ -30,6 +30,9 @@ MAX_HEADER_BYTES = 25_000_000
 MAX_HEADER_VALUES = 2_500_000
 """About 250,000 tensors."""
 
+CHUNK_BYTES = 1 << 18
+"""Read at a time: small enough to stay in a processor's cache until it is written or hashed."""
+
 MAX_DIMENSIONS = 64
 """As NumPy has them."""
 MAX_TENSOR_BITS = 8 * (2**63 - 1)
@@ -83,7 +86,8 @@ def opened(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
-        raise CheckpointError(f"cannot read {show(path)}: {error.strerror}", hint="check the path") from None
+        hint = "check its permissions" if isinstance(error, PermissionError) else "check the path"
+        raise CheckpointError(f"cannot read {show(path)}: {error.strerror}", hint=hint) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise CheckpointError(f"{show(path)} is not a regular file", hint="name a file on a disk")
@@ -94,6 +98,20 @@ def opened(path: Path) -> Iterator[int]:
         ) from None
     finally:
         os.close(descriptor)
+
+
+def sha256_of(descriptor: int, stop: int) -> str:
+    """The sha256 of the first bytes of an open file, in hexadecimal digits.
+
+    Args:
+        descriptor: the file.
+        stop: how many bytes; all, if it has fewer.
+    """
+    digest, at = hashlib.sha256(), 0
+    while at < stop and (chunk := os.pread(descriptor, min(CHUNK_BYTES, stop - at), at)):
+        digest.update(chunk)
+        at += len(chunk)
+    return digest.hexdigest()
 
 
 def read_header(path: Path) -> Header:

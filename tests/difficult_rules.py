@@ -215,5 +215,18 @@ def experts_in_an_order_of_letters() -> Case:
     return port("Letters", {"l.e": (12, 2, 2)}), state, [Convert("o/ex{e:d}/w", "l.e", Stack())]
 
 
-NO_MAPPINGS = [shifted, exchanged, dropped_under_a_name_of_the_port, experts_in_an_order_of_letters]
+def renamed_by_transformers_first() -> Case:
+    """Transformers gives the parts of a weight norm other names before any converter is asked."""
+    state = values(**{"c.weight_g": (4, 1), "c.weight_v": (4, 3)})
+    rules: list[Rule] = [Convert(["c.weight_g", "c.weight_v"], "conv.weight", FoldWeightNorm())]
+    return port("Normed", {"conv.weight": (4, 3)}), state, rules
+
+
+NO_MAPPINGS = [
+    shifted,
+    exchanged,
+    dropped_under_a_name_of_the_port,
+    experts_in_an_order_of_letters,
+    renamed_by_transformers_first,
+]
 """What no list of transforms can say."""

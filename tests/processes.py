@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,30 @@ def python(code: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def injected(
+    code: str, place: Path, call: str, action: str
+) -> Iterator[tuple[int, Path, subprocess.CompletedProcess[str]]]:
+    """Run ``code`` on a new folder under strace with one system call broken: the first, the second, until all were.
+
+    Args:
+        code: Python that writes the folder that its first argument names.
+        place: where to make the folders.
+        call: the system call.
+        action: what strace does to it, such as ``error=EIO``.
+    """
+    environment = {**ENVIRONMENT, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    for number in range(1, 100):
+        folder = place / str(number) / "it"
+        folder.parent.mkdir()
+        inject = ["-f", "-o", str(place / "calls"), "-e", f"trace={call}"]
+        inject += ["-e", f"inject={call}:{action}:when={number}"]
+        command = ["strace", *inject, sys.executable, "-c", code, str(folder)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode == 0 and "(INJECTED)" not in (place / "calls").read_text():
+            return
+        yield number, folder, done
 
 
 def after_faults(subject: str, place: Path) -> list[dict[str, Any]]:

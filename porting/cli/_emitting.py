@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from porting.cli._frame import say
-from porting.cli._port import checkpoint_of, empty_port, rules_of
+from porting.cli._port import checkpoint_of, empty_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def emit(
     from porting.weights.emitting import emit_mapping, emit_script
 
     path = checkpoint_of(portfile, checkpoint, f"convert --emit {form} PATH")
-    model, rules = empty_port(portfile), rules_of(portfile)
+    model, rules = empty_port(portfile), portfile.rules()
     given: dict[str, Any] = {"name": portfile.model_name, "allow_pickle_code": allow_pickle_code}
     if form == "mapping":
         return emit_mapping(path, model, folder, rules, **given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,3 @@ def empty_port(portfile: Portfile) -> torch.nn.Module:
 
     config = portfile.config()
     return portfile.build("ported") if config is None else build_on_meta(portfile.ported_class(), config)
-
-
-def rules_of(portfile: Portfile) -> Any:
-    """What ``rules()`` returns; None without that function."""
-    return portfile.call("rules") if "rules" in portfile.functions else None

@@ -9,7 +9,7 @@ import click
 from porting.cli._emitting import Form, emit
 from porting.cli._frame import common_options, finish, progress_bar, say
 from porting.cli._pickles import pickle_code_option
-from porting.cli._port import checkpoint_of, empty_port, rules_of
+from porting.cli._port import checkpoint_of, empty_port
 from porting.cli._size import Size
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run(
         path,
         model,
         output,
-        rules_of(portfile),
+        portfile.rules(),
         also=[portfile.call(name) for name in beside],
         build=(lambda: portfile.ported_class()(portfile.config())) if "config" in portfile.functions else None,
         progress=progress,

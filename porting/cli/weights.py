@@ -9,7 +9,7 @@ import click
 
 from porting.cli._frame import common_options, finish, progress_bar, say
 from porting.cli._pickles import pickle_code_option
-from porting.cli._port import checkpoint_of, empty_port, rules_of
+from porting.cli._port import checkpoint_of, empty_port
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -31,7 +31,7 @@ def run(
 
     path = checkpoint_of(portfile, checkpoint, "weights PATH")
     return check_weights(
-        path, empty_port(portfile), rules_of(portfile), strict=strict, allow_pickle_code=allow_pickle_code
+        path, empty_port(portfile), portfile.rules(), strict=strict, allow_pickle_code=allow_pickle_code
     )
 
 
@@ -48,7 +48,7 @@ def audit(
     return audit_loaded(
         portfile.build("ported"),
         checkpoint_of(portfile, checkpoint, "weights --audit PATH"),
-        rules_of(portfile),
+        portfile.rules(),
         strict=strict,
         ported_class=portfile.ported_class() if "ported_class" in portfile.functions else None,
         config=portfile.config(),
@@ -129,6 +129,7 @@ def _infer(
     from porting.weights.inference.portfiles import infer_portfile
 
     with progress_bar() as progress:
-        inference = infer_portfile(portfile, checkpoint, allow_pickle_code=allow_pickle_code, progress=progress)
+        path = checkpoint_of(portfile, checkpoint, "weights --infer PATH")
+        inference = infer_portfile(portfile, path, allow_pickle_code=allow_pickle_code, progress=progress)
     with shown(portfile=named):
         finish(inference, as_json=as_json)

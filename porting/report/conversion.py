@@ -38,16 +38,16 @@ def render_conversion(conversion: Conversion) -> RenderableType:
 
 def _steps(lines: Sequence[Line]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("to write", overflow="fold")
-    table.add_column("from", overflow="fold")
+    table.add_column("to write, and from what", overflow="fold")
     table.add_column("change", overflow="fold")
     table.add_column("tensors", justify="right", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     cells = lines if in_full() else lines[:MOST_LINES]
     for line in cells:
-        source = "" if line.change == KEPT else show(line.sources)
+        source = "" if line.change == KEPT else f"\n  {show(line.sources)}"
         size = size_words(line.bytes) if line.tensors else "tied"
-        table.add_row(Text(show(line.targets)), Text(source), Text(show(line.change)), f"{line.tensors:,}", size)
+        name = Text.assemble(show(line.targets), (source, "dim"))
+        table.add_row(name, Text(show(line.change)), f"{line.tensors:,}", size)
     if len(cells) < len(lines):
         table.add_row(Text(f"… and {len(lines) - len(cells):,} more lines (--json has all)", style="dim"))
     return table

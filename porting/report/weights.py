@@ -70,6 +70,8 @@ def _next(report: WeightsReport) -> str:
         return f"{typed('weights --infer')}  (proposes the portfile's rules(), if this is the model's checkpoint)"
     if {finding.status for finding in report.failures()} <= {"UNUSED", "UNEXPECTED"}:
         return 'rename what is left over in rules(), or leave it out by name and reason: Drop("…", "…")'
+    if {finding.status for finding in report.failures()} <= {"MISSING"} and not report.values:
+        return f"make what is missing with a rule ({typed('weights --infer')} proposes some), then: {typed('weights')}"
     if report.values:
         return f"correct the code that loads, or the rules, then: {typed('weights --audit')}"
-    return "correct the names and shapes in the model or the conversion, then run porting weights again"
+    return f"correct the model, or the portfile's rules(), then: {typed('weights')}"

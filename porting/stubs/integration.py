@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from porting.atomic import write_text
-from porting.errors import InconclusiveError, MismatchError, OutputError
+from porting.errors import InconclusiveError, MismatchError
 from porting.portfile import command_line
 from porting.results import Result
-from porting.stubs.literals import FILTERS, ensure_same_code, identifier
+from porting.stubs.files import refuse_foreign, write_files
+from porting.stubs.literals import camel, snake
+from porting.stubs.rendering import NEUTRAL, render
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -100,13 +100,16 @@ def write_integration_test(
     _require_match(verification)
     file_name, test_class = test_names(portfile.model_name)
     path = _target(portfile, output, file_name)
-    _refuse_foreign(path, force=force)
+    if not (force and path.is_file()):
+        hint = "name another file with --output, or replace it with --force"
+        refuse_foreign(path, MARKER, command="porting tests", hint=hint)
     variables = _variables(portfile, verification)
-    text = render(TEMPLATE, {**variables, "test_class": test_class})
-    _make_folder(path.parent)
-    write_text(path, text)
-    names = tuple(each["name"] for each in variables["outputs"])
-    return GeneratedTest(path, test_class, names, variables["atol"], variables["rtol"], variables["notes"])
+    names = {key: value for key, value in variables.items() if key not in NEUTRAL}
+    data = {key: value for key, value in variables.items() if key in NEUTRAL}
+    text = render(TEMPLATE, {**names, "test_class": test_class}, data)
+    write_files({path: text}, hint="name another one with --output")
+    outputs = tuple(each["name"] for each in variables["outputs"])
+    return GeneratedTest(path, test_class, outputs, variables["atol"], variables["rtol"], variables["notes"])
 
 
 def _variables(portfile: Portfile, verification: Verification) -> dict[str, Any]:
@@ -133,45 +136,6 @@ def _variables(portfile: Portfile, verification: Verification) -> dict[str, Any]
     }
 
 
-def render(template: str, variables: dict[str, Any]) -> str:
-    """Render a template of Python source, and check that no data became code.
-
-    Raises:
-        GenerationError: a value cannot be written, or the result has other code than the template.
-    """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701 - Python source, in which HTML is not escaped but every value is a literal
-        loader=PackageLoader("porting.templates", ""),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(FILTERS)
-    loaded = environment.get_template(template)
-    text = loaded.render(variables)
-    ensure_same_code(text, loaded.render({**variables, **NEUTRAL}))
-    return text
-
-
-NEUTRAL: dict[str, Any] = {
-    **dict.fromkeys(
-        ("checkpoint", "revision", "original_class", "devices", "torch_version", "python_version", "date", "command"),
-        "x",
-    ),
-    "measured": "0",
-    "verified": "0",
-    "notes": [],
-    "scalars": [],
-    "tensors": [("x", [0], "int64")],
-    "outputs": [
-        {"access": ("attribute", "x"), "shape": (1,), "places": (None,), "channels": [0], "means": [0], "slice": [0]}
-    ],
-}
-"""Data without a meaning in place of a model's, for the code that a template has by itself."""
-
-
 def test_names(model_name: str) -> tuple[str, str]:
     """The names of a model's test file and class: ``test_modeling_brand_new_bert_integration.py``,
     ``BrandNewBertIntegrationTest``.
@@ -179,12 +143,7 @@ def test_names(model_name: str) -> tuple[str, str]:
     Raises:
         GenerationError: it has no ASCII letter to begin with.
     """
-    words = re.findall(r"[A-Za-z0-9]+", model_name[:60])
-    snake = identifier("_".join(words).lower())
-    return (
-        f"test_modeling_{snake}_integration.py",
-        f"{''.join(word[0].upper() + word[1:] for word in words)}IntegrationTest",
-    )
+    return f"test_modeling_{snake(model_name)}_integration.py", f"{camel(model_name)}IntegrationTest"
 
 
 def _require_match(verification: Verification) -> None:
@@ -201,23 +160,3 @@ def _target(portfile: Portfile, output: str | os.PathLike[str] | None, name: str
         return portfile.folder / name
     path = Path(output).absolute()
     return path if path.suffix == ".py" else path / name
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {show(folder)}: {error.strerror}", hint="name another one with --output"
-        ) from None
-
-
-def _refuse_foreign(path: Path, *, force: bool) -> None:
-    """Refuse to replace what `write_integration_test` did not write."""
-    if not path.exists() or (force and path.is_file()):
-        return
-    if not path.is_file() or MARKER.encode() not in path.read_bytes().splitlines():
-        raise OutputError(
-            f"{show(path)} exists and was not written by porting tests, so it is not replaced",
-            hint="name another file with --output, or replace it with --force",
-        )

@@ -57,6 +57,20 @@ def dotted(name: str) -> str:
     return ".".join(identifier(part) for part in name.split("."))
 
 
+def snake(model_name: str) -> str:
+    """A model's name as part of a file's name: ``brand_new_bert``.
+
+    Raises:
+        GenerationError: it has no ASCII letter to begin with.
+    """
+    return identifier("_".join(_words(model_name)).lower())
+
+
+def camel(model_name: str) -> str:
+    """A model's name as the beginning of a class's: ``BrandNewBert``."""
+    return "".join(word[0].upper() + word[1:] for word in _words(model_name))
+
+
 def plain(text: object) -> str:
     """A text for comments and docstrings: ASCII letters, digits and harmless marks, everything else a ``?``."""
     return re.sub(r"[^A-Za-z0-9 _.,:;()/+-]+", "?", show(text, 100))
@@ -92,6 +106,10 @@ def ensure_same_code(text: str, reference: str) -> None:
         raise GenerationError(
             "a name or a value of this model became code in the generated file, so it is not written"
         )
+
+
+def _words(model_name: str) -> list[str]:
+    return re.findall(r"[A-Za-z0-9]+", model_name[:60])
 
 
 def _literal(value: Any) -> str:

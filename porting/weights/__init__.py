@@ -1,7 +1,11 @@
-"""Weights: what a checkpoint holds, whether a model can hold it, and whether it does.
+"""Weights: what a checkpoint holds, what becomes of it, whether a model can hold it, and whether it does.
 
-``headers`` and ``formats`` read names and shapes, ``rules`` say what becomes of them, ``matching`` holds that against
-the model's, ``checking`` stops there, ``audit`` compares the data as well; both give a ``WeightsReport``.
+The way of a checkpoint, room by room: ``formats`` reads its files, ``rules`` says what becomes of each tensor,
+``checking`` holds names, shapes and dtypes against a model's, ``inference`` proposes rules, ``conversion`` writes what
+they make, ``audit`` compares every value of a live model with it, and ``emitting`` writes the rules as code.
+
+Between them: ``headers`` is a checkpoint on disk, ``source`` one wherever it is, ``matching`` says which step of the
+rules makes which tensor of a model, and ``report`` is what checks and audits find.
 """
 
 from __future__ import annotations

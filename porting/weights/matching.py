@@ -189,7 +189,7 @@ def _prefix_remark(model: ModelTensors, planned: Plan, placed: list[Step]) -> It
         if count:
             yield Remark(
                 "base-model-prefix",
-                f"{count:,} names match after {verb} {show(model.prefix)}, as from_pretrained does",
+                f"{count:,} of the names match after {verb} {show(model.prefix)}, as from_pretrained does",
             )
 
 

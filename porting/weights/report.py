@@ -13,6 +13,8 @@ from porting.text import show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
+
 FAILING = ("META", "VALUE", "ABSENT", "UNTIED", "COLLISION", "CONVERSION", "MISMATCH", "MISSING", "UNUSED")
 STATUSES = (*FAILING, "UNEXPECTED", "DTYPE", "TIED")
 """Every status, the gravest first.
@@ -47,6 +49,11 @@ class Spec(NamedTuple):
 
     dtype: str
     shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tensor: torch.Tensor) -> Spec:
+        """That of a tensor."""
+        return cls(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
 
     def __str__(self) -> str:
         """As in a table: ``float32 [30522, 384]``."""

@@ -79,7 +79,7 @@ def spec(name: str, tensor: torch.Tensor) -> Spec:
             f"{show(name)} has the layout {tensor.layout}; only dense tensors are compared",
             hint="pass its dense form (tensor.to_dense())",
         )
-    return Spec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+    return Spec.of(tensor)
 
 
 def _not_a_state_dict(mapping: Mapping[Any, Any]) -> CheckpointError:

@@ -11,7 +11,8 @@ from pairs.renaming import Rules
 from pairs.vision_rules import VISION
 
 from porting.weights import apply_rules
-from porting.weights.rules.planning import plan, spec_of
+from porting.weights.report import Spec
+from porting.weights.rules.planning import plan
 
 RULES = {**LANGUAGE, **VISION, **AUDIO}
 
@@ -28,7 +29,7 @@ def converted(name: str, state: Mapping[str, torch.Tensor], config: object) -> d
 
 def renamed_modules(name: str, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
     """Original path to ported path of the modules whose weight changes its name only."""
-    steps = plan(RULES[name], {each: spec_of(tensor) for each, tensor in state.items()}).steps
+    steps = plan(RULES[name], {each: Spec.of(tensor) for each, tensor in state.items()}).steps
     names = [(step.sources[0], step.targets[0]) for step in steps if step.is_rename]
     end = ".weight"
     return {a.removesuffix(end): b.removesuffix(end) for a, b in names if a.endswith(end) and b.endswith(end)}

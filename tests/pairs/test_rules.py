@@ -12,7 +12,8 @@ from pairs.installed import require_original
 from pairs.pair import Pair
 from pairs.rules import converted, renamed_modules, rules_of
 
-from porting.weights.rules.planning import plan, spec_of
+from porting.weights.report import Spec
+from porting.weights.rules.planning import plan
 
 QUICK = ("bert", "mixtral", "pythia", "swin", "whisper")
 every_pair = pytest.mark.parametrize("name", NAMES)
@@ -34,7 +35,7 @@ def state_of(name: str, pair: Pair) -> dict[str, torch.Tensor]:
 @every_pair
 def test_rules_take_every_tensor_and_each_rule_takes_one(name: str) -> None:
     pair = built(name)
-    specs = {each: spec_of(tensor) for each, tensor in state_of(name, pair).items()}
+    specs = {each: Spec.of(tensor) for each, tensor in state_of(name, pair).items()}
     planned = plan(rules_of(name), specs, config=pair.ported.config)
     assert (planned.unmatched, planned.problems, planned.remarks) == (frozenset(), (), ())
     assert {each for step in planned.steps for each in step.sources} | set(planned.dropped) == set(specs)

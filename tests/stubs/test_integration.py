@@ -21,8 +21,9 @@ from transformers import BertConfig, BertModel
 from porting.errors import GenerationError, InconclusiveError, MismatchError, OutputError
 from porting.portfile import Portfile
 from porting.stubs.expectations import expected_outputs, tolerance_of
-from porting.stubs.integration import MARKER, NEUTRAL, TEMPLATE, test_names, write_integration_test
+from porting.stubs.integration import MARKER, TEMPLATE, test_names, write_integration_test
 from porting.stubs.literals import FILTERS
+from porting.stubs.rendering import NEUTRAL
 from porting.tolerance import Tolerance
 from porting.verification import Verification
 from porting.verifying import verify_portfile

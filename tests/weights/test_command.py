@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import save_file
 
 from porting.cli.weights import audit, command, run
@@ -13,6 +15,8 @@ from porting.portfile import Portfile
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from porting.weights import WeightsReport
 
 PORTFILE = """
 import torch
@@ -73,6 +77,32 @@ def test_the_portfiles_rules_are_applied(folder: Path) -> None:
     other = folder / "other.safetensors"
     save_file({"w": torch.ones(2, 3), "bias": torch.ones(2)}, other)
     assert run(portfile(folder, 'def rules():\n    return {"w": "weight"}\n'), other, strict=False).ok
+
+
+def test_rules_that_return_nothing_are_an_error_that_says_so(folder: Path) -> None:
+    with pytest.raises(PortfileError, match=r"rules\(\) returned None"):
+        run(portfile(folder, META, CHECKPOINT, "def rules():\n    []\n"), None, strict=False)
+
+
+def test_a_mistake_in_a_rule_says_what_to_do_about_it(folder: Path) -> None:
+    rules = "def rules():\n    from porting.weights import Rename\n    return [Rename('a.{i:e}', 'b.{i}')]\n"
+    with pytest.raises(PortfileError, match=r"no kind of field \(portfile.py, line") as raised:
+        run(portfile(folder, META, CHECKPOINT, rules), None, strict=False)
+    assert "run it alone" not in raised.value.hint
+
+
+def test_what_is_missing_alone_leads_to_rules(folder: Path) -> None:
+    save_file({"bias": torch.ones(2)}, folder / "original.safetensors")
+    report = run(portfile(folder, META, CHECKPOINT), None, strict=False)
+    lines = shown_lines(report)
+    assert lines[-1].startswith("Next: make what is missing with a rule (porting weights --infer proposes some)")
+
+
+def shown_lines(report: WeightsReport) -> list[str]:
+    console = Console(width=200, file=io.StringIO())
+    console.print(report)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().strip().splitlines()
 
 
 def test_no_checkpoint_at_all_and_a_missing_one_are_errors(folder: Path) -> None:

@@ -130,7 +130,15 @@ def test_a_truncated_shard_is_refused(sharded: Path) -> None:
 
 def test_a_missing_shard_is_named(sharded: Path) -> None:
     (sharded.parent / "model-00001-of-00002.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"model-00001-of-00002\.safetensors: No such file"):
+    with pytest.raises(CheckpointError, match=r"model-00001-of-00002\.safetensors: No such file") as raised:
+        read_headers(sharded)
+    assert raised.value.hint == "fetch what model.safetensors.index.json names into its folder"
+
+
+def test_missing_shards_are_counted_before_any_is_read(sharded: Path) -> None:
+    for shard in sharded.parent.glob("*.safetensors"):
+        shard.unlink()
+    with pytest.raises(CheckpointError, match=r"No such file or directory \(shards that are missing: 2\)"):
         read_headers(sharded)
 
 

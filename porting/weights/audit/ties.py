@@ -16,10 +16,11 @@ def one_tensor(one: torch.Tensor, other: torch.Tensor) -> bool:
     return tuple(one.stride()) == tuple(other.stride()) and one.data_ptr() == other.data_ptr()
 
 
-def declared_ties(model: torch.nn.Module) -> dict[str, str]:
+def wanted_ties(model: torch.nn.Module) -> dict[str, str]:
     """What the model's class and configuration say is tied: name to the name that it is tied to.
 
-    Transformers forgets a tie that it could not make while loading, so its classes are asked anew.
+    Transformers forgets a tie that it could not make while loading (`porting.weights.matching.declared_ties` gives
+    those it knows of), so its classes are asked anew.
     """
     declared: object = getattr(model, "_tied_weights_keys", None)
     if callable(expand := getattr(model, "get_expanded_tied_weights_keys", None)):
@@ -31,6 +32,6 @@ def broken_ties(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> 
     """The declared ties between tensors that are two: name to the name that it should be tied to."""
     return {
         name: partner
-        for name, partner in declared_ties(model).items()
+        for name, partner in wanted_ties(model).items()
         if name in tensors and partner in tensors and not one_tensor(tensors[name], tensors[partner])
     }

@@ -1,7 +1,8 @@
 """Converting a checkpoint: read, change and write one tensor after the other, whole or not at all.
 
 ``converting`` puts it together: ``ties`` and ``layout`` decide what will lie where, ``reading`` and ``writing`` move
-bytes, ``beside`` saves what belongs to them, ``reloading`` proves the result and ``manifest`` records it.
+bytes, ``beside`` saves what belongs to them, ``reloading`` proves the result and ``manifest`` records it. ``result``
+is what became of it, ``words`` its steps for people.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import torch
 
 from porting.errors import PortingError
 from porting.folders import sync
+from porting.pretrained import is_pretrained
 from porting.text import show
 from porting.weights.report import Spec
 
@@ -43,9 +44,7 @@ def save_beside(folder: Path, model: torch.nn.Module, specs: Mapping[str, Spec],
 
 
 def _of_model(model: torch.nn.Module, specs: Mapping[str, Spec]) -> Iterator[Any]:
-    from transformers import PreTrainedModel
-
-    if not isinstance(model, PreTrainedModel):
+    if not is_pretrained(model):
         return
     config = copy.deepcopy(model.config)
     config.architectures = [type(model).__name__]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from typing import Any
 import torch
 
 from porting.errors import CheckpointError, RuleError
-from porting.tensorfiles import opened
+from porting.tensorfiles import opened, sha256_of
 from porting.text import show
 from porting.trace.bits import pieces, plain
-from porting.weights.conversion.writing import PIECE_BYTES
-from porting.weights.rules.planning import Step, spec_of
+from porting.weights.report import Spec
+from porting.weights.rules.planning import Step
 from porting.weights.source import Source
 
 
@@ -95,9 +94,9 @@ def made(step: Step, source: Source, wanted: Iterable[str]) -> Iterator[tuple[st
 
 def _require_planned(step: Step, name: str, tensor: torch.Tensor) -> None:
     planned = step.results[step.targets.index(name)]
-    if spec_of(tensor) != planned:
+    if Spec.of(tensor) != planned:
         raise RuleError(
-            f"{show(step.rule)} makes {show(name)} as {spec_of(tensor)}, and {planned} was planned",
+            f"{show(step.rule)} makes {show(name)} as {Spec.of(tensor)}, and {planned} was planned",
             hint="a function of Apply must give dtypes and shapes that do not depend on the data",
         )
 
@@ -110,11 +109,6 @@ def stored(source: Source, name: str) -> Iterable[memoryview]:
 
 
 def _header_hash(descriptor: int, size: int) -> str:
-    """The hash of the first bytes of a safetensors file: as many as its length field says, in pieces."""
-    length = os.pread(descriptor, 8, 0)
-    digest, at = hashlib.sha256(length), 8
-    stop = min(size, 8 + int.from_bytes(length, "little"))
-    while at < stop and (piece := os.pread(descriptor, min(PIECE_BYTES, stop - at), at)):
-        digest.update(piece)
-        at += len(piece)
-    return digest.hexdigest()
+    """The hash of the first bytes of a safetensors file: as many as its length field says."""
+    length = int.from_bytes(os.pread(descriptor, 8, 0), "little")
+    return sha256_of(descriptor, min(size, 8 + length))

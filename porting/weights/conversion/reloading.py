@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from porting.errors import PortingError
+from porting.pretrained import is_pretrained
 from porting.text import show
 from porting.weights.audit.auditing import audit_loaded
 from porting.weights.headers import read_headers
@@ -36,10 +37,8 @@ def reloaded_report(
     Returns:
         The audit, None where nothing could be loaded; and what loading itself found.
     """
-    from transformers import PreTrainedModel
-
     try:
-        if isinstance(model, PreTrainedModel):
+        if is_pretrained(model):
             loaded, problems = _from_pretrained(folder, type(model))
         else:
             loaded, problems = _by_state_dict(folder, model, build)
@@ -88,9 +87,7 @@ def require_loadable(model: torch.nn.Module, build: Build | None) -> None:
     Raises:
         PortingError: there is no way to make another model.
     """
-    from transformers import PreTrainedModel
-
-    if isinstance(model, PreTrainedModel) or build is not None:
+    if is_pretrained(model) or build is not None:
         return
     if any(tensor.is_meta for tensor in model.state_dict().values() if isinstance(tensor, torch.Tensor)):
         raise PortingError(

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from porting.errors import PortingError
 from porting.folders import write_at, write_new
+from porting.tensorfiles import CHUNK_BYTES
 from porting.text import show
 from porting.weights.conversion.layout import INDEX, Layout, OutputFile
 
 ALGORITHM = "sha256"
 """Of what hashlib has, the fastest where the processor helps, and what model hubs show for a file."""
-PIECE_BYTES = 1 << 18
-"""Read and hashed at a time: small enough to stay in a processor's cache."""
 FOLLOWERS = 2
 """Most files that are hashed at the same time."""
 STRIDE_BYTES = 1 << 22
@@ -140,7 +139,7 @@ class _Growing:
     def follow(self, algorithm: str | None) -> str:
         """Hash what is there up to the first gap, until all is; then write the header and wait for the disk."""
         digest = hashlib.new(algorithm, self._plan.head) if algorithm else None
-        buffer = memoryview(bytearray(PIECE_BYTES if digest else 0))
+        buffer = memoryview(bytearray(CHUNK_BYTES if digest else 0))
         at = len(self._plan.head)
         while at < self._plan.size:
             stop = self._wait(at)

@@ -24,18 +24,19 @@ def compacted(pairs: Iterable[tuple[str, str]]) -> list[Rename]:
         old, new = _patterns(source, target)
         rules.setdefault((str(old), str(new)), Rename(old, new))
     matched = {key: _matched(rule, wanted) for key, rule in rules.items()}
-    kept: list[Rename] = []
+    kept: dict[tuple[str, str], Rename] = {}
     for source, target in wanted.items():
         old, new = _patterns(source, target)
         rule = rules[str(old), str(new)]
         right = all(rule.targets[0].fill(bindings) == wanted[name] for name, bindings in matched[str(old), str(new)])
         rule = rule if right else Rename(Pattern.literal(source), Pattern.literal(target))
-        if rule not in kept:
-            kept.append(rule)
-    return kept
+        kept.setdefault((str(rule.sources[0]), str(rule.targets[0])), rule)
+    return list(kept.values())
 
 
 def _matched(rule: Rename, names: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
+    if not rule.sources[0].fields:
+        return [(rule.sources[0].fill({}), {})]
     found = ((name, rule.sources[0].match(name)) for name in names)
     return [(name, bindings) for name, bindings in found if bindings is not None]
 

@@ -11,11 +11,13 @@ from typing import Any
 import torch
 
 from porting.errors import GenerationError
+from porting.stubs.files import refuse_foreign, write_files
+from porting.stubs.literals import snake
 from porting.text import show
 from porting.weights.emitting.mapping import mapping_of
 from porting.weights.emitting.prepared import prepare
-from porting.weights.emitting.result import Emitted, write_files
-from porting.weights.emitting.script import script_name, script_text, snake
+from porting.weights.emitting.result import MARKER, Emitted
+from porting.weights.emitting.script import script_name, script_text
 from porting.weights.emitting.testing import test_text
 from porting.weights.rules.planning import Rules
 from porting.weights.source import Checkpoint
@@ -54,7 +56,7 @@ def emit_script(
     prepared = prepare(checkpoint, model, rules, allow_pickle_code=allow_pickle_code)
     path = Path(folder) / script_name(name)
     text = script_text(prepared, name, kind_of(checkpoint), saved=saved, verified=verified)
-    write_files({path: text})
+    _write({path: text})
     left = ["Name the original's repository in the docstring of the script."]
     if verified is None:
         left.append("Fill in verify_outputs: inputs, and values of the original's outputs for them.")
@@ -92,7 +94,7 @@ def emit_mapping(
     found = mapping_of(prepared, name)
     stem = f"conversion_mapping_{snake(name)}"
     mapping, test = Path(folder) / f"{stem}.py", Path(folder) / f"test_{stem}.py"
-    write_files({mapping: found.text, test: test_text(prepared, found, name, kind_of(checkpoint))})
+    _write({mapping: found.text, test: test_text(prepared, found, name, kind_of(checkpoint))})
     left = [f"Move the list and its operations into conversion_mapping.py of Transformers, under {show(found.key)}."]
     if found.ignored:
         left.append("Give the class KEYS_TO_IGNORE as _keys_to_ignore_on_load_unexpected.")
@@ -125,3 +127,10 @@ def kind_of(checkpoint: Checkpoint) -> str:
     if name.endswith(".npz"):
         return "npz"
     return "torch" if name.endswith(TORCH) else "safetensors"
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    hint = "name another folder with --emit-to"
+    for path in files:
+        refuse_foreign(path, MARKER, command="porting convert --emit", hint=hint)
+    write_files(files, hint=hint)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from porting.errors import GenerationError
+from porting.pretrained import is_pretrained
+from porting.stubs.rendering import render
 from porting.stubs.written import Call
 from porting.text import show
 from porting.weights.emitting.accepting import FreePatterns
@@ -16,7 +18,6 @@ from porting.weights.emitting.prepared import Prepared
 from porting.weights.emitting.proving import dropped_names, faults, transforms_with
 from porting.weights.emitting.regexes import bare_regex, escaped
 from porting.weights.emitting.renaming import GENERAL, Renaming, renamings
-from porting.weights.emitting.rendering import render
 from porting.weights.emitting.reversing import two_ways
 from porting.weights.emitting.staging import Converter, staged
 from porting.weights.emitting.transforms import Transform, rope_is_own, transform_of
@@ -170,10 +171,9 @@ def _calls(call: Call) -> list[Call]:
 
 def _key(prepared: Prepared) -> str:
     """What the mapping is registered for: the model's type, or its class where the type has a mapping already."""
-    from transformers import PreTrainedModel
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
-    if not isinstance(prepared.model, PreTrainedModel):
+    if not is_pretrained(prepared.model):
         raise GenerationError(
             f"{show(type(prepared.model).__name__)} is no PreTrainedModel, and only these have a conversion mapping",
             hint="let the port inherit from transformers.PreTrainedModel, or write the script: --emit script",

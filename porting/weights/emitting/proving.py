@@ -85,7 +85,14 @@ def _loading(prepared: Prepared, transforms: list[Any]) -> Iterator[Fault]:
     for step in prepared.plan.steps:
         for target, result in zip(step.targets, step.results, strict=True):
             if why := _wrong(makers.get(target, []), step, target, result):
-                yield Fault(step.sources[0], f"{show(target)} {why}")
+                instead = "" if target in makers else _instead(step, found.steps)
+                yield Fault(step.sources[0], f"{show(target)} {why}{instead}")
+
+
+def _instead(step: Step, steps: Iterable[Step]) -> str:
+    """What Transformers makes of a step's first source, as its own renamings come before converters."""
+    made = [target for each in steps if step.sources[0] in each.sources for target in each.targets]
+    return f", and {show(step.sources[0])} becomes {show(', '.join(made), 200)}" if made else ""
 
 
 def _makers(steps: Iterable[Step]) -> dict[str, list[Step]]:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from porting.atomic import write_text
-from porting.errors import OutputError
 from porting.results import Result
 from porting.text import show
 
@@ -54,25 +52,3 @@ class Emitted(Result):
             "left": list(self.left),
             "next": self.command,
         }
-
-
-def write_files(files: dict[Path, str]) -> None:
-    """Write files that are not there, or that this wrote.
-
-    Raises:
-        OutputError: something else is at one of the paths, or it cannot be written.
-    """
-    for path in files:
-        if path.exists() and (not path.is_file() or MARKER.encode() not in path.read_bytes().splitlines()):
-            raise OutputError(
-                f"{show(path)} exists and was not written by porting convert --emit, so it is not replaced",
-                hint="name another folder with --emit-to",
-            )
-    for path, content in files.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"cannot make the folder {show(path.parent)}: {error.strerror}", hint="name another with --emit-to"
-            ) from None
-        write_text(path, content)

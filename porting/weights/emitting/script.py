@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from porting.errors import GenerationError
-from porting.stubs.literals import identifier
+from porting.stubs.literals import snake
+from porting.stubs.rendering import render
 from porting.stubs.written import Call
 from porting.text import show
 from porting.weights.emitting.operations import functions_of, helpers_of, sizes_of, step_of
 from porting.weights.emitting.prepared import Applied, Dropped, Prepared
 from porting.weights.emitting.regexes import bare_regex, excluding, named_regex, numbered_regex, replacement
-from porting.weights.emitting.rendering import render
 
 TEMPLATE = "convert_script.py.jinja"
 AUTO = {"tokenizer": "AutoTokenizer", "processor": "AutoProcessor"}
@@ -81,15 +81,6 @@ _SHIFT = re.compile(r"\\g<\w+[+-]\d+>")
 def script_name(name: str) -> str:
     """The file's name."""
     return f"convert_{snake(name)}_to_hf.py"
-
-
-def snake(name: str) -> str:
-    """A model's name as part of a file's name.
-
-    Raises:
-        GenerationError: it has no ASCII letter to begin with.
-    """
-    return identifier("_".join(re.findall(r"[A-Za-z0-9]+", name[:60])).lower())
 
 
 def class_of(kind: type) -> tuple[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
+from porting.stubs.literals import camel, snake
+from porting.stubs.rendering import render
 from porting.weights.emitting.mapping import ConversionMapping
 from porting.weights.emitting.prepared import Prepared
-from porting.weights.emitting.rendering import render
-from porting.weights.emitting.script import class_of, imports, snake
+from porting.weights.emitting.script import class_of, imports
 
 TEMPLATE = "test_conversion_mapping.py.jinja"
 
@@ -20,11 +20,10 @@ def test_text(prepared: Prepared, found: ConversionMapping, name: str, kind: str
         GenerationError: the class of the port cannot be imported by a test.
     """
     own = class_of(type(prepared.model))
-    words = re.findall(r"[A-Za-z0-9]+", name[:60])
     names = {
         "model_class": own[1],
         "imports": imports([own, ("safetensors.torch", "load_file"), ("safetensors.torch", "save_file")]),
-        "test_class": f"{''.join(word[0].upper() + word[1:] for word in words)}ConversionMappingTest",
+        "test_class": f"{camel(name)}ConversionMappingTest",
         "file": snake(name),
         "kind": kind,
         "ignored": bool(found.ignored),

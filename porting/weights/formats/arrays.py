@@ -16,6 +16,7 @@ from porting.weights.formats.entries import (
     CheckpointTensor,
     Chunk,
     Notes,
+    gathered,
     ranged,
     tensor_bytes,
     true_or_false,
@@ -59,11 +60,7 @@ class ArrayFile:
         Raises:
             CheckpointError: the file is damaged, or changed since its header was read.
         """
-        buffer = bytearray(header.array.length)
-        at = 0
-        for chunk in self._stored(name, header):
-            buffer[at : at + len(chunk)] = chunk
-            at += len(chunk)
+        buffer = gathered(self._stored(name, header), header.array.length)
         return true_or_false(self.path, name, _tensor(buffer, header.array), self.notes)
 
     def chunks(self, name: str, header: Place) -> Iterator[Chunk]:

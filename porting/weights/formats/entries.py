@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from porting.errors import CheckpointError
-from porting.tensorfiles import opened
+from porting.tensorfiles import CHUNK_BYTES, opened
 from porting.text import show
 from porting.weights.report import Remark
 
@@ -21,8 +21,6 @@ MOST_ALIKE = 20
 """How many remarks of one code are kept."""
 
 Chunk = bytes | memoryview
-CHUNK_BYTES = 1 << 18
-"""Read at a time: small enough to stay in a processor's cache until it is written or hashed."""
 WHOLE_FILE_BYTES = 256 << 20
 """Files up to this size have their checksums verified in whole before anything of them is believed."""
 
@@ -100,6 +98,15 @@ def ranged(path: Path, name: str, start: int, stop: int) -> Iterator[bytes]:
                 )
             yield chunk
             start += len(chunk)
+
+
+def gathered(chunks: Iterator[Chunk], size: int) -> bytearray:
+    """Pieces one after the other, which are so many bytes together."""
+    buffer, at = bytearray(size), 0
+    for chunk in chunks:
+        buffer[at : at + len(chunk)] = chunk
+        at += len(chunk)
+    return buffer
 
 
 def tensor_bytes(tensor: torch.Tensor) -> Iterator[Chunk]:

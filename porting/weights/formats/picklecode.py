@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 from porting.errors import CheckpointError
+from porting.tensorfiles import CHUNK_BYTES
 from porting.text import show
 from porting.weights.formats.catalogues import ROOT
-from porting.weights.formats.entries import CHUNK_BYTES, Notes
+from porting.weights.formats.entries import Notes
 from porting.weights.formats.temporary import temporary_folder
 
 _BOOT = "from porting.pickles.trusted import main; import sys; main(*sys.argv[1:])"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +19,7 @@ from porting.weights.formats.safetensors import read_safetensors
 from porting.weights.formats.torchfiles import read_torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 INDEXES = (".safetensors.index.json", ".bin.index.json")
@@ -53,6 +55,7 @@ def read_any(file: Path, notes: Notes, allow_pickle_code: str | None = None) -> 
 
 def _sharded(index: Path, notes: Notes, allow_pickle_code: str | None) -> dict[str, CheckpointTensor]:
     weight_map, total_size = read_index(index)
+    _require_shards(index, weight_map.values())
     found: dict[str, CheckpointTensor] = {}
     for shard in dict.fromkeys(weight_map.values()):
         for name, tensor in read_any(index.parent / shard, notes, allow_pickle_code).items():
@@ -68,6 +71,17 @@ def _sharded(index: Path, notes: Notes, allow_pickle_code: str | None) -> dict[s
         )
     _check_total(index, found, total_size, notes)
     return {name: found[name] for name in weight_map}
+
+
+def _require_shards(index: Path, shards: Iterable[str]) -> None:
+    paths = [index.parent / shard for shard in dict.fromkeys(shards)]
+    lost = [path for path in paths if not os.path.lexists(path)]
+    if lost:
+        more = f" (shards that are missing: {len(lost):,})" if len(lost) > 1 else ""
+        raise CheckpointError(
+            f"cannot read {show(lost[0])}: No such file or directory{more}",
+            hint=f"fetch what {show(index.name)} names into its folder",
+        )
 
 
 def _disagreement(message: str) -> CheckpointError:

@@ -14,7 +14,15 @@ import torch
 from porting.tensorfiles import opened
 from porting.text import show
 from porting.weights.formats.catalogues import Catalogue, Listed, NeedsCodeError, broken
-from porting.weights.formats.entries import CheckpointTensor, Chunk, Notes, ranged, tensor_bytes, true_or_false
+from porting.weights.formats.entries import (
+    CheckpointTensor,
+    Chunk,
+    Notes,
+    gathered,
+    ranged,
+    tensor_bytes,
+    true_or_false,
+)
 from porting.weights.formats.picklecode import loaded_by_code
 from porting.weights.formats.safetensors import read_safetensors
 from porting.weights.formats.torchstorages import in_archive, in_legacy, is_contiguous, span
@@ -60,12 +68,8 @@ class TorchFile:
         dtype: torch.dtype = getattr(torch, listed.dtype)
         if 0 in listed.shape:
             return torch.empty(listed.shape, dtype=dtype, device="cpu")
-        low, high = span(listed)
-        buffer = bytearray((high - low) * dtype.itemsize)
-        at = 0
-        for chunk in self._stored(name, header.storage, low * dtype.itemsize, high * dtype.itemsize):
-            buffer[at : at + len(chunk)] = chunk
-            at += len(chunk)
+        start, stop = (end * dtype.itemsize for end in span(listed))
+        buffer = gathered(self._stored(name, header.storage, start, stop), stop - start)
         flat = torch.frombuffer(buffer, dtype=RAW[dtype.itemsize])
         tensor = flat.as_strided(listed.shape, listed.stride).contiguous().view(dtype)
         tensor = tensor.conj().resolve_conj() if listed.conj else tensor

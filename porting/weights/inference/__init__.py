@@ -8,6 +8,9 @@ Without values: ``words`` and ``names`` read names, ``units`` are tensors and li
 With a port that runs: ``aliases`` are the original's own names, ``seeing`` looks which results the original has, too,
 ``alternatives``, ``changing`` and ``exchanging`` say what else may be, ``searching`` tries it, ``running`` verifies,
 ``needing`` says what that proves. ``compacting`` and ``ruling`` make rules of claims.
+
+``heads`` is what the port's config says of its attention. ``inferring`` is the whole, ``portfiles`` that of a
+portfile, ``result`` what comes of it, and ``listing`` the Python to paste.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def changes(claim: Claim, heads: Sequence[int], *, rotary: bool) -> Iterator[tup
 
 
 def _of_parts(parts: int, heads: Sequence[int], *, rotary: bool) -> Iterator[tuple[str, Change]]:
-    for count in heads:
+    for count in filter(_several, heads):
         yield f"parts interleaved in {count} groups", partial(_regrouped, count=count)
     for order in list(permutations(range(parts)))[1:]:
         yield f"parts in the order {order}", partial(_reordered, order=order)
@@ -53,7 +53,7 @@ def _of_parts(parts: int, heads: Sequence[int], *, rotary: bool) -> Iterator[tup
 def _of_one(target: Unit, heads: Sequence[int]) -> Iterator[tuple[str, Change]]:
     said = set(words(target.name))
     if {"q", "k", "v"} <= said:
-        for count in heads:
+        for count in filter(_several, heads):
             yield f"q, k and v interleaved by {count} heads", partial(_interleaved, count=count)
             yield f"q, k and v of {count} heads put together", partial(_separated, count=count)
     if {"gate", "up"} <= said:
@@ -63,6 +63,10 @@ def _of_one(target: Unit, heads: Sequence[int]) -> Iterator[tuple[str, Change]]:
         yield "weight less one", partial(_added, value=-1.0)
     for number in range(WAYS if len(target.dims) > 1 else 0):
         yield "axes in another order", partial(_other_way, number=number)
+
+
+def _several(count: int) -> bool:
+    return count > 1
 
 
 def rotated(claim: Claim, count: int, layout: Layout) -> Claim | None:

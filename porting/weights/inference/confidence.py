@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,11 +54,13 @@ class Judge:
         likeness: of names.
         turning: whether matrices are transposed.
         rotary: whether the port has rotary positions, whose layout changes the rows of q and k.
+        adding_one: weights of norms to which the port adds one, as the original may or may not.
     """
 
     likeness: Likeness
     turning: Turning
     rotary: bool
+    adding_one: Collection[str] = ()
 
     def weighed(self, claims: Sequence[Claim]) -> tuple[Claim, ...]:
         """The claims with their confidence and what it stands on."""
@@ -134,6 +136,8 @@ class Judge:
             found.append((OPEN, "fused on both sides: the order within is open"))
         if self.rotary and len(other & {"q", "k"}) and "norm" not in other:
             found.append((SHOWN, "the layout of rotary positions is open"))
+        if target.name in self.adding_one:
+            found.append((SHOWN, "the port adds one to this weight: whether the original does is open"))
         if len(list(between(source, target))) > 1 and self.turning.unsure(target.owner):
             found.append((SHOWN, "whether it is transposed is open"))
         if source.dims != target.dims and source.key != target.key:

@@ -9,15 +9,19 @@ from itertools import combinations
 
 from porting.alignment.activations import same_figures
 from porting.weights.inference.alternatives import Alternative, module
-from porting.weights.inference.claims import Claim
+from porting.weights.inference.claims import GUESS, Claim, confidence_word
 from porting.weights.inference.names import parted
 from porting.weights.inference.operating import between
+from porting.weights.inference.parting import exchanged_parts
 from porting.weights.inference.seeing import Bench, Sight
 from porting.weights.inference.units import Shape, scope
 from porting.weights.inference.words import leaf
 
 STATE = frozenset({"weight", "bias", "running_mean", "running_var", "num_batches_tracked"})
 """What a module's tensors are called if they belong together."""
+
+GUESSED = 8
+"""Most modules of one signature any two of which are exchanged."""
 
 Signature = tuple[tuple[str, Shape], ...]
 
@@ -71,6 +75,8 @@ def exchanges(claims: Sequence[Claim], sight: Sight, bench: Bench) -> Iterator[A
     yield from filter(None, (_everywhere(modules, *pair) for pair in found))
     yield from filter(None, (modules.exchanged([pair], "as its inputs tell") for pair in found))
     yield from _in_layers(modules)
+    yield from exchanged_parts(claims)
+    yield from _guessed(modules)
 
 
 def _directed(modules: Modules, sight: Sight, bench: Bench) -> Iterator[tuple[str, str]]:
@@ -112,6 +118,18 @@ def _in_layers(modules: Modules) -> Iterator[Alternative]:
     sure = {key: _sureness(modules, found) for key, found in pairs.items()}
     for key in sorted(pairs, key=lambda key: sure[key]):
         alternative = modules.exchanged(pairs[key], "exchanged")
+        if alternative is not None:
+            yield alternative
+
+
+def _guessed(modules: Modules) -> Iterator[Alternative]:
+    """Any two modules of one signature of which nothing but their order tells what they are."""
+    kinds: dict[Signature, list[str]] = defaultdict(list)
+    for path, held in modules.claims.items():
+        if all(confidence_word(claim.confidence) == GUESS for claim in held.values()):
+            kinds[modules.signature(path)].append(path)
+    for pair in (pair for paths in kinds.values() if len(paths) <= GUESSED for pair in combinations(paths, 2)):
+        alternative = modules.exchanged([pair], "exchanged")
         if alternative is not None:
             yield alternative
 

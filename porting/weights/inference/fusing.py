@@ -10,6 +10,7 @@ from itertools import combinations
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.likeness import Likeness
 from porting.weights.inference.operating import Operations
+from porting.weights.inference.turning import Turning
 from porting.weights.inference.units import Shape, Unit
 from porting.weights.inference.words import words
 from porting.weights.rules.grouping import Concatenate, Split, Stack, Unstack
@@ -32,13 +33,16 @@ class _Fusion:
     score: float
 
 
-def fused(likeness: Likeness, sources: Collection[Unit], targets: Collection[Unit], *, forced: bool) -> list[Claim]:
+def fused(
+    likeness: Likeness, sources: Collection[Unit], targets: Collection[Unit], turning: Turning, *, forced: bool
+) -> list[Claim]:
     """Claims of tensors that are split, and of such that are joined, on the way to the port.
 
     Args:
         likeness: of the names.
         sources: the checkpoint's that are free.
         targets: the port's that are free.
+        turning: whether matrices are transposed.
         forced: only wholes whose dimensions no tensor of the other side has.
     """
     keys = ({unit.key for unit in sources}, {unit.key for unit in targets})
@@ -50,7 +54,7 @@ def fused(likeness: Likeness, sources: Collection[Unit], targets: Collection[Uni
         siblings = _siblings(part_side)
         for whole in whole_side:
             if len(whole.dims) and not (forced and whole.key in others):
-                found += _fusions(likeness, whole, siblings, splits=splits)
+                found += _fusions(likeness, whole, siblings, turning, splits=splits)
     return [_claim(each, targets) for each in _chosen(found)]
 
 
@@ -65,26 +69,33 @@ def _siblings(units: Collection[Unit]) -> list[list[Unit]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _fusions(likeness: Likeness, whole: Unit, siblings: list[list[Unit]], *, splits: bool) -> Iterator[_Fusion]:
+def _fusions(
+    likeness: Likeness, whole: Unit, siblings: list[list[Unit]], turning: Turning, *, splits: bool
+) -> Iterator[_Fusion]:
     for group in siblings:
         fitting = [unit for unit in group if len(unit.dims) in (len(whole.dims), len(whole.dims) - 1)]
         smaller = [unit for unit in fitting if unit.numel < whole.numel]
         for parts in _subsets(smaller):
             if sum(part.numel for part in parts) == whole.numel and (_known(parts) or _alike(parts)):
                 ordered = _in_order(whole, parts)
-                operations = _operations(whole, ordered, splits=splits)
+                turned = turning.turned((ordered[0] if splits else whole).owner)
+                operations = _operations(whole, ordered, splits=splits, turned=turned)
                 score = _score(likeness, whole, ordered, splits=splits)
                 if operations is not None and score > LEAST:
                     yield _Fusion(whole, ordered, operations, score)
 
 
 def _subsets(units: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:
-    """Those of known roles, and those one after the other."""
+    """Those of known roles, those of one kind, and those one after the other."""
     seen = set()
     for size in range(2, min(len(units), MOST) + 1):
         runs = [tuple(units[at : at + size]) for at in range(len(units) - size + 1)]
-        known = [each for each in combinations(units, size) if _known(each)] if len(units) <= 12 else []
-        for each in (*known, *runs):
+        few = list(combinations(units, size)) if len(units) <= 12 else []
+        told = [
+            *filter(_known, few),
+            *(each for each in few if _alike(each) and len({unit.shape for unit in each}) == 1),
+        ]
+        for each in (*told, *runs):
             if each not in seen:
                 seen.add(each)
                 yield each
@@ -120,21 +131,24 @@ def _score(likeness: Likeness, whole: Unit, parts: Sequence[Unit], *, splits: bo
     return mean + ROLE_BONUS * _known(parts) + (0.3 * len(parts) if _known(parts) else 0.0)
 
 
-def _operations(whole: Unit, parts: Sequence[Unit], *, splits: bool) -> Operations | None:
-    """What makes the parts of the whole, or the whole of the parts; None if their shapes do not allow it."""
+def _operations(whole: Unit, parts: Sequence[Unit], *, splits: bool, turned: bool) -> Operations | None:
+    """What makes the parts of the whole, or the whole of the parts, transposed or not where shapes allow both.
+
+    None if they allow neither.
+    """
     given, made = ((whole,), parts) if splits else (parts, (whole,))
     if len({unit.is_list for unit in given}) > 1 or len({unit.is_list for unit in made}) > 1:
         return None
     full, shapes = whole.shape, [part.shape for part in parts]
     before: Operations = (Stack(),) if given[0].is_list else ()
     after: Operations = (Unstack(),) if made[0].is_list else ()
-    for turned in (False, True):
-        if turned and (len(full) < 2 or any(len(shape) < 2 for shape in shapes)):
+    for turns in (turned, not turned):
+        if turns and (len(full) < 2 or any(len(shape) < 2 for shape in shapes)):
             continue
-        laid = [_turned(shape) if turned else shape for shape in ([full] if splits else shapes)]
+        laid = [_turned(shape) if turns else shape for shape in ([full] if splits else shapes)]
         axis = _axis(laid[0], shapes) if splits else _axis(full, laid)
         if axis is not None:
-            turn: Operations = (Transpose(-2, -1) if len(full) > 2 else Transpose(),) if turned else ()
+            turn: Operations = (Transpose(-2, -1) if len(full) > 2 else Transpose(),) if turns else ()
             return (*before, *turn, _joint(shapes if splits else laid, axis, splits=splits), *after)
     if all(shape == full[1:] for shape in shapes) and len(shapes) == full[0]:
         return (Unstack(),) if splits else None

@@ -35,4 +35,4 @@ def _counts(values: Mapping[str, Any]) -> Iterator[int]:
             yield from _counts({str(name): each for name, each in value.items()})
         elif "head" in str(key).lower() and "dim" not in str(key) and "size" not in str(key):
             several = value if isinstance(value, (list, tuple)) else [value]
-            yield from (each for each in several if type(each) is int and 1 < each <= MOST)
+            yield from (each for each in several if type(each) is int and 1 <= each <= MOST)

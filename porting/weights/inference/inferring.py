@@ -19,6 +19,7 @@ from porting.weights.inference.aliases import aliases
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.heads import has_rotary
 from porting.weights.inference.leaving import UNKNOWN, reasons
+from porting.weights.inference.norms import adding_one
 from porting.weights.inference.proposing import Proposal, propose, targets_of, tied_of
 from porting.weights.inference.result import Inference, Proposed
 from porting.weights.inference.ruling import ruled
@@ -82,23 +83,23 @@ def infer_rules(
     source = source_of(checkpoint, allow_pickle_code=allow_pickle_code)
     targets = targets_of(ported)
     if original is None:
-        proposal = propose(source.specs, targets, rotary=has_rotary(ported))
+        proposal = propose(source.specs, targets, rotary=has_rotary(ported), adding_one=adding_one(ported))
         return _inference(source, len(targets), proposal, proposal.claims, tied_of(ported))
     sides = Sides(
         original,
         _given(original, inputs, ported),
         None if original_inputs is None else _inputs(original_inputs),
-        run_original,
-        run_ported,
-        outputs,
-        valid_positions,
-        tolerance,
-        trials,
-        progress,
+        run_original=run_original,
+        run_ported=run_ported,
+        outputs=outputs,
+        valid_positions=valid_positions,
+        tolerance=tolerance,
+        trials=trials,
+        progress=progress,
     )
     trace = sides.trace()
     names = aliases(source.specs, source.read, trace)
-    proposal = propose(source.specs, targets, rotary=has_rotary(ported), names=names)
+    proposal = propose(source.specs, targets, rotary=has_rotary(ported), adding_one=adding_one(ported), names=names)
     outcome = run_proposal(proposal.claims, ported, source.read, sides, trace)
     found = _inference(source, len(targets), proposal, outcome.claims, tied_of(ported), outcome.verified)
     missing = found.missing

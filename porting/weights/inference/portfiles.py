@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from porting.errors import PortfileError, PortingError
+from porting.errors import PortingError
 from porting.progress import Progress, silent
 from porting.text import show
 from porting.verifying import original_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def infer_portfile(
     portfile: Portfile,
-    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str],
     *,
     allow_pickle_code: str | None = None,
     progress: Progress = silent,
@@ -32,28 +32,22 @@ def infer_portfile(
 
     Args:
         portfile: says how to build and run both sides.
-        checkpoint: in the place of the portfile's own.
+        checkpoint: a path.
         allow_pickle_code: the sha256 of a pickle that may run any code when it is loaded.
         progress: called as the work goes on.
 
     Raises:
-        PortfileError: a function of the portfile does not keep its contract, or there is no checkpoint.
+        PortfileError: a function of the portfile does not keep its contract.
         CheckpointError: the checkpoint cannot be read.
         CaptureError: the original raised.
     """
-    path = checkpoint or portfile.checkpoint()
-    if path is None:
-        raise PortfileError(
-            "no checkpoint is given, and the portfile has no checkpoint()",
-            hint="name it: porting weights --infer PATH (a file, an index or a folder)",
-        )
     progress("building the port", 0, 1)
     port = _port(portfile)
     if portfile.original_trace is None and "original" not in portfile.functions:
-        return infer_rules(path, port, allow_pickle_code=allow_pickle_code, progress=progress)
+        return infer_rules(checkpoint, port, allow_pickle_code=allow_pickle_code, progress=progress)
     recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
     return infer_rules(
-        path,
+        checkpoint,
         port,
         original=original_of(portfile, progress),
         inputs=portfile.inputs("ported"),

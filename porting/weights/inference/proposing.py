@@ -41,7 +41,12 @@ class Proposal:
 
 
 def propose(
-    specs: Mapping[str, Spec], targets: Iterable[Unit], *, rotary: bool = False, names: Mapping[str, str] = NO_NAMES
+    specs: Mapping[str, Spec],
+    targets: Iterable[Unit],
+    *,
+    rotary: bool = False,
+    adding_one: Collection[str] = (),
+    names: Mapping[str, str] = NO_NAMES,
 ) -> Proposal:
     """Find what makes the targets of what a checkpoint holds, by names, shapes and order alone.
 
@@ -49,6 +54,7 @@ def propose(
         specs: what it holds, by name.
         targets: the port's tensors.
         rotary: whether the port has rotary positions.
+        adding_one: weights of norms to which the port adds one.
         names: the original's own names, by the checkpoint's, where they are others.
     """
     plain = [Unit(names.get(name, name), spec.shape, (name,)) for name, spec in specs.items()]
@@ -58,21 +64,22 @@ def propose(
     targets = tuple(folded(single, long | _lengths(plain)))
     likeness = Likeness(Side(sources), Side(targets))
     free = _Free(sources, targets)
-    likeness.learn(matched(likeness, sources, targets))
-    free.take(fused(likeness, free.sources, free.targets, forced=True))
+    pairs = matched(likeness, sources, targets)
+    likeness.learn(pairs)
+    free.take(fused(likeness, free.sources, free.targets, Turning(pairs), forced=True))
     pairs = matched(likeness, free.sources, free.targets, free.known)
     turning = Turning(pairs)
     free.take(turning.claim(source, target) for source, target in pairs)
-    free.take(fused(likeness, free.sources, free.targets, forced=False))
+    free.take(fused(likeness, free.sources, free.targets, turning, forced=False))
     likeness.learn(free.known)
-    free.take(reshaped(likeness, free.sources, free.targets))
+    free.take(reshaped(likeness, free.sources, free.targets, turning))
     likeness.learn(free.known)
     free.take(resized(likeness, free.sources, free.targets))
     free.take(lonely(likeness, free.sources, free.targets))
     claims = refolded(free.claims, free.sources)
     taken = {name for claim in claims for name in claim.source_names}
     left = tuple(unit for unit in free.sources if unit.name not in taken)
-    return Proposal(Judge(likeness, turning, rotary).weighed(claims), left, free.targets, likeness)
+    return Proposal(Judge(likeness, turning, rotary, adding_one).weighed(claims), left, free.targets, likeness)
 
 
 def targets_of(model: torch.nn.Module) -> list[Unit]:

@@ -10,6 +10,7 @@ from porting.assignment import assign
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.likeness import Likeness
 from porting.weights.inference.operating import between
+from porting.weights.inference.turning import Turning
 from porting.weights.inference.units import Unit
 from porting.weights.inference.words import leaf, words
 from porting.weights.rules.arithmetic import FoldWeightNorm
@@ -19,15 +20,18 @@ LEAST = 2.2
 """The likeness of names below which tensors of one size are no pair."""
 
 
-def reshaped(likeness: Likeness, sources: Collection[Unit], targets: Collection[Unit]) -> list[Claim]:
+def reshaped(
+    likeness: Likeness, sources: Collection[Unit], targets: Collection[Unit], turning: Turning
+) -> list[Claim]:
     """Tensors of as many elements, whose axes are split or merged."""
     claims = []
     for size in dict.fromkeys(unit.numel for unit in targets if len(unit.dims) > 0):
         ones = [unit for unit in sources if unit.numel == size]
         others = [unit for unit in targets if unit.numel == size]
         for one, other in _paired(likeness, ones, others):
-            way = next(between(one, other), None)
-            if way is not None:
+            ways = list(between(one, other))
+            if ways:
+                way = turning.way(other, ways)
                 claims.append(Claim((one,), (other,), way, 0.5, ("names and number of elements",)))
     return claims
 

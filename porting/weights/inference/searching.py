@@ -15,7 +15,7 @@ from porting.weights.inference.seeing import Bench, Sight
 TRIALS = 400
 """How often the port is run at most."""
 PAIRED = 14
-"""How many alternatives of one place are tried two at a time."""
+"""How many alternatives, those of the first places, are tried two at a time."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _better(
 ) -> tuple[tuple[Alternative, ...], Sight] | None:
     """The first alternative, or two, with which more works."""
     singles = _suspected([*exchanges(claims, sight, bench), *other_operations(claims, heads, rotary=rotary)], sight)
-    twofold = () if sight.right else _twofold(singles, sight)
+    twofold = () if sight.right else _twofold(singles)
     tried = chain(((each,) for each in singles), twofold)
     for several in tried:
         if bench.trials >= trials:
@@ -92,12 +92,9 @@ def _better(
     return None
 
 
-def _twofold(singles: Sequence[Alternative], sight: Sight) -> Iterator[tuple[Alternative, ...]]:
-    """Two alternatives that change different tensors of the first place that does not work."""
-    places = {id(each): _place(each, sight) for each in singles}
-    first = min(places.values(), default=0)
-    near = [each for each in singles if places[id(each)] == first][:PAIRED]
-    yield from (pair for pair in combinations(near, 2) if not pair[0].targets & pair[1].targets)
+def _twofold(singles: Sequence[Alternative]) -> Iterator[tuple[Alternative, ...]]:
+    """Two alternatives that change different tensors of the first places that do not work."""
+    yield from (pair for pair in combinations(singles[:PAIRED], 2) if not pair[0].targets & pair[1].targets)
 
 
 def _suspected(alternatives: Sequence[Alternative], sight: Sight) -> list[Alternative]:

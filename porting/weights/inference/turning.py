@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from porting.weights.inference.claims import Claim
 from porting.weights.inference.operating import Operations, between
@@ -32,13 +32,20 @@ class Turning:
         return Claim((source,), (target,), ways[0], 0.5, evidence)
 
     def _square(self, source: Unit, target: Unit, ways: list[Operations]) -> Claim:
-        votes = self._turned[target.owner]
-        turned = votes[True] > votes[False]
-        chosen = next((way for way in ways if any(isinstance(each, Transpose) for each in way)), ways[0])
-        if not turned:
-            chosen = ways[0]
+        turned = self.turned(target.owner)
+        chosen = self.way(target, ways)
         why = "transposed, as the others of its class are" if turned else "names, order and shape"
         return Claim((source,), (target,), chosen, 0.5, (why,))
+
+    def way(self, target: Unit, ways: Sequence[Operations]) -> Operations:
+        """The one of several ways that turns a square matrix as the others of its class are, else the first."""
+        if not (square(target.shape) and self.turned(target.owner)):
+            return ways[0]
+        return next((way for way in ways if any(isinstance(each, Transpose) for each in way)), ways[0])
+
+    def turned(self, owner: str) -> bool:
+        """Whether most matrices of a class are turned."""
+        return self._turned[owner][True] > self._turned[owner][False]
 
     def unsure(self, owner: str) -> bool:
         """Whether nothing is known of the matrices of a class, or they are turned in part."""

@@ -1,9 +1,9 @@
 """Rules of conversion: declarative, readable, and strict about every name.
 
-``patterns`` are names with fields; ``layout``, ``grouping``, ``arithmetic`` and ``placing`` hold the operations;
-``rule`` puts both together, ``wellformed`` checks that. ``gathering`` finds the names that belong to a rule, and
-``planning`` turns a checkpoint's names and shapes into ``steps``; ``transforms`` does so for those of Transformers,
-and ``applying`` applies all to a state dict.
+``patterns`` are names with fields; an ``operation`` changes tensors, and ``layout``, ``grouping``, ``arithmetic`` and
+``placing`` hold them; ``rule`` puts both together, ``wellformed`` checks that. ``gathering`` finds the names that
+belong to a rule, ``planning`` turns a checkpoint's names and shapes into ``steps``, ``transforms`` does so for those
+of Transformers, and ``applying`` applies all to a state dict.
 """
 
 from __future__ import annotations

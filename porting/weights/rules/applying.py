@@ -10,7 +10,7 @@ import torch
 from porting.errors import RuleError
 from porting.text import show
 from porting.weights.report import Spec
-from porting.weights.rules.planning import Plan, Rules, listing, plan, spec_of
+from porting.weights.rules.planning import Plan, Rules, listing, plan
 
 
 def apply_rules(
@@ -33,7 +33,7 @@ def apply_rules(
     for name, tensor in state_dict.items():
         if not isinstance(tensor, torch.Tensor):
             raise RuleError(f"{show(name)} of the state dict is a {show(type(tensor).__name__)}, not a tensor")
-        specs[name] = spec_of(tensor)
+        specs[name] = Spec.of(tensor)
     planned = plan(rules, specs, config=config, model=model)
     _check(planned)
     state: dict[str, torch.Tensor] = {}

@@ -11,7 +11,7 @@ from porting.weights.report import Remark, Spec
 from porting.weights.rules.gathering import Gatherer, Match
 from porting.weights.rules.operation import Operation
 from porting.weights.rules.rule import Convert, Drop, Rule
-from porting.weights.rules.steps import Plan, Problem, Read, Step, applied, empty, grouped, listing, spec_of
+from porting.weights.rules.steps import Plan, Problem, Read, Step, applied, empty, grouped, listing
 from porting.weights.rules.transforms import transformed
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "grouped",
     "listing",
     "plan",
-    "spec_of",
 ]
 
 NameRules = Callable[[str], str | None] | Mapping[str, str | None]
@@ -175,7 +174,7 @@ class Shapes:
         key = (id(rule), specs, lengths)
         if key not in self._known:
             results = applied(operations, grouped([empty(spec) for spec in specs], lengths))
-            self._known[key] = [[spec_of(tensor) for tensor in group] for group in results]
+            self._known[key] = [[Spec.of(tensor) for tensor in group] for group in results]
         return operations, self._known[key]
 
 

@@ -129,11 +129,6 @@ def empty(spec: Spec) -> torch.Tensor:
     return torch.empty(spec.shape, dtype=dtype, device="meta")
 
 
-def spec_of(tensor: torch.Tensor) -> Spec:
-    """Its dtype and shape."""
-    return Spec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
-
-
 def listing(names: Iterable[str]) -> str:
     """Names in a sentence, folded."""
     return ", ".join(show(row.name) for row in fold([str(name) for name in names]))

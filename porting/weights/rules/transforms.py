@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from porting.errors import RuleError
+from porting.pretrained import is_pretrained
 from porting.text import show
 from porting.weights.report import Remark, Spec
 from porting.weights.rules.operation import Groups, Operation
-from porting.weights.rules.steps import Plan, Problem, Step, applied, empty, grouped, listing, spec_of
+from porting.weights.rules.steps import Plan, Problem, Step, applied, empty, grouped, listing
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,10 +58,11 @@ class Transformed(Operation):
 
 def own_transforms(model: Any) -> list[Any]:
     """The transforms with which ``from_pretrained`` loads checkpoints of a model's class; none for other modules."""
-    from transformers import PreTrainedModel
+    if not is_pretrained(model):
+        return []
     from transformers.conversion_mapping import get_model_conversion_mapping
 
-    return list(get_model_conversion_mapping(model)) if isinstance(model, PreTrainedModel) else []
+    return list(get_model_conversion_mapping(model))
 
 
 def transformed(transforms: Sequence[Any], specs: Mapping[str, Spec], model: Any) -> Plan:
@@ -169,7 +171,7 @@ def _converted(group: _Group, specs: Mapping[str, Spec], model: Any) -> Step:
     sources = group.names
     lengths = tuple(map(len, group.found.values()))
     results = applied([operation], grouped([empty(specs[name]) for name in sources], lengths))
-    flat = tuple(spec_of(tensor) for tensors in results for tensor in tensors)
+    flat = tuple(Spec.of(tensor) for tensors in results for tensor in tensors)
     if any(length > 1 for length in lengths) and _elements(flat) < _elements([specs[name] for name in sources]):
         raise RuleError(
             f"{group.converter} takes {listing(sources)} for {show(group.layer)}, and loses all but the first of them",

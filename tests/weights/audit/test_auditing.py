@@ -220,3 +220,29 @@ def test_swapped_projections_of_a_real_architecture_are_found() -> None:
     text = problems(model, state)
     assert "the model holds encoder.layer.1.attention.self.key.weight of the checkpoint" in text
     assert "encoder.layer.0" not in text
+
+
+class Unwritten(nn.Module):
+    """Has a buffer that nothing writes; fresh memory of this size is all zeros."""
+
+    def __init__(self, config: object = None) -> None:
+        super().__init__()
+        self.config = config or object()
+        self.weight = nn.Parameter(torch.rand(4))
+        self.register_buffer("scratch", torch.empty(1 << 22), persistent=False)
+
+
+def test_a_buffer_that_the_class_never_writes_is_not_judged() -> None:
+    model = Unwritten()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    model.get_buffer("scratch").fill_(1.0)
+    assert assert_loaded(model, state).ok
+
+
+def test_a_bias_that_the_model_lacks_fails_unless_it_is_zero() -> None:
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"out": nn.Linear(3, 2, bias=False)})
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    report = assert_loaded(model, {**state, "out.bias": torch.zeros(2)})
+    assert [finding.status for finding in report.findings] == ["UNEXPECTED"]
+    assert "ABSENT out.bias" in problems(model, {**state, "out.bias": torch.tensor([0.0, 1.0])})

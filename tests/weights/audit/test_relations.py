@@ -94,6 +94,7 @@ FUSED, DENSE, CONV = "layers.1.query_key_value.weight", "layers.2.dense.weight",
         (FUSED, lambda w: torch.cat([w[32:], w[:32]]), "qkv-order", "3 blocks come in the order 2, 0, 1"),
         (DENSE, lambda w: w[[0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15]], "permuted", "4 blocks"),
         (DENSE, lambda w: w[torch.randperm(16)][:, torch.randperm(16)], "permuted", "along two axes"),
+        (DENSE, lambda w: torch.cat([w[8:], w[8:]]), "permuted", "0 to 7 hold its 8 to 15"),
         (DENSE, lambda w: w[:, [0, 5, 2, 3, 4, 1, *range(6, 16)]], "permuted", "axis 1: of 1 to 5"),
         ("embed.weight", lambda w: torch.cat([w.new_zeros(2, 16), w[:-2]]), "permuted", "2 to 39 hold its 0 to 37"),
         ("embed.weight", lambda w: rows(w, slice(7, 8), 0.0), "padding-idx", "except row 7: all 0"),
@@ -122,6 +123,15 @@ def test_a_changed_tensor_is_explained(model: Model, name: str, change: Change, 
     found = findings(model, lambda: put(change(parameter.detach().clone()), parameter))
     assert [(finding.name, finding.cause) for finding in found] == ([(name, cause)] if cause else [])
     assert all(said in finding.note for finding in found)
+
+
+@pytest.mark.parametrize("change", [torch.neg, torch.exp, torch.zeros_like, torch.randn_like])
+def test_a_buffer_of_other_numbers_is_called_a_buffer(change: Change) -> None:
+    norm = nn.BatchNorm1d(16)
+    torch.manual_seed(0)
+    mean = norm.get_buffer("running_mean").normal_()
+    found = findings(norm, lambda: put(change(mean), mean))
+    assert [(finding.name, finding.cause) for finding in found] == [("running_mean", "buffer-wrong")]
 
 
 def test_a_quantised_tensor_went_through_fewer_values(model: Model) -> None:

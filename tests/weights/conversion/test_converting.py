@@ -185,6 +185,9 @@ def test_tied_tensors_of_different_dtypes_are_refused(tmp_path: Path) -> None:
     state = original(model)
     state["head"] = state["head"].half()
     assert not convert(state, model, tmp_path / "out", RULES).ok
+    zeros = torch.zeros(state["head"].shape, dtype=torch.float16)
+    state |= {"wte": zeros, "head": zeros.bfloat16()}  # the same bytes
+    assert not convert(state, model, tmp_path / "out", RULES).ok
 
 
 @pytest.mark.parametrize(

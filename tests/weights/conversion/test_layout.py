@@ -14,7 +14,6 @@ from porting.trace.bits import pieces, plain
 from porting.weights.conversion.layout import INDEX, SINGLE, lay_out
 from porting.weights.conversion.writing import WeightsWriter
 from porting.weights.report import Spec
-from porting.weights.rules.planning import spec_of
 
 STATE = {
     "b": torch.arange(6.0).reshape(2, 3),
@@ -27,7 +26,7 @@ STATE = {
 
 
 def specs(state: dict[str, torch.Tensor]) -> dict[str, Spec]:
-    return {name: spec_of(tensor) for name, tensor in state.items()}
+    return {name: Spec.of(tensor) for name, tensor in state.items()}
 
 
 def write(folder: Path, state: dict[str, torch.Tensor], most: int = 1 << 30) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from difficult_rules import CASES, NO_MAPPINGS, Case
+from difficult_rules import CASES, NO_MAPPINGS, Case, renamed_by_transformers_first
 from emitted import differing, run_script, write
 from mapped import check_mapping
 
@@ -41,3 +41,9 @@ def test_what_cannot_be_said_is_an_error(make: Callable[[], Case], tmp_path: Pat
     with pytest.raises(GenerationError, match=r"the rule|left out by the rules") as raised:
         emit_mapping(state, model, tmp_path, rules, name="difficult")
     assert "--emit script" in raised.value.hint
+
+
+def test_a_name_that_transformers_changes_first_is_said(tmp_path: Path) -> None:
+    model, state, rules = renamed_by_transformers_first()
+    with pytest.raises(GenerationError, match=r"c\.weight_g becomes c\.parametrizations\.weight\.original0"):
+        emit_mapping(state, model, tmp_path, rules, name="difficult")

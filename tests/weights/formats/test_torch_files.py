@@ -40,6 +40,7 @@ ORDINARY: dict[str, Any] = {
     "empty": torch.empty(0, 3),
     "conjugated": torch.randn(3, dtype=torch.complex64).conj(),
     "negated": torch.randn(3, dtype=torch.complex64).conj().imag,
+    "negated whole": torch._neg_view(torch.randn(3)),
     "name with \x1b[31m": torch.ones(1),
 }
 

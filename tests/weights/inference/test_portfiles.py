@@ -8,7 +8,6 @@ from processes import ROOT, porting
 from safetensors.torch import save_file
 from toys import make_pair
 
-from porting.errors import PortfileError
 from porting.portfile import Portfile
 from porting.weights.inference.portfiles import infer_portfile
 
@@ -64,5 +63,5 @@ def test_the_command_prints_json_and_exits_with_the_verdict(path: Path) -> None:
 
 
 def test_without_a_checkpoint_it_is_asked_for(path: Path) -> None:
-    with pytest.raises(PortfileError, match="no checkpoint"):
-        infer_portfile(Portfile.load(path))
+    done = porting(path.parent, "weights", "--infer")
+    assert (done.returncode, "no checkpoint is given" in done.stderr) == (4, True)

@@ -83,6 +83,30 @@ def test_matrices_are_transposed_as_those_of_their_class_are() -> None:
     assert all(torch.equal(found[f"{i}.weight"], given[f"{i}.kernel"].T) for i in range(3))
 
 
+def test_square_parts_of_a_fused_matrix_are_transposed_as_the_others_are() -> None:
+    given = state({"h.0.c_attn.w": (8, 24), "h.0.c_fc.w": (8, 32), "h.0.c_out.w": (32, 8)})
+    wanted = {f"layers.0.attn.{q}_proj.weight": (8, 8) for q in "qkv"}
+    ported = holder({**wanted, "layers.0.fc.weight": (32, 8), "layers.0.out.weight": (8, 32)})
+    found = made(infer_rules(given, ported), given)
+    assert torch.equal(found["layers.0.attn.q_proj.weight"], given["h.0.c_attn.w"][:, :8].T)
+
+
+def test_heads_that_are_merged_are_transposed_as_the_others_are() -> None:
+    given = state({"b.0.attn.query.kernel": (8, 2, 4), "b.0.fc1.kernel": (8, 32), "b.0.fc2.kernel": (32, 8)})
+    shapes = {"b.0.attn.query.weight": (8, 8), "b.0.fc1.weight": (32, 8), "b.0.fc2.weight": (8, 32)}
+    found = made(infer_rules(given, holder(shapes)), given)
+    assert torch.equal(found["b.0.attn.query.weight"], given["b.0.attn.query.kernel"].reshape(8, 8).T)
+
+
+def test_parts_of_one_shape_are_joined_although_another_lies_between_them() -> None:
+    given = state({"b.0.moe.w1": (3, 8, 6), "b.0.moe.w2": (3, 6, 8), "b.0.moe.w3": (3, 8, 6)})
+    ported = holder({"layers.0.mlp.experts.gate_up_proj": (3, 12, 8), "layers.0.mlp.experts.down_proj": (3, 8, 6)})
+    found = made(infer_rules(given, ported), given)
+    joined = torch.cat([given["b.0.moe.w1"].mT, given["b.0.moe.w3"].mT], 1)
+    assert torch.equal(found["layers.0.mlp.experts.gate_up_proj"], joined)
+    assert torch.equal(found["layers.0.mlp.experts.down_proj"], given["b.0.moe.w2"].mT)
+
+
 def test_a_square_matrix_alone_may_be_transposed() -> None:
     inference = infer_rules(state({"a.weight": (5, 5)}), nn.ModuleDict({"a": nn.Linear(5, 5, bias=False)}))
     assert inference.proposed[0].confidence == "likely"
@@ -174,3 +198,13 @@ def test_tens_of_thousands_of_experts_are_a_few_rules() -> None:
         port = holder({f"layers.{i}.experts.{name}": stacked[name] for i in range(40) for name in stacked})
     inference = infer_rules(given, port)
     assert (len(inference.rules), inference.missing) == (2, ())
+
+
+@pytest.mark.parametrize(("layers", "word"), [(4, "certain"), (6, "likely")])
+def test_lists_of_other_lengths_leave_doubt(layers: int, word: str) -> None:
+    given = state({f"layers.{i}.{part}.weight": (5, 4) for i in range(layers) for part in ("query", "key")})
+    port = holder({f"layers.{i}.{part}_proj.weight": (5, 4) for i in range(4) for part in ("q", "k")})
+    inference = infer_rules(given, port)
+    assert set(inference.words.values()) == {word}
+    doubts = [why for each in inference.proposed for why in each.evidence if "lists of other lengths" in why]
+    assert bool(doubts) == (word == "likely")

@@ -67,3 +67,10 @@ def test_weights_and_biases_that_go_alike_are_one_rule() -> None:
     rules, _ = planned(claims)
     target = "['l.{i}.q.{leaf}', 'l.{i}.k.{leaf}']"
     assert rules == [f"Convert('h.{{i:d}}.qkv.{{leaf:weight|bias}}', {target}, Split(sizes=(2, 2)))"]
+
+
+def test_what_is_left_out_is_left_out_although_an_earlier_rule_of_as_many_fields_takes_it() -> None:
+    left = dict.fromkeys(("a.0.3", "a.1.3"), "nothing in the port takes it")
+    _, made = planned(rename({f"a.0.{i}": f"b.{i}" for i in range(3)}), left)
+    assert made.dropped == left
+    assert {step.targets[0] for step in made.steps} == {"b.0", "b.1", "b.2"}

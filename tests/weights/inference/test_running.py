@@ -108,16 +108,17 @@ def _exchange_q_and_k(block: Any) -> None:
     qkv.forward = forward
 
 
-def test_another_rope_layout_is_found_by_running() -> None:
+@pytest.mark.parametrize("keys", [2, 1])
+def test_another_rope_layout_is_found_by_running(keys: int) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     sizes = {"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 61, "pad_token_id": 0}
-    config = LlamaConfig(**sizes, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False)
+    config = LlamaConfig(**sizes, num_attention_heads=4, num_key_value_heads=keys, tie_word_embeddings=False)
     torch.manual_seed(0)
     original, port = LlamaForCausalLM(config).eval(), LlamaForCausalLM(config).eval()
     wanted = {name: tensor.clone() for name, tensor in original.state_dict().items()}
     for layer in original.model.layers:
-        for projection, heads in ((layer.self_attn.q_proj, 4), (layer.self_attn.k_proj, 2)):
+        for projection, heads in ((layer.self_attn.q_proj, 4), (layer.self_attn.k_proj, keys)):
             _hold_pairs(projection, heads)
     given = original.state_dict()
     inputs = {"input_ids": torch.arange(1, 23).reshape(2, 11), "use_cache": False}

@@ -26,8 +26,9 @@ from porting.weights import (
     Unstack,
     apply_rules,
 )
+from porting.weights.report import Spec
 from porting.weights.rules.operation import Operation
-from porting.weights.rules.planning import plan, spec_of
+from porting.weights.rules.planning import plan
 
 DTYPES = (torch.float32, torch.bfloat16, torch.int64, torch.bool, torch.float8_e4m3fn, torch.complex64)
 State = dict[str, torch.Tensor]
@@ -149,9 +150,9 @@ def test_rules_and_their_inverses_give_back_every_byte(seed: int) -> None:
     inverses = [rule.inverse() for rule in rules]
     assert None not in inverses
     assert raw(apply_rules(inverses, there)) == raw(state)
-    specs = {name: spec_of(tensor) for name, tensor in state.items()}
+    specs = {name: Spec.of(tensor) for name, tensor in state.items()}
     foretold = {
         name: spec for step in plan(rules, specs).steps for name, spec in zip(step.targets, step.results, strict=True)
     }
-    assert foretold == {name: spec_of(tensor) for name, tensor in there.items()}
+    assert foretold == {name: Spec.of(tensor) for name, tensor in there.items()}
     assert sum(tensor.numel() for tensor in there.values()) == sum(tensor.numel() for tensor in state.values())

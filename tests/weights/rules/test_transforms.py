@@ -28,7 +28,8 @@ from transformers.core_model_loading import Split as SplitBySizes
 
 from porting.errors import RuleError
 from porting.weights import Convert, Drop, PermuteRope, Rename, apply_rules, check_weights
-from porting.weights.rules.planning import plan, spec_of
+from porting.weights.report import Spec
+from porting.weights.rules.planning import plan
 from porting.weights.rules.transforms import own_transforms
 
 State = dict[str, torch.Tensor]
@@ -208,7 +209,7 @@ def test_rope_of_grouped_keys_is_a_trap_that_is_named() -> None:
     model = LlamaForCausalLM(llama())
     theirs = [WeightConverter("wk.weight", "k_proj.weight", [PermuteForRope()])]
     state = {name.replace("k_proj", "wk"): key for name in names}
-    planned = plan(theirs, {name: spec_of(tensor) for name, tensor in state.items()}, model=model)
+    planned = plan(theirs, {name: Spec.of(tensor) for name, tensor in state.items()}, model=model)
     assert [remark.code for remark in planned.remarks] == ["rope-heads"]
     wrong = apply_rules(theirs, state, model=model)
     mine = Convert("{p:*}.wk.weight", "{p}.k_proj.weight", PermuteRope("num_key_value_heads"))
@@ -227,7 +228,7 @@ def test_a_pattern_that_takes_two_tensors_is_a_problem(register: Any, tmp_path: 
     state |= {f"blocks.{i}.straight{n}": torch.randn(3, 5) for i in range(2) for n in (1, 2)}
     expected = loaded(Toy, llama(), state, tmp_path)
     assert torch.equal(expected["layers.1.turned"], state["blocks.1.straight1"].T)
-    specs = {name: spec_of(tensor) for name, tensor in state.items()}
+    specs = {name: Spec.of(tensor) for name, tensor in state.items()}
     planned = plan(given, specs, model=Toy(llama()))
     assert [each.sources for each in planned.problems] == [
         (f"blocks.{i}.straight1", f"blocks.{i}.straight2") for i in range(2)

@@ -1,4 +1,4 @@
-"""Templates of emitted files: data goes through filters that make literals or names of it, never code."""
+"""Templates of Python source: data goes through filters that make literals or names of it, never code."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ import ast
 from typing import Any
 
 from porting.errors import GenerationError
-from porting.stubs.integration import NEUTRAL
 from porting.stubs.literals import FILTERS, ensure_same_code, identifier
 from porting.stubs.written import WIDTH, neutral, text, written
+
+NEUTRAL: dict[str, Any] = {
+    **dict.fromkeys(
+        ("checkpoint", "revision", "original_class", "devices", "torch_version", "python_version", "date", "command"),
+        "x",
+    ),
+    "measured": "0",
+    "verified": "0",
+    "notes": [],
+    "scalars": [],
+    "tensors": [("x", [0], "int64")],
+    "outputs": [
+        {"access": ("attribute", "x"), "shape": (1,), "places": (None,), "channels": [0], "means": [0], "slice": [0]}
+    ],
+}
+"""Data without a meaning in place of a model's, for the code that a template has by itself."""
 
 
 def render(template: str, names: dict[str, Any], data: dict[str, Any]) -> str:
