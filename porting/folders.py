@@ -87,8 +87,11 @@ def require_writable(folder: str | os.PathLike[str], kind: Kind) -> Path:
         OutputError: something else is there, or its place cannot hold a folder.
     """
     target = _named(Path(folder), kind)
-    refuse_other(target, kind)
-    place = next(parent for parent in target.parents if parent.exists())
+    try:
+        refuse_other(target, kind)
+        place = next(parent for parent in target.parents if parent.exists())
+    except OSError as error:
+        raise OutputError(f"cannot write {show(target)}: {show(error.strerror or error)}", hint=kind.hint) from None
     if not place.is_dir() or not os.access(place, os.W_OK):
         reason = "may not be written" if place.is_dir() else "is no folder"
         raise OutputError(f"cannot write {show(target)}: {show(place)} {reason}", hint=kind.hint)

@@ -169,13 +169,23 @@ def _report(error: BaseException, arguments: list[str]) -> int:
     kind, message, hint, code = _described(error)
     if "--json" in arguments:
         document = {"schema": 1, "error": {"code": kind, "message": message, "hint": hint}}
-        emit_json(error.to_dict() if isinstance(error, PortingError) else document)
+        _try_to_emit(error.to_dict() if isinstance(error, PortingError) else document)
     if "--debug" in arguments or os.environ.get("PORTING_DEBUG") == "1":
         say("".join(traceback.format_exception(error)).rstrip())
     say(message if isinstance(error, click.exceptions.NoArgsIsHelpError) else f"Error: {message}")
     if hint:
         say(f"Hint: {hint}")
     return code
+
+
+def _try_to_emit(document: dict[str, Any]) -> None:
+    """Print the document of an error, which may be that nothing can be printed: then the message must do."""
+    try:
+        emit_json(document)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        return
 
 
 def _described(error: BaseException) -> tuple[str, str, str, int]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 import pytest
@@ -20,9 +20,6 @@ from porting.errors import (
     RestoreError,
     TraceError,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOISY = """
 import atexit, ctypes
@@ -294,3 +291,14 @@ def test_streams_that_are_closed_from_the_start_disturb_nothing(tmp_path: Path, 
     assert [open_trace(tmp_path / "traces" / side)["0"].class_name for side in ("original", "ported")] == [
         "Linear"
     ] * 2
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_result_that_cannot_be_printed_is_no_difference(options: tuple[str, ...], tmp_path: Path) -> None:
+    write_portfile(tmp_path)
+    with Path("/dev/full").open("w") as full:
+        run = settings(tmp_path) | {"stdout": full}
+        done = subprocess.run(command("verify", *options), **run, timeout=120, check=False)
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr

@@ -166,12 +166,16 @@ class Apply(Operation):
         """Call it.
 
         Raises:
-            RuleError: it raised, or gave something else than tensors.
+            RuleError: it raised, changed what it was given, or gave something else than tensors.
         """
+        tensors = [tensor for group in groups for tensor in group if not tensor.is_inference()]
+        before = [tensor._version for tensor in tensors]
         try:
             given: Any = self.function(*(tensor for group in groups for tensor in group))
         except Exception as error:
             raise RuleError(f"{self._name()} raised {type(error).__name__}: {show(error, 300)}") from error
+        if before != [tensor._version for tensor in tensors]:
+            raise RuleError(f"{self._name()} changes the tensors of the checkpoint", hint="compute new ones: x * 2")
         results = [given] if isinstance(given, torch.Tensor) else given
         if not isinstance(results, (list, tuple)) or not all(isinstance(each, torch.Tensor) for each in results):
             raise RuleError(f"{self._name()} must give tensors, and gave {show(type(given).__name__)}")

@@ -9,6 +9,9 @@ import torch
 from porting.errors import RuleError
 from porting.weights.rules.operation import Groups, Operation, Size, single, whole
 
+MOST_UNSTACKED = 100_000
+"""Tensors that are taken out of one: a checkpoint may claim any length."""
+
 
 @dataclass(frozen=True, repr=False)
 class Split(Operation):
@@ -147,9 +150,13 @@ class Unstack(Operation):
         """Take each apart.
 
         Raises:
-            RuleError: a group has more than one tensor.
+            RuleError: a group has more than one tensor, or would have more than any list of modules has.
         """
-        return [list(single(self, [group]).unbind(self.dim)) for group in groups]
+        tensors = [single(self, [group]) for group in groups]
+        longest = max((tensor.shape[self.dim] for tensor in tensors), default=0)
+        if longest > MOST_UNSTACKED:
+            raise RuleError(f"{self!r} would make {longest:,} tensors of one; the most are {MOST_UNSTACKED:,}")
+        return [list(tensor.unbind(self.dim)) for tensor in tensors]
 
     def inverse(self) -> Stack:
         """Stack."""

@@ -19,6 +19,8 @@ KINDS = {"": r"[^.]+", "d": r"[0-9]{1,18}", "*": r".+"}
 NUMBER = re.compile(KINDS["d"])
 LONGEST = 1000
 """Characters of a name; a longer one is matched by no field, as names may be made to take for ever."""
+MOST_FREE = 2
+"""Ends of fields that a name leaves open at most: each multiplies the time by the name's length."""
 
 Bindings = Mapping[str, str]
 
@@ -114,9 +116,33 @@ class Pattern:
                     f"in the source {show(self)} nothing tells where {one} ends and {other} begins",
                     hint="put text between them, or give one its words: {kind:conv|norm}{i:d}",
                 )
-        if sum(isinstance(part, Field) and part.kind == "*" for part in self.parts) > 2:
-            raise RuleError(f"the source {show(self)} has more than two fields that match anything")
+        if self._free_ends > MOST_FREE:
+            raise RuleError(
+                f"the source {show(self)} has too many fields whose ends only trying tells",
+                hint="at most two match anything, or share a piece without a dot: say {i:d} or {leaf:weight|bias}",
+            )
         return self
+
+    @property
+    def _free_ends(self) -> int:
+        """How many fields may end at several places of a name: they match anything, or do not end their piece."""
+        known: set[str] = set()
+        free = in_piece = 0
+        for part, after in pairwise((*self.parts, ".")):
+            if isinstance(part, str):
+                in_piece = 0 if "." in part else in_piece
+            elif part.name not in known:
+                known.add(part.name)
+                in_piece += self.fields[part.name].kind == ""
+                free += self._is_free(part, after, in_piece)
+        anything = [isinstance(part, Field) and part.kind == "*" for part in self.parts]
+        return max(free + sum(anything[:-1]), sum(anything))
+
+    def _is_free(self, field: Field, after: str | Field, in_piece: int) -> int:
+        """How many ends a field adds that only trying tells; the second of a piece, that of the first, too."""
+        if self.fields[field.name].kind or in_piece < 2:
+            return 0
+        return (in_piece == 2) + (not _ends_piece(after))
 
     @cached_property
     def fields(self) -> dict[str, Field]:
@@ -158,14 +184,16 @@ class Pattern:
     def _regex(self) -> re.Pattern[str]:
         seen: set[str] = set()
         pieces = []
-        for part in self.parts:
+        for part, after in pairwise((*self.parts, ".")):
             if isinstance(part, str):
                 pieces.append(re.escape(part))
             elif part.name in seen:
                 pieces.append(f"(?P={part.name})")
             else:
                 seen.add(part.name)
-                pieces.append(f"(?P<{part.name}>{self.fields[part.name].regex})")
+                regex = self.fields[part.name].regex
+                whole = regex == KINDS[""] and _ends_piece(after)
+                pieces.append(f"(?P<{part.name}>{regex}{'+' if whole else ''})")
         return re.compile("".join(pieces), re.DOTALL)
 
     def __str__(self) -> str:
@@ -173,6 +201,11 @@ class Pattern:
         return "".join(
             part.replace("{", "{{").replace("}", "}}") if isinstance(part, str) else str(part) for part in self.parts
         )
+
+
+def _ends_piece(after: str | Field) -> bool:
+    """Whether a field ends where its piece does, by what follows it; nowhere else need be tried."""
+    return isinstance(after, str) and after.startswith(".")
 
 
 def _part(text: str, token: re.Match[str]) -> str | Field:

@@ -104,7 +104,7 @@ def applied(operations: Iterable[Operation], groups: Groups) -> Groups:
     for operation in operations:
         try:
             groups = operation.apply(groups)
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError) as error:
             shapes = ", ".join(str(list(tensor.shape)) for group in groups for tensor in group)
             why = str(error).partition("\n")[0]  # what follows is a trace of C++
             raise RuleError(f"{operation!r} cannot be applied to {show(shapes, 100)}: {show(why, 200)}") from error

@@ -252,6 +252,12 @@ def test_what_is_there_is_not_replaced_but_an_empty_folder(tmp_path: Path) -> No
         convert(original(model), model, tmp_path / "file", RULES)
 
 
+def test_a_name_that_no_disk_takes_is_an_output_error(tmp_path: Path) -> None:
+    model = llama()
+    with pytest.raises(OutputError, match="File name too long"):
+        convert(model.state_dict(), model, tmp_path / ("x" * 300))
+
+
 def test_a_disk_without_room_is_found_out_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 1000))

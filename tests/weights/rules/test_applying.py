@@ -9,7 +9,21 @@ import torch
 from torch import nn
 
 from porting.errors import RuleError
-from porting.weights import Concatenate, Convert, Drop, Rename, Rules, Scale, Slice, Split, Transpose, apply_rules
+from porting.weights import (
+    Apply,
+    Concatenate,
+    Convert,
+    Drop,
+    Rename,
+    Rules,
+    Scale,
+    Slice,
+    Split,
+    Transpose,
+    Unstack,
+    apply_rules,
+)
+from porting.weights.rules.operation import Operation
 
 
 def test_results_are_contiguous_and_share_memory_with_nothing() -> None:
@@ -60,3 +74,20 @@ def test_what_is_wrong_is_said_with_what_to_do(rules: Rules, said: str, hint: st
 def test_what_is_no_tensor_is_named() -> None:
     with pytest.raises(RuleError, match="epoch of the state dict is a int"):
         apply_rules([Rename("epoch", "x")], {"epoch": 3})  # type: ignore[dict-item]
+
+
+def test_a_function_that_changes_the_checkpoint_is_refused_before_it_does() -> None:
+    state = {"a": torch.ones(2)}
+    with pytest.raises(RuleError, match="changes the tensors of the checkpoint"):
+        apply_rules([Convert("a", "b", Apply(lambda tensor: tensor.mul_(2)))], state)
+    assert state["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("operation", "says"), [(Unstack(), "would make 10,000,000"), (Scale(10**400), "int too big")]
+)
+def test_what_no_tensor_can_become_is_one_error(operation: Operation, says: str) -> None:
+    tensor = torch.empty(1, device="meta").expand(10_000_000)
+    target = "b.{i}" if isinstance(operation, Unstack) else "b"
+    with pytest.raises(RuleError, match=says):
+        apply_rules([Convert("a", target, operation)], {"a": tensor})

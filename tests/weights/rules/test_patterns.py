@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from porting.errors import RuleError
@@ -82,7 +84,7 @@ def test_what_is_no_text_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["{a}{b}", "{a:*}{i:d}", "{i:d}{j:d}", "x.{name}{i:d}", "{a:*}.{b:*}.{c:*}"])
 def test_what_can_be_read_in_several_ways_is_refused(text: str) -> None:
-    with pytest.raises(RuleError, match=r"nothing tells|more than two"):
+    with pytest.raises(RuleError, match=r"nothing tells|only trying tells"):
         Pattern.of(text).as_source()
 
 
@@ -120,3 +122,20 @@ def test_a_literal_is_exactly_its_name() -> None:
     name = "a{i:d}.{b"
     assert Pattern.literal(name).match(name) == {}
     assert Pattern.of(str(Pattern.literal(name))) == Pattern.literal(name)
+
+
+@pytest.mark.parametrize("pattern", ["{a}-{b}-{c}-{d}", "{a}-{b}-{c}x", "{a:*}.{b}-{c}x", "{a:*}.{b:*}.{c:*}.x"])
+def test_a_source_that_a_name_could_keep_busy_is_refused(pattern: str) -> None:
+    with pytest.raises(RuleError, match="whose ends only trying tells"):
+        Pattern.of(pattern).as_source()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{a}-{b}x", "{a}-{b}-{c}", "{a:*}-{b:*}x", "{a:*}.{b}-{c}.x", "{a}.{b}.{c}.{d}.{e}x", "{a:*}-{a}x"]
+)
+@pytest.mark.parametrize("name", ["-" * 1000, "a-" * 499 + "b", "a.-" * 333, "-" * 100_000])
+def test_no_name_keeps_a_pattern_busy(pattern: str, name: str) -> None:
+    source = Pattern.of(pattern).as_source()
+    start = time.process_time()
+    source.match(name)
+    assert time.process_time() - start < 0.5
