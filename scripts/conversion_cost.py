@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging
 
 from porting.folders import replacing, sync
 from porting.text import bytes_of
@@ -114,6 +115,7 @@ def load_all(source: Path, name: str, out: Path) -> None:
     renamed = {key.replace("blocks.", "layers."): tensor for key, tensor in state.items()}
     model = port(name)
     model.load_state_dict(renamed, assign=True)
+    logging.disable_progress_bar()
     model.save_pretrained(out)
     synchronise(out)
 
