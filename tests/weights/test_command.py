@@ -28,6 +28,7 @@ class Ported(torch.nn.Linear):
 def original(): ...
 def inputs(): ...
 def ported():
+    torch.manual_seed(0)
     return Ported({"inputs": 3})
 """
 META = """
@@ -114,6 +115,7 @@ def test_no_checkpoint_at_all_and_a_missing_one_are_errors(folder: Path) -> None
 
 LIVE = """
 def ported():
+    torch.manual_seed(0)
     model = Ported({"inputs": 3})
     torch.nn.init.ones_(model.weight)
     return model
