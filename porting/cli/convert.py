@@ -89,22 +89,21 @@ def command(
 
     checkpoint, output = _paths(paths, emitting=form is not None)
     loaded = Portfile.load(portfile, both_sides=False)
-    with progress_bar(sizes=form is None) as progress:
-        if form is not None:
-            written = emit(loaded, checkpoint, form, emit_to, progress, allow_pickle_code=allow_pickle_code)
-        else:
-            converted = run(
-                loaded,
-                checkpoint,
-                output,
-                progress,
-                max_shard_size=max_shard_size,
-                audit=not no_audit,
-                dry_run=dry_run,
-                allow_pickle_code=allow_pickle_code,
-            )
     if form is not None:
+        with progress_bar() as progress:
+            written = emit(loaded, checkpoint, form, emit_to, progress, allow_pickle_code=allow_pickle_code)
         finish(written, as_json=as_json)
+    with progress_bar(sizes=True) as progress:
+        converted = run(
+            loaded,
+            checkpoint,
+            output,
+            progress,
+            max_shard_size=max_shard_size,
+            audit=not no_audit,
+            dry_run=dry_run,
+            allow_pickle_code=allow_pickle_code,
+        )
     warning = record_conversion(loaded, converted)
     if warning:
         say(warning)

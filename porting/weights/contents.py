@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from porting.folding import fold
 from porting.results import Result
 from porting.text import show
-from porting.weights.headers import read_headers
 from porting.weights.report import Remark, Spec
+from porting.weights.source import source_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,6 +77,5 @@ def list_checkpoint(path: str | os.PathLike[str], *, allow_pickle_code: str | No
     Raises:
         CheckpointError: it cannot be read.
     """
-    headers = read_headers(path, allow_pickle_code=allow_pickle_code)
-    specs = {name: Spec(tensor.dtype, tensor.shape) for name, tensor in headers.tensors.items()}
-    return Contents(str(headers.path), specs, tuple(headers.remarks))
+    source = source_of(path, allow_pickle_code=allow_pickle_code)
+    return Contents(source.label, source.specs, tuple(source.remarks))

@@ -10,7 +10,8 @@ import torch
 
 from porting.text import show
 from porting.weights.report import Finding, Remark, Spec
-from porting.weights.rules.planning import Plan, Rules, Step, listing, plan
+from porting.weights.rules.planning import Rules, plan
+from porting.weights.rules.steps import Plan, Step, listing
 from porting.weights.rules.transforms import own_transforms
 from porting.weights.source import spec
 
@@ -125,7 +126,7 @@ def _judge(
     for name, tensor in model.tensors.items():
         own = spec(name, tensor)
         given = makers.get(name, [])
-        result = given[0].results[given[0].targets.index(name)] if given else None
+        result = given[0].result(name) if given else None
         if len(given) == 1 and result is not None and result.shape == own.shape:
             made[name] = given[0]
             if result.dtype != own.dtype:
@@ -147,7 +148,7 @@ def _unusable(name: str, own: Spec, given: list[Step]) -> Finding:
     if len(given) > 1:
         return Finding("COLLISION", name, model=own, other=tuple(source for step in given for source in step.sources))
     step = given[0]
-    found = step.results[step.targets.index(name)]
+    found = step.result(name)
     turned = len(own.shape) == 2 and found.shape == own.shape[::-1]
     other = () if step.is_rename else step.sources
     return Finding("MISMATCH", name, found, own, other=other, note="transposed?" if turned else "")

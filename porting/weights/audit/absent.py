@@ -8,7 +8,7 @@ import torch
 
 from porting.weights.matching import Matching
 from porting.weights.report import Finding
-from porting.weights.rules.planning import Read, Step, listing
+from porting.weights.rules.steps import Read, Step, listing
 
 
 def absent(model: torch.nn.Module, found: Matching, read: Read) -> Iterator[tuple[str, Finding]]:
@@ -35,6 +35,6 @@ def _has_empty_place(model: torch.nn.Module, name: str) -> bool:
 
 def _finding(name: str, step: Step) -> Finding:
     bias = "bias" in name.rpartition(".")[2]
-    given = step.results[step.targets.index(name)]
+    given = step.result(name)
     note = f"the model's is None, and the checkpoint's is not zero (from {listing(step.sources)})"
     return Finding("ABSENT", name, given, note=note, cause="missing-bias" if bias else "not-loaded")

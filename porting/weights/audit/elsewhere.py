@@ -17,7 +17,7 @@ from porting.weights.audit.rearranged import rearrangement, same
 from porting.weights.audit.relation import Place
 from porting.weights.audit.signatures import prefixes, telling, total
 from porting.weights.report import Spec
-from porting.weights.rules.planning import Read, Step
+from porting.weights.rules.steps import Read, Step
 
 FEWEST = 8
 """Elements below which a row, or a vector cut from another, says nothing."""
@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
     @property
     def spec(self) -> Spec:
         """Its dtype and shape."""
-        return self.step.results[self.step.targets.index(self.part)]
+        return self.step.result(self.part)
 
 
 class Held(NamedTuple):

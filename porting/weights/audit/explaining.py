@@ -16,7 +16,7 @@ from porting.weights.audit.relation import Relation, clause
 from porting.weights.audit.ties import one_tensor
 from porting.weights.audit.weightnorm import is_norm_of_direction
 from porting.weights.report import Finding
-from porting.weights.rules.planning import Read, listing
+from porting.weights.rules.steps import Read, listing
 from porting.weights.source import spec
 
 UNEXPLAINED = ("not-loaded", "missing-bias", "unknown")

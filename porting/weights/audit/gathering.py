@@ -19,7 +19,7 @@ from porting.weights.audit.relation import Place
 from porting.weights.audit.ties import broken_ties
 from porting.weights.matching import Matching, ModelTensors
 from porting.weights.report import Finding, Remark, WeightsReport, by_gravity
-from porting.weights.rules.planning import listing
+from porting.weights.rules.steps import listing
 from porting.weights.source import Source, spec
 
 

@@ -15,7 +15,7 @@ from porting.weights.audit.relation import Place, Relation
 from porting.weights.audit.signatures import differing, telling, total
 from porting.weights.matching import Matching
 from porting.weights.rules.arithmetic import FoldWeightNorm
-from porting.weights.rules.planning import Read, Step
+from porting.weights.rules.steps import Read, Step
 from porting.weights.source import Source
 
 

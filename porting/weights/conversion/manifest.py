@@ -13,7 +13,7 @@ from porting.text import show
 from porting.weights.conversion.reading import SourceFile
 from porting.weights.conversion.result import Conversion
 from porting.weights.conversion.writing import ALGORITHM
-from porting.weights.rules.planning import Step
+from porting.weights.rules.steps import Step
 
 MANIFEST = "porting-conversion.json"
 FORMAT = 1

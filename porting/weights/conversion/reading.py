@@ -15,7 +15,7 @@ from porting.tensorfiles import opened, sha256_of
 from porting.text import show
 from porting.trace.bits import pieces, plain
 from porting.weights.report import Spec
-from porting.weights.rules.planning import Step
+from porting.weights.rules.steps import Step
 from porting.weights.source import Source
 
 
@@ -93,7 +93,7 @@ def made(step: Step, source: Source, wanted: Iterable[str]) -> Iterator[tuple[st
 
 
 def _require_planned(step: Step, name: str, tensor: torch.Tensor) -> None:
-    planned = step.results[step.targets.index(name)]
+    planned = step.result(name)
     if Spec.of(tensor) != planned:
         raise RuleError(
             f"{show(step.rule)} makes {show(name)} as {Spec.of(tensor)}, and {planned} was planned",

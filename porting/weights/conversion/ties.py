@@ -12,7 +12,7 @@ from porting.weights.conversion.reading import made
 from porting.weights.conversion.writing import ALGORITHM
 from porting.weights.matching import Matching, ModelTensors, declared_ties
 from porting.weights.report import Finding, Spec
-from porting.weights.rules.planning import Step
+from porting.weights.rules.steps import Step
 from porting.weights.source import Source
 
 
@@ -89,8 +89,7 @@ def _digest(step: Step, name: str, source: Source) -> bytes:
 
 
 def _spec(found: Matching, name: str) -> Spec:
-    step = found.made[name]
-    return step.results[step.targets.index(name)]
+    return found.made[name].result(name)
 
 
 def _under(step: Step, kept: Mapping[str, str]) -> Step:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from porting.folding import fold
-from porting.weights.rules.planning import Step
+from porting.weights.rules.steps import Step
 
 KEPT, RENAMED = "kept", "renamed"
 

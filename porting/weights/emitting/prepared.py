@@ -15,8 +15,9 @@ from porting.weights.emitting.compacting import compacted
 from porting.weights.matching import ModelTensors, match
 from porting.weights.report import Spec
 from porting.weights.rules.patterns import Pattern
-from porting.weights.rules.planning import Plan, Rules, Step, plan
+from porting.weights.rules.planning import Rules, plan
 from porting.weights.rules.rule import Convert, Drop, Rule
+from porting.weights.rules.steps import Plan, Step
 from porting.weights.source import Checkpoint, source_of
 
 Bindings = dict[str, str]

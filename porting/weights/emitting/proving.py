@@ -13,7 +13,7 @@ from porting.errors import RuleError
 from porting.text import show
 from porting.weights.emitting.prepared import Prepared
 from porting.weights.report import Spec
-from porting.weights.rules.planning import Step, empty
+from porting.weights.rules.steps import Step, empty
 from porting.weights.rules.transforms import transformed
 from porting.weights.source import spec
 
@@ -109,7 +109,7 @@ def _wrong(made: list[Step], step: Step, target: str, result: Spec) -> str:
         return f"is made {len(made)} times"
     if _by_pattern(made[0].sources, step) != step.sources:
         return f"is made of {show(', '.join(made[0].sources), 200)}"
-    shape = made[0].results[made[0].targets.index(target)].shape
+    shape = made[0].result(target).shape
     return "" if shape == result.shape else f"becomes {list(shape)}, not {list(result.shape)}"
 
 

@@ -13,7 +13,7 @@ from porting.weights.rules.arithmetic import Cast
 from porting.weights.rules.grouping import Concatenate, Split
 from porting.weights.rules.layout import Flatten, Reshape, Unflatten
 from porting.weights.rules.operation import Operation
-from porting.weights.rules.planning import applied, empty, grouped
+from porting.weights.rules.steps import applied, empty, grouped
 
 Shapes = tuple[tuple[int, ...], ...]
 

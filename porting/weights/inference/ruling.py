@@ -8,7 +8,8 @@ from porting.weights.inference.claims import Claim
 from porting.weights.inference.compacting import Compact, compacted, dropping, unkept
 from porting.weights.inference.units import Unit
 from porting.weights.report import Spec
-from porting.weights.rules.planning import Plan, plan
+from porting.weights.rules.planning import plan
+from porting.weights.rules.steps import Plan
 
 
 def ruled(claims: Sequence[Claim], left: Mapping[str, str], specs: Mapping[str, Spec]) -> list[Compact]:

@@ -17,7 +17,7 @@ from porting.runs import Inputs, OutputPairs, Run
 from porting.tolerance import Tolerance
 from porting.trace import Trace, Value
 from porting.weights.inference.claims import Claim
-from porting.weights.rules.planning import applied
+from porting.weights.rules.steps import applied
 
 EXACT, ROUNDINGS = 1e-4, 8
 """Relative error up to which outputs differ by rounding, and how many units in the last place that is at least."""

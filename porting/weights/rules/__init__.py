@@ -13,8 +13,9 @@ from porting.weights.rules.grouping import Concatenate, Copy, Split, Stack, Unst
 from porting.weights.rules.layout import Flatten, Flip, Permute, PermuteRope, Reshape, Slice, Transpose, Unflatten
 from porting.weights.rules.operation import Operation
 from porting.weights.rules.placing import At, InsertZeros, Reorder
-from porting.weights.rules.planning import Plan, Problem, Rules, Step, plan
+from porting.weights.rules.planning import Rules, plan
 from porting.weights.rules.rule import Convert, Drop, Rename
+from porting.weights.rules.steps import Plan, Problem, Step
 
 __all__ = [
     "Add",

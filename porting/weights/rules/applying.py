@@ -10,7 +10,8 @@ import torch
 from porting.errors import RuleError
 from porting.text import show
 from porting.weights.report import Spec
-from porting.weights.rules.planning import Plan, Rules, listing, plan
+from porting.weights.rules.planning import Rules, plan
+from porting.weights.rules.steps import Plan, listing
 
 
 def apply_rules(

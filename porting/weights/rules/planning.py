@@ -11,23 +11,8 @@ from porting.weights.report import Remark, Spec
 from porting.weights.rules.gathering import Gatherer, Match
 from porting.weights.rules.operation import Operation
 from porting.weights.rules.rule import Convert, Drop, Rule
-from porting.weights.rules.steps import Plan, Problem, Read, Step, applied, empty, grouped, listing
+from porting.weights.rules.steps import Plan, Problem, Step, applied, empty, grouped, listing
 from porting.weights.rules.transforms import transformed
-
-__all__ = [
-    "NameRules",
-    "Plan",
-    "Problem",
-    "Read",
-    "Rules",
-    "Shapes",
-    "Step",
-    "applied",
-    "empty",
-    "grouped",
-    "listing",
-    "plan",
-]
 
 NameRules = Callable[[str], str | None] | Mapping[str, str | None]
 Rules = NameRules | Sequence[Any]

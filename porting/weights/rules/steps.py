@@ -48,6 +48,10 @@ class Step:
         """Whether elements are moved only, never computed."""
         return all(operation.exact for operation in self.operations)
 
+    def result(self, target: str) -> Spec:
+        """What one of the targets is."""
+        return self.results[self.targets.index(target)]
+
     def run(self, read: Read) -> dict[str, torch.Tensor]:
         """The targets' tensors; they may share memory with each other and with what ``read`` gives.
 

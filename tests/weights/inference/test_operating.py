@@ -6,7 +6,7 @@ import torch
 from porting.weights.inference.operating import between, shaped
 from porting.weights.inference.units import Unit
 from porting.weights.rules.layout import Reshape, Transpose
-from porting.weights.rules.planning import applied
+from porting.weights.rules.steps import applied
 
 
 @pytest.mark.parametrize(

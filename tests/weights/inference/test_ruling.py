@@ -5,7 +5,8 @@ from porting.weights.inference.ruling import ruled
 from porting.weights.inference.units import Unit
 from porting.weights.report import Spec
 from porting.weights.rules.grouping import Split
-from porting.weights.rules.planning import Plan, plan
+from porting.weights.rules.planning import plan
+from porting.weights.rules.steps import Plan
 
 
 def unit(name: str) -> Unit:

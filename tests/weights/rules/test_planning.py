@@ -29,7 +29,8 @@ from porting.weights import (
     Unstack,
 )
 from porting.weights.rules.patterns import Pattern
-from porting.weights.rules.planning import Plan, plan
+from porting.weights.rules.planning import plan
+from porting.weights.rules.steps import Plan
 
 EXPERTS = Convert("l.{i:d}.e.{e:d}.w", "m.{i}.experts", Stack())
 
