@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from porting.checks.outcomes import Skip
 from porting.errors import PortingError
 from porting.portfile import command_line
 from porting.text import show
@@ -13,7 +14,9 @@ from porting.text import show
 if TYPE_CHECKING:
     import torch
 
+    from porting.behaviour import Subject
     from porting.portfile import Portfile
+    from porting.runs import Side
     from porting.verification import Verification
 
 Made = TypeVar("Made")
@@ -27,6 +30,7 @@ class CheckContext:
 
     def __init__(self, portfile: Portfile) -> None:
         self.portfile = portfile
+        self._returned: dict[str, Any] = {}
 
     @property
     def ported_model(self) -> torch.nn.Module:
@@ -36,6 +40,70 @@ class CheckContext:
             PortfileError: ``ported()`` raised, or returned something else.
         """
         return _unless_failed(self._ported_model)
+
+    @property
+    def original_model(self) -> torch.nn.Module:
+        """The live original, the one that `verification` ran.
+
+        Raises:
+            Skip: there is only a recorded one, or one in another interpreter.
+            PortfileError: ``original()`` raised, or returned something else.
+        """
+        if self.portfile.original_trace is not None or self.portfile.original_python is not None:
+            raise Skip("the original is a recorded one, and this needs it live: original() without ORIGINAL_TRACE")
+        return _unless_failed(self._original_model)
+
+    @property
+    def ported(self) -> Subject:
+        """The live port with the way in which it is run.
+
+        Raises:
+            PortfileError: a function of the portfile does not keep its contract.
+        """
+        return _unless_failed(self._ported)
+
+    @property
+    def original(self) -> Subject:
+        """The live original with the way in which it is run.
+
+        Raises:
+            Skip: it is not live.
+            PortfileError: a function of the portfile does not keep its contract.
+        """
+        model = self.original_model
+        return _unless_failed(self._subject_of("original", model))
+
+    @property
+    def config(self) -> Any:
+        """The port's config: ``config()``, else that of the live port.
+
+        Raises:
+            Skip: it has none.
+            PortfileError: a function of the portfile raised.
+        """
+        config = self.portfile.config()
+        config = getattr(self.ported_model, "config", None) if config is None else config
+        if config is None:
+            raise Skip("the port has no config: neither config() in the portfile nor an attribute of the model")
+        return config
+
+    def returned(self, name: str, *args: Any) -> Any:
+        """What an optional function of the portfile returns; without arguments it is called once.
+
+        Raises:
+            Skip: the portfile does not have it.
+            PortfileError: it raised.
+        """
+        if name not in self.portfile.functions:
+            raise Skip(f"the portfile has no {name}()")
+        if args:
+            return self.portfile.call(name, *args)
+        if name not in self._returned:
+            try:
+                self._returned[name] = self.portfile.call(name)
+            except PortingError as error:
+                self._returned[name] = error
+        return _unless_failed(self._returned[name])
 
     @property
     def verification(self) -> Verification:
@@ -62,11 +130,33 @@ class CheckContext:
             return error
 
     @cached_property
+    def _original_model(self) -> torch.nn.Module | PortingError:
+        try:
+            return self.portfile.build("original")
+        except PortingError as error:
+            return error
+
+    @cached_property
+    def _ported(self) -> Subject | PortingError:
+        return self._subject_of("ported", self.ported_model)
+
+    def _subject_of(self, side: Side, model: torch.nn.Module) -> Subject | PortingError:
+        from porting.behaviour import Subject
+
+        try:
+            inputs = self.portfile.inputs(side)
+        except PortingError as error:
+            return error
+        return Subject(side, model, inputs, partial(self.portfile.run, side), self.portfile.counted)
+
+    @cached_property
     def _verification(self) -> Verification | PortingError:
         from porting.verifying import verify_portfile
 
         try:
-            return verify_portfile(self.portfile, ported=self.ported_model)
+            live = self.portfile.original_trace is None and self.portfile.original_python is None
+            original = self.original_model if live else None
+            return verify_portfile(self.portfile, original=original, ported=self.ported_model)
         except PortingError as error:
             return error
 

@@ -6,19 +6,18 @@ import math
 from typing import TYPE_CHECKING
 
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
+from porting.checks.wording import MOST_LINES, head, more, output_lines
 from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from porting.checks.context import CheckContext
-    from porting.comparison import CallComparison, NamedComparison
+    from porting.comparison import CallComparison
     from porting.diagnosis import Culprit
     from porting.verification import Verification
 
 STEP = 7
-MOST_LINES = 10
-"""Outputs, modules or culprits that a message lists."""
 
 
 def check_outputs_equal(context: CheckContext) -> Figures:
@@ -36,22 +35,22 @@ def check_outputs_equal(context: CheckContext) -> Figures:
         return _figures(verification)
     wrong = [output for output in comparison.outputs if not output.numbers.allclose]
     if comparison.verdict == "inconclusive":
-        named = "".join(f"; {_named(output)}: {output.numbers.describe()}" for output in wrong[:MOST_LINES])
+        uncompared = "".join(f"; {head(output)}" for output in wrong[:MOST_LINES])
         raise Inconclusive(
-            f"not every output could be compared{named}",
+            f"not every output could be compared{uncompared}",
             hint=f"declare outputs() in the portfile, then: {context.command('verify')}",
             figures=_figures(verification),
         )
     first = verification.first_divergence
-    head = _named(wrong[0]) if first is None else f"{_label(first)} is the first module to diverge; {_named(wrong[0])}"
+    place = "" if first is None else f"{_label(first)} is the first module to diverge; "
     raise ClaimRefuted(
         "\n".join(
             (
-                f"{head}: {wrong[0].numbers.describe()}",
+                f"{place}{head(wrong[0])}",
                 "",
                 f"Outputs not within {comparison.tolerance}: {len(wrong)} of {len(comparison.outputs)}",
-                *(line for output in wrong[:MOST_LINES] for line in _output_lines(output)),
-                *_more(len(wrong)),
+                *(line for output in wrong[:MOST_LINES] for line in output_lines(output)),
+                *more(len(wrong)),
                 *_culprit_lines(verification.culprits),
             )
         ),
@@ -100,6 +99,7 @@ def _figures(verification: Verification) -> Figures:
         "compared_modules": len(_compared(verification)),
         "first_divergence": _label(first) if first else None,
         "culprit": _culprit(culprits[0]) if culprits else None,
+        "cause": culprits[0].proven.code if culprits and culprits[0].proven else None,
     }
 
 
@@ -139,7 +139,7 @@ def _hidden_state_lines(verification: Verification, diverging: list[CallComparis
         yield ""
         yield f"Modules that diverge: {len(diverging)} of {len(_compared(verification))}"
         yield from (f"  {_label(call)}: {_described(call)}" for call in diverging[:MOST_LINES])
-        yield from _more(len(diverging))
+        yield from more(len(diverging))
     else:
         ratio = verification.culprits[0].noise_ratio
         size = f" ({ratio:.3g} times the noise floor)" if ratio else ""
@@ -150,30 +150,13 @@ def _hidden_state_lines(verification: Verification, diverging: list[CallComparis
     yield from _culprit_lines(verification.culprits)
 
 
-def _output_lines(output: NamedComparison) -> Iterator[str]:
-    """The figures of one output, in the words of ``torch.testing.assert_close``."""
-    numbers = output.numbers
-    if not numbers.comparable:
-        yield f"  {_named(output)}: {numbers.describe()}"
-        return
-    yield f"  {_named(output)}:"
-    yield f"    Greatest absolute difference: {numbers.max_abs:.6g}"
-    yield f"    Greatest relative difference: {numbers.max_rel:.6g}"
-    if numbers.values_at_worst is not None:
-        reference, value = numbers.values_at_worst
-        yield f"    Furthest off at index {numbers.worst}: {value:.6g}, the original has {reference:.6g}"
-    yield f"    Would pass from a tolerance of {numbers.required:.2g}"
-
-
 def _culprit_lines(culprits: Iterable[Culprit]) -> Iterator[str]:
     for culprit in tuple(culprits)[:MOST_LINES]:
         yield f"Culprit {_culprit(culprit)} ({culprit.where}):"
         yield from (f"  {show(text, 400)}" for text in culprit.differences)
-
-
-def _more(count: int) -> Iterator[str]:
-    if count > MOST_LINES:
-        yield f"  and {count - MOST_LINES} more"
+        if culprit.proven:
+            yield f"  Cause: {culprit.proven.code} (proven): {show(culprit.proven.summary, 400)}"
+            yield f"  Fix: {show(culprit.proven.fix, 400)}"
 
 
 def _described(call: CallComparison) -> str:
@@ -186,10 +169,6 @@ def _label(call: CallComparison) -> str:
 
 def _culprit(culprit: Culprit) -> str:
     return show(culprit.ported or "the model itself")
-
-
-def _named(output: NamedComparison) -> str:
-    return f"output {show(output.name)}" if output.name not in ("", "output") else "the output"
 
 
 def _next(context: CheckContext, verification: Verification) -> str:

@@ -165,6 +165,10 @@ class Portfile:
         recorded = self._recorded[1] if self.takes_recorded_inputs("ported") else None
         return inputs.attended() if recorded is None else recorded
 
+    def counted(self, inputs: Inputs) -> torch.Tensor | None:
+        """The boolean (batch, sequence) tensor of what counts in some inputs of the port; None means all of it."""
+        return self.positions_of(inputs) if "valid_positions" in self.functions else inputs.attended()
+
     def positions_of(self, inputs: Inputs) -> torch.Tensor | None:
         """What ``valid_positions(inputs)`` returns, for these inputs of the port."""
         import torch

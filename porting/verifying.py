@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def verify_portfile(
     portfile: Portfile,
     *,
+    original: torch.nn.Module | None = None,
     ported: torch.nn.Module | None = None,
     strict: bool = False,
     probe: bool = False,
@@ -31,6 +32,7 @@ def verify_portfile(
 
     Args:
         portfile: says how to build and run both sides.
+        original: the original, where ``original()`` was called before.
         ported: the port, where ``ported()`` was called before; None calls it.
         strict: make ``suspicious`` a failure.
         probe: also run both models on generated inputs.
@@ -45,7 +47,7 @@ def verify_portfile(
     live = portfile.original_trace is None and portfile.original_python is None
     require_live(live, probe=probe, reinit=reinit)
     progress("building the original", 0, 1)
-    original = original_of(portfile, progress)
+    reference = original_of(portfile, progress) if original is None else original
     # original_inputs() of a recorded original may need its environment, and is not asked again
     recorded = portfile.original_trace is not None and "original_inputs" in portfile.functions
     original_inputs = Inputs() if recorded else portfile.inputs("original")
@@ -58,7 +60,7 @@ def verify_portfile(
     if "valid_positions" in portfile.functions:
         positions = portfile.positions_of
     verification = verify(
-        original,
+        reference,
         port,
         inputs,
         original_inputs=original_inputs,

@@ -1,0 +1,73 @@
+"""The messages of checks that hold tensors against each other, in the words of ``torch.testing.assert_close``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
+from porting.text import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from porting.behaviour import Agreement
+    from porting.comparison import NamedComparison
+
+MOST_LINES = 10
+"""Outputs, modules or culprits that a message lists."""
+
+
+def require_agreement(agreement: Agreement, what: str, *, hint: str, figures: Figures) -> None:
+    """Refute a claim with every output that does not agree.
+
+    Args:
+        agreement: what was compared.
+        what: what was held against what, as in "a row alone against the same row in its batch".
+        hint: what to do next.
+        figures: what was measured.
+
+    Raises:
+        ClaimRefuted: an output differs, or is there on one side only.
+        Inconclusive: nothing was compared.
+    """
+    wrong = agreement.wrong
+    if wrong or agreement.missing:
+        lines = [f"{what}: {head(wrong[0])}" if wrong else f"{what}: not the same outputs came back", ""]
+        lines.append(f"Outputs that differ: {len(wrong)} of {len(agreement.outputs)}")
+        lines += [line for output in wrong[:MOST_LINES] for line in output_lines(output)]
+        lines += more(len(wrong))
+        if agreement.missing:
+            lines.append(f"Only once: {', '.join(show(name) for name in agreement.missing[:MOST_LINES])}")
+        raise ClaimRefuted("\n".join(lines), hint=hint, figures=figures)
+    if not agreement.compared:
+        raise Inconclusive(f"{what}: nothing could be compared", hint=hint, figures=figures)
+
+
+def head(output: NamedComparison) -> str:
+    """One output and what is wrong with it, in a clause."""
+    return f"{named(output)}: {output.numbers.describe()}"
+
+
+def named(output: NamedComparison) -> str:
+    """An output's name as part of a sentence."""
+    return f"output {show(output.name)}" if output.name not in ("", "output") else "the output"
+
+
+def output_lines(output: NamedComparison) -> Iterator[str]:
+    """The figures of one output, indented."""
+    numbers = output.numbers
+    if not numbers.comparable:
+        yield f"  {named(output)}: {numbers.describe()}"
+        return
+    yield f"  {named(output)}:"
+    yield f"    Greatest absolute difference: {numbers.max_abs:.6g}"
+    yield f"    Greatest relative difference: {numbers.max_rel:.6g}"
+    if numbers.values_at_worst is not None:
+        reference, value = numbers.values_at_worst
+        yield f"    Furthest off at index {numbers.worst}: {value:.6g}, expected {reference:.6g}"
+    yield f"    Would pass from a tolerance of {numbers.required:.2g}"
+
+
+def more(count: int) -> list[str]:
+    """That a list was cut, if it was."""
+    return [f"  and {count - MOST_LINES} more"] if count > MOST_LINES else []
