@@ -8,21 +8,30 @@ from __future__ import annotations
 from porting.checks.context import CheckContext
 from porting.checks.forward import check_hidden_states_equal, check_outputs_equal
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.recording import record_checks
+from porting.checks.report import CheckReport
 from porting.checks.running import Check, CheckResult, expected_failures, iterate_checks, run_check
+from porting.checks.selecting import SelectionError, select_checks
+from porting.checks.suite import run_checks
 from porting.checks.weights import check_weights_loaded
 
 __all__ = [
     "Check",
     "CheckContext",
+    "CheckReport",
     "CheckResult",
     "ClaimRefuted",
     "Figures",
     "Inconclusive",
+    "SelectionError",
     "Skip",
     "check_hidden_states_equal",
     "check_outputs_equal",
     "check_weights_loaded",
     "expected_failures",
     "iterate_checks",
+    "record_checks",
     "run_check",
+    "run_checks",
+    "select_checks",
 ]
