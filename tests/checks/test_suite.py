@@ -93,7 +93,7 @@ def test_what_cannot_be_selected_or_expected_is_refused(tmp_path: Path, write_po
     with pytest.raises(PortfileError, match="check_nothing"):
         run_checks(Portfile.load(path))
     with pytest.raises(SelectionError):
-        run_checks(Portfile.load(path), ["nothing"])
+        run_checks(Portfile.load(path), ["nowhere"])
     assert not (tmp_path / "built.txt").exists()
 
 
