@@ -9,7 +9,14 @@ from porting.checks.context import CheckContext
 from porting.checks.forward import check_hidden_states_equal, check_outputs_equal
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.running import Check, CheckResult, expected_failures, iterate_checks, run_check
-from porting.checks.weights import check_weights_loaded
+from porting.checks.weights import (
+    check_no_random_weights,
+    check_weight_names,
+    check_weight_shapes,
+    check_weights_loaded,
+    check_weights_tied,
+    check_weights_used,
+)
 
 __all__ = [
     "Check",
@@ -20,8 +27,13 @@ __all__ = [
     "Inconclusive",
     "Skip",
     "check_hidden_states_equal",
+    "check_no_random_weights",
     "check_outputs_equal",
+    "check_weight_names",
+    "check_weight_shapes",
     "check_weights_loaded",
+    "check_weights_tied",
+    "check_weights_used",
     "expected_failures",
     "iterate_checks",
     "run_check",
