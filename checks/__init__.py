@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from porting.checks.context import CheckContext
 from porting.checks.forward import check_hidden_states_equal, check_outputs_equal
+from porting.checks.mistakes import (
+    check_attention_equal,
+    check_norms_equal,
+    check_nothing_forgotten,
+    check_order_equal,
+    check_positions_equal,
+    check_settings_equal,
+    check_weights_in_place,
+)
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.running import Check, CheckResult, expected_failures, iterate_checks, run_check
 from porting.checks.weights import (
@@ -26,11 +35,19 @@ __all__ = [
     "Figures",
     "Inconclusive",
     "Skip",
+    "check_attention_equal",
     "check_hidden_states_equal",
     "check_no_random_weights",
+    "check_norms_equal",
+    "check_nothing_forgotten",
+    "check_order_equal",
     "check_outputs_equal",
+    "check_outputs_equal",
+    "check_positions_equal",
+    "check_settings_equal",
     "check_weight_names",
     "check_weight_shapes",
+    "check_weights_in_place",
     "check_weights_loaded",
     "check_weights_tied",
     "check_weights_used",
