@@ -42,7 +42,6 @@ __all__ = [
     "check_nothing_forgotten",
     "check_order_equal",
     "check_outputs_equal",
-    "check_outputs_equal",
     "check_positions_equal",
     "check_settings_equal",
     "check_weight_names",

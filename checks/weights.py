@@ -203,7 +203,7 @@ def _refute(
         raise ClaimRefuted(
             f"{head}\n{listed(lines)}", hint=f"{hint}; then: {context.command(command)}", figures=figures
         )
-    if not report.matched:
+    if len(_of(report, BY_NAME)) == report.total:
         raise Inconclusive(f"no weight of the port is in {show(report.checkpoint)}", hint=hint, figures=figures)
 
 
