@@ -174,8 +174,8 @@ def _report(context: CheckContext) -> WeightsReport:
         raise Skip("the portfile has no checkpoint()")
     if (report := context.audit) is None:
         raise Skip(
-            "names do not tell which tensor of the checkpoint is which of the port's, and the portfile has no rules(); "
-            f"to have some proposed: {context.command('weights --infer')}"
+            "names do not tell which tensor of the checkpoint is which of the port's, "
+            f"and the portfile has no rules(); to have some proposed: {context.command('weights --infer')}"
         )
     return report
 
