@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from porting.portfile import Portfile
     from porting.runs import Side
     from porting.verification import Verification
+    from porting.weights import WeightsReport
 
 Made = TypeVar("Made")
 
@@ -55,6 +56,12 @@ class CheckContext:
         if self.portfile.original_trace is not None or self.portfile.original_python is not None:
             raise Skip("the original is a recorded one, and this needs it live: original() without ORIGINAL_TRACE")
         return _unless_failed(self._original_model)
+
+    @property
+    def built(self) -> tuple[torch.nn.Module, ...]:
+        """The models that were asked for and could be built, the original first."""
+        models = [vars(self).get(name) for name in ("_original_model", "_ported_model")]
+        return tuple(model for model in models if model is not None and not isinstance(model, PortingError))
 
     @property
     def ported(self) -> Subject:
@@ -134,6 +141,18 @@ class CheckContext:
         """
         return _unless_failed(self._verification)
 
+    @property
+    def audit(self) -> WeightsReport | None:
+        """Every tensor of the live port held against the checkpoint; None where nothing tells which is which.
+
+        Names tell where ``rules()`` translates them, or all that the port needs are in the checkpoint.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be read.
+            PortfileError: a function of the portfile raised.
+        """
+        return _unless_failed(self._audit)
+
     def command(self, command: str) -> str:
         """A command of ``porting`` as it is to be typed for this portfile."""
         path = self.portfile.path
@@ -166,6 +185,19 @@ class CheckContext:
         except PortingError as error:
             return error
         return Subject(side, model, inputs, partial(self.portfile.run, side), self.portfile.counted)
+
+    @cached_property
+    def _audit(self) -> WeightsReport | PortingError | None:
+        from porting.weights import audit_loaded
+
+        try:
+            checkpoint, rules = self.portfile.checkpoint(), self.portfile.rules()
+            if checkpoint is None:
+                return None
+            report = audit_loaded(self.ported_model, checkpoint, rules)
+        except PortingError as error:
+            return error
+        return None if rules is None and report.of("MISSING") else report
 
     @cached_property
     def _verification(self) -> Verification | PortingError:
