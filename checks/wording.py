@@ -8,7 +8,7 @@ from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from porting.behaviour import Agreement
     from porting.comparison import NamedComparison
@@ -71,3 +71,14 @@ def output_lines(output: NamedComparison) -> Iterator[str]:
 def more(count: int) -> list[str]:
     """That a list was cut, if it was."""
     return [f"  and {count - MOST_LINES} more"] if count > MOST_LINES else []
+
+
+def place(path: str) -> str:
+    """A module's path as part of a sentence."""
+    return show(path) if path else "the model itself"
+
+
+def listed(paths: Sequence[str]) -> str:
+    """The first paths of a list."""
+    cut = f" and {len(paths) - MOST_LINES} more" if len(paths) > MOST_LINES else ""
+    return ", ".join(map(place, paths[:MOST_LINES])) + cut
