@@ -46,7 +46,7 @@ def test_dropout_between_the_children_is_blamed_on_the_module_around_them() -> N
 
 def test_what_the_original_draws_is_not_held_against_the_port() -> None:
     class Noisy(nn.Linear):
-        def forward(self, hidden: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
             return super().forward(hidden) + torch.rand(())
 
     model = Noisy(3, 3).eval()
