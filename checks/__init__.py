@@ -18,6 +18,7 @@ from porting.checks.mistakes import (
 )
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.running import Check, CheckResult, expected_failures, iterate_checks, run_check
+from porting.checks.saving import check_loading_info_clean, check_save_load_round_trip
 from porting.checks.weights import (
     check_no_random_weights,
     check_weight_names,
@@ -37,12 +38,14 @@ __all__ = [
     "Skip",
     "check_attention_equal",
     "check_hidden_states_equal",
+    "check_loading_info_clean",
     "check_no_random_weights",
     "check_norms_equal",
     "check_nothing_forgotten",
     "check_order_equal",
     "check_outputs_equal",
     "check_positions_equal",
+    "check_save_load_round_trip",
     "check_settings_equal",
     "check_weight_names",
     "check_weight_shapes",

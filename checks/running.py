@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from porting.checks import forward, mistakes, weights
+from porting.checks import forward, mistakes, saving, weights
 from porting.checks.outcomes import Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
@@ -96,7 +96,7 @@ class CheckResult(Result):
 
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
-    for step in (weights, forward, mistakes):
+    for step in (weights, saving, forward, mistakes):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
 
