@@ -55,6 +55,12 @@ class CheckContext:
         return _unless_failed(self._original_model)
 
     @property
+    def built(self) -> tuple[torch.nn.Module, ...]:
+        """The models that were asked for and could be built, the original first."""
+        models = [vars(self).get(name) for name in ("_original_model", "_ported_model")]
+        return tuple(model for model in models if model is not None and not isinstance(model, PortingError))
+
+    @property
     def ported(self) -> Subject:
         """The live port with the way in which it is run.
 

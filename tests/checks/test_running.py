@@ -40,12 +40,13 @@ def expecting(tmp_path: Path, write_portfile: WritePortfile) -> CheckContext:
     return CheckContext(Portfile.load(write_portfile(tmp_path, extra=EXPECTED)))
 
 
-@pytest.mark.parametrize("step", ["forward", "weights"])
+@pytest.mark.parametrize("step", ["forward", "mistakes", "weights"])
 def test_every_check_of_a_step_is_run_and_states_its_claim(step: str) -> None:
     module = import_module(f"porting.checks.{step}")
     written = {name for name, _ in inspect.getmembers(module, inspect.isfunction) if name.startswith("check_")}
-    listed = {check.name: check for check in iterate_checks() if check.step == module.STEP}
+    listed = {check.name: check for check in iterate_checks() if check.function in module.CHECKS}
     assert set(listed) == written
+    assert {check.step for check in listed.values()} == {module.STEP}
     assert all(check.claim.endswith(".") for check in listed.values())
 
 
