@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from porting.checks.caching import check_cache_equals_full_forward
 from porting.checks.context import CheckContext
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.recording import record_checks
@@ -35,6 +36,7 @@ __all__ = [
     "SelectionError",
     "Skip",
     "check_attention_equal",
+    "check_cache_equals_full_forward",
     "check_hidden_states_equal",
     "check_loading_info_clean",
     "check_no_random_weights",
