@@ -59,11 +59,10 @@ def attention(model: torch.nn.Module, name: str) -> Iterator[None]:
 def _configs(model: torch.nn.Module) -> list[Any]:
     """The configs of a model and its parts, with those inside them."""
     found: dict[int, Any] = {}
-    waiting = [
-        config for _, module in walk(model) if hasattr(config := getattr(module, "config", None), "sub_configs")
-    ]
+    every = (getattr(module, "config", None) for _, module in walk(model))
+    waiting: list[Any] = [each for each in every if hasattr(each, "sub_configs")]
     while waiting:
-        config: Any = waiting.pop()
+        config = waiting.pop()
         if id(config) not in found:
             found[id(config)] = config
             inner = (getattr(config, name, None) for name in config.sub_configs)
