@@ -37,6 +37,8 @@ __all__ = [
     "Skip",
     "check_attention_equal",
     "check_cache_equals_full_forward",
+    "check_generate_equals_greedy_loop",
+    "check_greedy_tokens_equal",
     "check_hidden_states_equal",
     "check_loading_info_clean",
     "check_no_random_weights",

@@ -70,6 +70,16 @@ class MaskHalved(Decoder):
         )
 
 
+class PreparesWrongly(Decoder):
+    """Right in its forward; generation gives it positions that do not go on."""
+
+    def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> Any:
+        prepared = super().prepare_inputs_for_generation(*args, **kwargs)
+        if self.read(prepared.get("past_key_values")):
+            prepared["position_ids"] = torch.zeros_like(prepared["input_ids"])
+        return prepared
+
+
 class Refuses(Decoder):
     def forward(self, input_ids: Any = None, past_key_values: Any = None, **rest: Any) -> Any:
         if self.read(past_key_values):
