@@ -1,28 +1,19 @@
-"""The checks of the add-a-model recipe: one file per step, one function per claim.
+"""The checks of the add-a-model recipe: one file per subject, one function per claim.
 
-Importing the checks imports no torch; running one does.
+Every check can be imported from here by its name. Importing the checks imports no torch; running one does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from porting.checks.context import CheckContext
-from porting.checks.forward import check_hidden_states_equal, check_outputs_equal
-from porting.checks.mistakes import (
-    check_attention_equal,
-    check_norms_equal,
-    check_nothing_forgotten,
-    check_order_equal,
-    check_positions_equal,
-    check_settings_equal,
-    check_weights_in_place,
-)
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.recording import record_checks
 from porting.checks.report import CheckReport
 from porting.checks.running import Check, CheckResult, expected_failures, iterate_checks, run_check
 from porting.checks.selecting import SelectionError, select_checks
 from porting.checks.suite import run_checks
-from porting.checks.weights import check_weights_loaded
 
 __all__ = [
     "Check",
@@ -34,16 +25,6 @@ __all__ = [
     "Inconclusive",
     "SelectionError",
     "Skip",
-    "check_attention_equal",
-    "check_hidden_states_equal",
-    "check_norms_equal",
-    "check_nothing_forgotten",
-    "check_order_equal",
-    "check_outputs_equal",
-    "check_positions_equal",
-    "check_settings_equal",
-    "check_weights_in_place",
-    "check_weights_loaded",
     "expected_failures",
     "iterate_checks",
     "record_checks",
@@ -51,3 +32,14 @@ __all__ = [
     "run_checks",
     "select_checks",
 ]
+
+
+def __getattr__(name: str) -> Callable[[CheckContext], Figures]:
+    for check in iterate_checks():
+        if check.name == name:
+            return check.function
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *(check.name for check in iterate_checks())])

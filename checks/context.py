@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from porting.runs import Side
     from porting.trace import Trace
     from porting.verification import Verification
+    from porting.weights import WeightsReport
 
 Made = TypeVar("Made")
 
@@ -149,6 +150,18 @@ class CheckContext:
             seed=int(side == "ported"),
         )
 
+    @property
+    def audit(self) -> WeightsReport | None:
+        """Every tensor of the live port held against the checkpoint; None where nothing tells which is which.
+
+        Names tell where ``rules()`` translates them, or all that the port needs are in the checkpoint.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be read.
+            PortfileError: a function of the portfile raised.
+        """
+        return _unless_failed(self._audit)
+
     def command(self, command: str) -> str:
         """A command of ``porting`` as it is to be typed for this portfile."""
         path = self.portfile.path
@@ -185,6 +198,19 @@ class CheckContext:
         except PortingError as error:
             return error
         return Subject(side, model, inputs, partial(self.portfile.run, side), self.portfile.counted)
+
+    @cached_property
+    def _audit(self) -> WeightsReport | PortingError | None:
+        from porting.weights import audit_loaded
+
+        try:
+            checkpoint, rules = self.portfile.checkpoint(), self.portfile.rules()
+            if checkpoint is None:
+                return None
+            report = audit_loaded(self.ported_model, checkpoint, rules)
+        except PortingError as error:
+            return error
+        return None if rules is None and report.of("MISSING") else report
 
     @cached_property
     def _verification(self) -> Verification | PortingError:

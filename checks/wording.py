@@ -8,7 +8,7 @@ from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from porting.behaviour import Agreement
     from porting.comparison import CallComparison, Comparison, NamedComparison
@@ -125,3 +125,13 @@ def _described(call: CallComparison) -> str:
 def more(count: int) -> list[str]:
     """That a list was cut, if it was."""
     return [f"  and {count - MOST_LINES} more"] if count > MOST_LINES else []
+
+
+def listed(lines: Sequence[str]) -> str:
+    """The first lines of a list, and how many more there are."""
+    return "\n".join((*lines[:MOST_LINES], *more(len(lines))))
+
+
+def named_all(names: Sequence[str]) -> str:
+    """Untrusted names in a sentence, the first few of them."""
+    return ", ".join(show(name) for name in names[:MOST_LINES]) + (" …" if len(names) > MOST_LINES else "")

@@ -52,3 +52,10 @@ def _checkpoint_of(name: str, pair: Pair, folder: Path) -> dict[str, Callable[..
 def _given(inputs: Inputs) -> Any:
     assert not (inputs.args and inputs.kwargs), "a portfile's inputs are a tuple or a dict"
     return inputs.as_given()
+
+
+def context_with(folder: Path, **given: Any) -> CheckContext:
+    """A context of a portfile with these functions and constants alone, without a file."""
+    functions = {name: value for name, value in given.items() if not name.isupper()}
+    constants = {name: value for name, value in given.items() if name.isupper()}
+    return CheckContext(Portfile(folder / "portfile.py", functions, constants))
