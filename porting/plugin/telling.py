@@ -84,7 +84,8 @@ class Told:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"cannot make {show(path.parent)}: {error.strerror}", hint="name another") from None
+            hint = "name another file with --porting-report"
+            raise OutputError(f"cannot make {show(path.parent)}: {error.strerror}", hint=hint) from None
         write_text(path, json.dumps(self._document(), indent=2, allow_nan=False) + "\n")
         self.notes.append(f"report: {show(path)}")
 
