@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.errors import PortfileError
+from porting.checks.tokenizing import answered, both_tokenizers, embedding_rows, remedy, require_none
 from porting.text import show
 
 if TYPE_CHECKING:
     from porting.checks.context import CheckContext
-    from porting.tokenizers import BothTokenizers
-    from porting.tokenizers.comparing import Compared
-    from porting.tokenizers.faults import Findings
 
 STEP = 9
 
@@ -27,8 +24,8 @@ def check_token_ids_equal(context: CheckContext) -> Figures:
         ClaimRefuted: the ids of a text differ; the stage that differs first is named, and what mends it, if tried.
         Inconclusive: no text could be compared.
     """
-    both = _both(context)
-    _answered(context, both)
+    both = both_tokenizers(context)
+    answered(context, both)
     parity = both.parity
     figures: Figures = {
         "compared_texts": parity.compared,
@@ -42,7 +39,7 @@ def check_token_ids_equal(context: CheckContext) -> Figures:
     if not parity.compared:
         raise Inconclusive(parity.summary(), hint="see what original_tokenize() raises", figures=figures)
     if not parity.ok:
-        raise ClaimRefuted(parity.failure_message(), hint=_remedy(context, parity.repair), figures=figures)
+        raise ClaimRefuted(parity.failure_message(), hint=remedy(context, parity.repair), figures=figures)
     return figures
 
 
@@ -58,8 +55,8 @@ def check_special_tokens_equal(context: CheckContext) -> Figures:
     from porting.tokenizers.corpus import CONTROL, OTHERS
     from porting.tokenizers.parity import difference_of
 
-    both = _both(context)
-    compared = _answered(context, both)
+    both = both_tokenizers(context)
+    compared = answered(context, both)
     original, ported = both.parity.added
     written = [pair for pair in compared.counted if pair.sample.category in (CONTROL, OTHERS)]
     wrong = [pair for pair in written if pair.status == "different" and both.stages.of(pair) == "special tokens"]
@@ -67,14 +64,14 @@ def check_special_tokens_equal(context: CheckContext) -> Figures:
     if compared.special and compared.original_added != compared.ported_added:
         raise ClaimRefuted(
             f"the original adds {original or 'nothing'} to a text, and the port {ported or 'nothing'}",
-            hint=_remedy(context, both.parity.repair),
+            hint=remedy(context, both.parity.repair),
             figures=figures,
         )
     if wrong:
         lines = [f"  {difference_of(pair, both.stages, both.ported).line()}" for pair in wrong[:10]]
         head = f"{len(wrong)} of {len(written)} texts with a control token differ; the first: {lines[0].strip()}"
         raise ClaimRefuted(
-            "\n".join([head, *lines[1:]]), hint=_remedy(context, both.parity.repair), figures=figures
+            "\n".join([head, *lines[1:]]), hint=remedy(context, both.parity.repair), figures=figures
         )
     if not compared.special:
         raise Skip(
@@ -96,10 +93,10 @@ def check_token_offsets(context: CheckContext) -> Figures:
     """
     from porting.tokenizers.offsets import check_offsets
 
-    both = _both(context, original=False)
+    both = both_tokenizers(context, original=False)
     if both.ported.backend is None:
         raise Skip(f"{both.ported.name} has no offsets: only tokenizers with a backend of the tokenizers library do")
-    return _require(
+    return require_none(
         check_offsets(both.ported, both.texts),
         "have wrong offsets",
         "mend the normalizer and the pre-tokenizer of the port: each keeps track of where its text comes from",
@@ -119,15 +116,15 @@ def check_decoding_round_trip(context: CheckContext) -> Figures:
     from porting.tokenizers.decoding import decode_and_encode, decode_as_original
 
     given = {"original_decode", "original_tokenize"} <= set(context.portfile.functions)
-    both = _both(context, original=given)
+    both = both_tokenizers(context, original=given)
     if given:
         decode = context.portfile.functions["original_decode"]
         with context.portfile.running():
-            found = decode_as_original(both.ported, _answered(context, both), decode)
+            found = decode_as_original(both.ported, answered(context, both), decode)
     else:
         found = decode_and_encode(both.ported)
     hint = "mend the decoder of the port (backend_tokenizer.decoder), or its clean_up_tokenization_spaces"
-    return _require(found, "decode wrongly", hint)
+    return require_none(found, "decode wrongly", hint)
 
 
 def check_tokenizer_batches(context: CheckContext) -> Figures:
@@ -141,12 +138,12 @@ def check_tokenizer_batches(context: CheckContext) -> Figures:
     """
     from porting.tokenizers.batching import check_batches, check_pairs
 
-    both = _both(context, original=False)
+    both = both_tokenizers(context, original=False)
     if not both.ported.of_transformers:
         raise Skip(f"{both.ported.name} is no tokenizer of Transformers, which alone pads and pairs")
     texts = both.texts
-    _require(check_batches(both.ported, texts), "change in a batch", "mend what the port does when it pads")
-    return _require(check_pairs(both.ported, texts), "change in a pair", "mend the template for pairs of the port")
+    require_none(check_batches(both.ported, texts), "change in a batch", "mend what the port does when it pads")
+    return require_none(check_pairs(both.ported, texts), "change in a pair", "mend the template for pairs of the port")
 
 
 def check_slow_and_fast_agree(context: CheckContext) -> Figures:
@@ -160,7 +157,7 @@ def check_slow_and_fast_agree(context: CheckContext) -> Figures:
     """
     from porting.tokenizers.again import held_against, made_slow, slow_class_of
 
-    both = _both(context, original=False)
+    both = both_tokenizers(context, original=False)
     slow = slow_class_of(both.ported.tokenizer)
     if slow is None:
         raise Skip(f"Transformers has one backend for {both.ported.name}")
@@ -168,7 +165,7 @@ def check_slow_and_fast_agree(context: CheckContext) -> Figures:
         other = made_slow(both.ported, slow)
     except Exception as error:
         raise Skip(f"{slow.__name__} cannot be made from the files of {both.ported.name}: {show(error)}") from None
-    return _require(
+    return require_none(
         held_against(both.ported, other, both.texts),
         f"have other ids with {slow.__name__}",
         f"correct the settings that {slow.__name__} and {both.ported.name} read, so that both do the same",
@@ -186,7 +183,7 @@ def check_tokenizer_saved_and_loaded(context: CheckContext) -> Figures:
     """
     from porting.tokenizers.again import held_against, saved_and_loaded
 
-    both = _both(context, original=False)
+    both = both_tokenizers(context, original=False)
     try:
         again = saved_and_loaded(both.ported)
     except Exception as error:
@@ -197,7 +194,7 @@ def check_tokenizer_saved_and_loaded(context: CheckContext) -> Figures:
     if again is None:
         raise Skip(f"{both.ported.name} has no save_pretrained()")
     hint = "set it where the class builds it (an argument of its __init__), not in the live tokenizer alone"
-    return _require(held_against(both.ported, again, both.texts), "have other ids once saved and loaded", hint)
+    return require_none(held_against(both.ported, again, both.texts), "have other ids once saved and loaded", hint)
 
 
 def check_vocabulary_fits_model(context: CheckContext) -> Figures:
@@ -209,11 +206,11 @@ def check_vocabulary_fits_model(context: CheckContext) -> Figures:
         ClaimRefuted: an id is out of range.
         Skip: the model has no embedding of ids, or the tokenizer does not tell its vocabulary.
     """
-    both = _both(context, original=False)
+    both = both_tokenizers(context, original=False)
     vocabulary = both.ported.vocabulary
     if not vocabulary:
         raise Skip(f"{both.ported.name} does not tell its vocabulary")
-    rows = _embedding_rows(context)
+    rows = embedding_rows(context)
     above = sorted(number for number in vocabulary if number >= rows)
     figures: Figures = {"vocabulary": len(vocabulary), "largest_id": max(vocabulary), "embedding_rows": rows}
     if above:
@@ -236,49 +233,3 @@ CHECKS = (
     check_tokenizer_saved_and_loaded,
     check_vocabulary_fits_model,
 )
-
-
-def _both(context: CheckContext, *, original: bool = True) -> BothTokenizers:
-    """Both tokenizers; a check that needs the original's is skipped without it."""
-    if original and "original_tokenize" not in context.portfile.functions:
-        raise Skip("the portfile has no original_tokenize(text)")
-    return context.tokenizers
-
-
-def _answered(context: CheckContext, both: BothTokenizers) -> Compared:
-    """Both sides on the corpus; skipped where the original lives in another interpreter and cannot be called here."""
-    try:
-        return both.compared
-    except PortfileError as error:
-        if context.portfile.original_python is not None and "raised for each" in error.message:
-            raise Skip(f"original_tokenize() is called here, not by ORIGINAL_PYTHON: {error.message}") from None
-        raise
-
-
-def _require(found: Findings, what: str, hint: str) -> Figures:
-    figures: Figures = {"compared_texts": found.looked_at, "different_texts": len(found.faults)}
-    if found.faults:
-        raise ClaimRefuted(found.message(what), hint=hint, figures=figures)
-    if not found.looked_at:
-        raise Skip("no text applies", figures=figures)
-    return figures
-
-
-def _remedy(context: CheckContext, repair: str) -> str:
-    command = context.command("tokenizer")
-    return f"{repair}; then: {command}" if repair else f"correct that stage of the port's tokenizer, then: {command}"
-
-
-def _embedding_rows(context: CheckContext) -> int:
-    """Rows of the model's embedding of ids, else ``vocab_size`` of the config."""
-    get = getattr(context.ported_model, "get_input_embeddings", None)
-    try:
-        weight = getattr(get() if callable(get) else None, "weight", None)
-    except NotImplementedError:
-        weight = None
-    if weight is not None and weight.dim() == 2:
-        return int(weight.shape[0])
-    size = getattr(context.config, "vocab_size", None)
-    if not isinstance(size, int):
-        raise Skip("the model has no embedding of ids, and its config no vocab_size")
-    return size
