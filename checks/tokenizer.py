@@ -70,9 +70,7 @@ def check_special_tokens_equal(context: CheckContext) -> Figures:
     if wrong:
         lines = [f"  {difference_of(pair, both.stages, both.ported).line()}" for pair in wrong[:10]]
         head = f"{len(wrong)} of {len(written)} texts with a control token differ; the first: {lines[0].strip()}"
-        raise ClaimRefuted(
-            "\n".join([head, *lines[1:]]), hint=remedy(context, both.parity.repair), figures=figures
-        )
+        raise ClaimRefuted("\n".join([head, *lines[1:]]), hint=remedy(context, both.parity.repair), figures=figures)
     if not compared.special:
         raise Skip(
             f"original_tokenize() adds nothing to any text, so that it cannot be seen whether {ported} is right: "

@@ -1,4 +1,4 @@
-"""What the checks of the tokenizer share: both sides with the texts for them, asked once, and how findings are told."""
+"""What the checks of the tokenizer share: both sides with the texts for them, and how findings are told."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def _categories(parity: TokenizerParity) -> RenderableType:
 
 
 def _texts(parity: TokenizerParity) -> RenderableType:
-    shown = [*parity.smallest, *parity.differences][:MOST_TEXTS]
+    shown = list({each.text: each for each in (*parity.smallest, *parity.differences)}.values())[:MOST_TEXTS]
     rows = [(_text(each), Text(each.stage), _pieces(each.original), _pieces(each.ported)) for each in shown]
     return FigureTable(("text", "stage", "original", "ported"), rows, (), ())
 

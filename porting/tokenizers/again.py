@@ -63,7 +63,11 @@ def held_against(ported: PortedTokenizer, other: PortedTokenizer, texts: Sequenc
             return None
         if again.ids is None:
             return f"raises {again.error}"
-        return "" if one.ids == again.ids else f"has the pieces {_pieces(other, again.ids)}, expected {_pieces(ported, one.ids)}"
+        return (
+            ""
+            if one.ids == again.ids
+            else f"has the pieces {_pieces(other, again.ids)}, expected {_pieces(ported, one.ids)}"
+        )
 
     return look_at(texts, problem)
 

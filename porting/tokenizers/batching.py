@@ -26,7 +26,9 @@ def check_batches(ported: PortedTokenizer, texts: Sequence[str]) -> Findings:
             for text, ids in zip(rows, _rows(ported.tokenizer, rows, **way), strict=True):
                 if ids != alone[text]:
                     said = f"padded {way['padding_side']}" if way else "in a batch"
-                    faults.append(Fault(text, f"has other ids {said} than alone: {ids[:12]}, expected {alone[text][:12]}"))
+                    faults.append(
+                        Fault(text, f"has other ids {said} than alone: {ids[:12]}, expected {alone[text][:12]}")
+                    )
     return Findings(len(texts), tuple(dict.fromkeys(faults)))
 
 
@@ -42,9 +44,9 @@ def check_pairs(ported: PortedTokenizer, texts: Sequence[str]) -> Findings:
         one, other = ported.encode_plain(text), ported.encode_plain(partner[text])
         first = _find(together, one, 0)
         if first < 0:
-            return f"is not in its pair with {ascii(partner[text])}: {together[:16]}, expected {one[:12]}"
+            return f"is not in its pair with {partner[text]!a}: {together[:16]}, expected {one[:12]}"
         if _find(together, other, first + len(one)) < 0:
-            return f"its pair lacks the other text {ascii(partner[text])}: {together[:24]}, expected {other[:12]}"
+            return f"its pair lacks the other text {partner[text]!a}: {together[:24]}, expected {other[:12]}"
         return ""
 
     return look_at(texts, problem)

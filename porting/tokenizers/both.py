@@ -28,7 +28,9 @@ class BothTokenizers:
         own: texts of the user, beside the built-in ones.
     """
 
-    def __init__(self, original: OriginalTokenizer | None, ported: PortedTokenizer, own: Sequence[Sample] = ()) -> None:
+    def __init__(
+        self, original: OriginalTokenizer | None, ported: PortedTokenizer, own: Sequence[Sample] = ()
+    ) -> None:
         self.original = original
         self.ported = ported
         self.own = tuple(own)
@@ -54,9 +56,10 @@ class BothTokenizers:
         assert self.original is not None
         compared = compare(self.original, self.ported, self.samples)
         if compared.pairs and len(compared.of("skipped")) == len(compared.pairs):
+            said = compared.pairs[0].original.error
             raise PortfileError(
-                f"original_tokenize() raised for each of {len(compared.pairs)} texts: {compared.pairs[0].original.error}",
-                hint='run it alone: python -c "import portfile; print(portfile.original_tokenize(\'Hello\'))"',
+                f"original_tokenize() raised for each of {len(compared.pairs)} texts: {said}",
+                hint="run it alone: python -c \"import portfile; print(portfile.original_tokenize('Hello'))\"",
             )
         return compared
 
@@ -83,9 +86,7 @@ class BothTokenizers:
         return parity_of(self.compared, self.stages, self.original, self.ported)
 
 
-def compare_tokenizers(
-    original: Callable[[str], Any], ported: Any, own: Sequence[Sample] = ()
-) -> TokenizerParity:
+def compare_tokenizers(original: Callable[[str], Any], ported: Any, own: Sequence[Sample] = ()) -> TokenizerParity:
     """Hold a port's tokenizer against the original's on a corpus of hard texts.
 
     Args:

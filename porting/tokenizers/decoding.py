@@ -34,10 +34,10 @@ def decode_and_encode(ported: PortedTokenizer) -> Findings:
             return None
         decoded = ported.decode(ids)
         if ported.encode_plain(decoded) != ids:
-            return f"decodes to {ascii(decoded)}, which has other ids"
+            return f"decodes to {decoded!a}, which has other ids"
         whole = ported.decode(ported.encode(text), skip_special_tokens=True)
         if whole.strip() != decoded.strip():
-            return f"decodes to {ascii(whole)} with special tokens left out, and to {ascii(decoded)} without any"
+            return f"decodes to {whole!a} with special tokens left out, and to {decoded!a} without any"
         return ""
 
     return look_at(HARD["plain"], problem)
@@ -52,7 +52,7 @@ def _held_against(
         except Exception:  # the original's own limits are not the port's
             return None
         decoded = ported.decode(ids[text], skip_special_tokens=skip)
-        return "" if decoded == expected else f"decodes to {ascii(decoded)}, expected {ascii(expected)}"
+        return "" if decoded == expected else f"decodes to {decoded!a}, expected {expected!a}"
 
     return look_at(_worth(list(ids)), problem)
 

@@ -1,4 +1,4 @@
-"""What one tokenizer does not do right by itself: a list of faults, each with its text, and how many were looked at."""
+"""What one tokenizer does not do right by itself: faults, each with its text, and how many texts were looked at."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Findings:
         """
         lines = [f"{len(self.faults)} of {self.looked_at} texts {what}; the first: {self.faults[0].line()}"]
         lines += [f"  {fault.line()}" for fault in self.faults[1:MOST_LISTED]]
-        return "\n".join(lines + ([f"  and {len(self.faults) - MOST_LISTED} more"] if len(self.faults) > MOST_LISTED else []))
+        return "\n".join(
+            lines + ([f"  and {len(self.faults) - MOST_LISTED} more"] if len(self.faults) > MOST_LISTED else [])
+        )
 
 
 def look_at(texts: Iterable[str], problem: Callable[[str], str | None]) -> Findings:

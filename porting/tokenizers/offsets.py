@@ -53,7 +53,7 @@ def _spelled(spelling: Spelling, ids: Sequence[int], offsets: Offsets, text: str
         there = "".join(text[start:end].split())
         plain = spelled.isascii() and spelled.isalnum() and text.isascii() and text.isprintable()
         if plain and spelled.casefold() != there.casefold():
-            return f"offsets ({start}, {end}) point at {ascii(there)}, and the id spells {ascii(spelled)}"
+            return f"offsets ({start}, {end}) point at {there!a}, and the id spells {spelled!a}"
     return ""
 
 
@@ -63,4 +63,4 @@ def _covered(offsets: Offsets, text: str) -> str:
         return ""
     covered = {place for start, end in offsets for place in range(start, end)}
     left = [place for place, char in enumerate(text) if char.isalnum() and place not in covered]
-    return f"character {left[0]} ({ascii(text[left[0]])}) lies in no offset" if left else ""
+    return f"character {left[0]} ({text[left[0]]!a}) lies in no offset" if left else ""
