@@ -163,6 +163,8 @@ def check_slow_and_fast_agree(context: CheckContext) -> Figures:
         other = made_slow(both.ported, slow)
     except Exception as error:
         raise Skip(f"{slow.__name__} cannot be made from the files of {both.ported.name}: {show(error)}") from None
+    if other.vocabulary != both.ported.vocabulary:
+        raise Skip(f"the files of {both.ported.name} give {slow.__name__} another vocabulary")
     return require_none(
         held_against(both.ported, other, both.texts),
         f"have other ids with {slow.__name__}",
