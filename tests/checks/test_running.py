@@ -40,7 +40,7 @@ def expecting(tmp_path: Path, write_portfile: WritePortfile) -> CheckContext:
     return CheckContext(Portfile.load(write_portfile(tmp_path, extra=EXPECTED)))
 
 
-@pytest.mark.parametrize("step", ["chat", "forward", "mistakes", "weights"])
+@pytest.mark.parametrize("step", ["chat", "forward", "mistakes", "processor", "weights"])
 def test_every_check_of_a_step_is_run_and_states_its_claim(step: str) -> None:
     module = import_module(f"porting.checks.{step}")
     written = {name for name, _ in inspect.getmembers(module, inspect.isfunction) if name.startswith("check_")}
