@@ -172,13 +172,13 @@ class BatchMean(ViTImageProcessorPil):  # type: ignore[misc]
 
 class Forgetful(ViTImageProcessorPil):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:
-        shift = kwargs.pop("shift", 0.0)
+        shift = kwargs.pop("shift", 0)
         super().__init__(**kwargs)
         self._shift = shift
 
     def _preprocess(self, *args: Any, **kwargs: Any) -> Any:
         made = super()._preprocess(*args, **kwargs)
-        made["pixel_values"] = [each + self._shift for each in made["pixel_values"]]
+        made["pixel_values"] = [np.roll(each, self._shift, -1) for each in made["pixel_values"]]
         return made
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,8 +191,9 @@ def test_a_batch_that_changes_its_samples_is_found(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_is_not_saved_is_found(tmp_path: Path) -> None:
-    found = results(Forgetful(size={"height": 30, "width": 30}, shift=0.5), VIT, tmp_path)
+    found = results(Forgetful(size={"height": 30, "width": 30}, shift=3), VIT, tmp_path)
     assert found["check_processor_saved_equal"].status == "failed"
+    assert found["check_processor_outputs_equal"].figures["stage"] == "unsaved attribute"
     assert "saving and loading" in found["check_processor_saved_equal"].message
 
 

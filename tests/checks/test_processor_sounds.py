@@ -165,13 +165,6 @@ def test_the_stage_of_a_seeded_sound_bug_is_named(name: str, tmp_path: Path) -> 
     assert text in result.message
 
 
-def test_an_attribute_that_is_set_afterwards_is_told(tmp_path: Path) -> None:
-    processor = extractor()
-    processor.mel_filters = processor.mel_filters[:, ::-1].copy()
-    result = results(processor, whisper(), tmp_path)["check_processor_outputs_equal"]
-    assert result.figures["stage"] == "unsaved attribute"
-
-
 def test_a_wave_that_is_not_normalised_is_found(tmp_path: Path) -> None:
     result = results(Wav2Vec2FeatureExtractor(do_normalize=False), wave, tmp_path)["check_processor_outputs_equal"]
     assert result.status == "failed"
