@@ -16,6 +16,7 @@ from porting.checks import (
     mistakes,
     modes,
     original,
+    pipeline,
     processor,
     saving,
     weights,
@@ -114,7 +115,7 @@ class CheckResult(Result):
 
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
-    for step in (original, weights, saving, forward, mistakes, modes, caching, chat, processor, generation):
+    for step in (original, weights, saving, forward, mistakes, modes, caching, chat, processor, generation, pipeline):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
 
