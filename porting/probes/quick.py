@@ -54,7 +54,6 @@ def quickly(
         tolerance: that decides.
         counted: bool over (batch, sequence) of what counts in inputs of the port.
     """
-
     refusals: list[PortfileError] = []
 
     def verify(inputs: Inputs, original_inputs: Inputs, mask: torch.Tensor | None) -> Verified:
