@@ -48,7 +48,7 @@ def _sources(context: CheckContext) -> Mapping[str, str]:
     from porting.trace.folders import MANIFEST
 
     found: dict[str, str] = {}
-    for model in context.built:
+    for model in context.built.values():
         found |= source_of(type(model))
     if context.portfile.original_trace is not None:
         manifest = context.portfile.original_trace / MANIFEST
