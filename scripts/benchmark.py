@@ -7,6 +7,7 @@ python scripts/benchmark.py diagnose-cost  # what diagnosing one bug adds to ver
 python scripts/benchmark.py convert    # what converting 2 GiB costs, against cp and against loading all of it
 python scripts/benchmark.py infer      # what is found of the conversion rules of the tests' real pairs
 python scripts/benchmark.py diagnose   # what is found of the seeded bugs of the tests' real pairs, without any map
+python scripts/benchmark.py tests      # which seeded bugs the generated tests notice, beside a slice of three
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import conversion_cost
 import diagnosing
 import diagnosis_cost
 import inferring
+import noticing
 import torch
 
 import porting
@@ -48,19 +50,18 @@ TARGETS = {
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = ["capture", "verify", "memory", "diagnose-cost", "convert", "infer", "diagnose"]
+    what = ["capture", "verify", "memory", "diagnose-cost", "convert", "infer", "diagnose", "tests"]
     parser.add_argument("what", choices=what)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     diagnosing.add_options(parser.add_argument_group("diagnose"))
     inferring.add_options(parser.add_argument_group("infer"))
+    noticing.add_options(parser.add_argument_group("tests"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.what == "infer":
-        inferring.infer(options)
-        return
-    if options.what == "diagnose":
-        diagnosing.diagnose(options)
+    tables = {"infer": inferring.infer, "diagnose": diagnosing.diagnose, "tests": noticing.notice}
+    if options.what in tables:
+        tables[options.what](options)
         return
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.threads} threads, "
