@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from porting.checks.caching import check_cache_equals_full_forward
 from porting.checks.context import CheckContext
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.recording import record_checks
 from porting.checks.report import CheckReport
 from porting.checks.running import Check, CheckResult, expected_failures, iterate_checks, run_check
+from porting.checks.saving import check_loading_info_clean, check_save_load_round_trip
 from porting.checks.selecting import SelectionError, select_checks
 from porting.checks.suite import run_checks
+from porting.checks.weights import (
+    check_no_random_weights,
+    check_weight_names,
+    check_weight_shapes,
+    check_weights_loaded,
+    check_weights_tied,
+    check_weights_used,
+)
 
 __all__ = [
     "Check",
@@ -25,6 +35,26 @@ __all__ = [
     "Inconclusive",
     "SelectionError",
     "Skip",
+    "check_attention_equal",
+    "check_cache_equals_full_forward",
+    "check_generate_equals_greedy_loop",
+    "check_greedy_tokens_equal",
+    "check_hidden_states_equal",
+    "check_loading_info_clean",
+    "check_no_random_weights",
+    "check_norms_equal",
+    "check_nothing_forgotten",
+    "check_order_equal",
+    "check_outputs_equal",
+    "check_positions_equal",
+    "check_save_load_round_trip",
+    "check_settings_equal",
+    "check_weight_names",
+    "check_weight_shapes",
+    "check_weights_in_place",
+    "check_weights_loaded",
+    "check_weights_tied",
+    "check_weights_used",
     "expected_failures",
     "iterate_checks",
     "record_checks",

@@ -12,6 +12,8 @@ from porting.portfile import command_line
 from porting.text import show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from porting.behaviour import Subject
@@ -35,6 +37,7 @@ class CheckContext:
         self.portfile = portfile
         self.strict = strict
         self._returned: dict[str, Any] = {}
+        self._shared: dict[str, Any] = {}
 
     @property
     def ported_model(self) -> torch.nn.Module:
@@ -114,6 +117,21 @@ class CheckContext:
             except PortingError as error:
                 self._returned[name] = error
         return _unless_failed(self._returned[name])
+
+    def shared(self, name: str, make: Callable[[], Made]) -> Made:
+        """What several checks of a file need, made when the first of them asks for it.
+
+        Args:
+            name: under which it is kept.
+            make: makes it; a PortingError that it raises is kept, too.
+        """
+        if name not in self._shared:
+            try:
+                self._shared[name] = make()
+            except PortingError as error:
+                self._shared[name] = error
+        made: Made | PortingError = self._shared[name]
+        return _unless_failed(made)
 
     @property
     def verification(self) -> Verification:

@@ -137,3 +137,14 @@ def listed(lines: Sequence[str]) -> str:
 def named_all(names: Sequence[str]) -> str:
     """Untrusted names in a sentence, the first few of them."""
     return ", ".join(show(name) for name in names[:MOST_LINES]) + (" …" if len(names) > MOST_LINES else "")
+
+
+def place(path: str) -> str:
+    """A module's path as part of a sentence."""
+    return show(path) if path else "the model itself"
+
+
+def places(paths: Sequence[str]) -> str:
+    """The first paths of a list, in a sentence."""
+    cut = f" and {len(paths) - MOST_LINES} more" if len(paths) > MOST_LINES else ""
+    return ", ".join(map(place, paths[:MOST_LINES])) + cut

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
+from porting.copying import copied
 from porting.errors import CaptureError
 from porting.hooks.preserving import preserved, seed_everything
 from porting.reruns.precision import in_float64, to_float64
@@ -63,16 +64,34 @@ class Subject:
         Raises:
             CaptureError: the forward raised.
         """
+        return self.results((seed,), inputs, model=model)[0]
+
+    def results(
+        self, seeds: Sequence[int], inputs: Inputs | None = None, *, model: torch.nn.Module | None = None
+    ) -> list[object]:
+        """Run once with each seed, one run after the other; the model keeps from run to run what it keeps.
+
+        Returns:
+            What each run returned, with tensors of its own.
+
+        Raises:
+            CaptureError: the forward raised.
+        """
         run_model = self.model if model is None else model
+        given = self.inputs if inputs is None else inputs
+        results = []
         with preserved(run_model), torch.no_grad():
-            seed_everything(seed)
-            try:
-                return self.forward(run_model, (self.inputs if inputs is None else inputs).fresh())
-            except Exception as error:
-                raise CaptureError(
-                    f"the {self.side} model's forward raised {type(error).__name__}: {show(error, 300)}",
-                    side=self.side,
-                ) from error
+            for seed in seeds:
+                seed_everything(seed)
+                try:
+                    returned = self.forward(run_model, given.fresh())
+                except Exception as error:
+                    raise CaptureError(
+                        f"the {self.side} model's forward raised {type(error).__name__}: {show(error, 300)}",
+                        side=self.side,
+                    ) from error
+                results.append(returned if len(seeds) == 1 else copied(returned, torch.Tensor.clone))
+        return results
 
     @property
     def given(self) -> Outputs:

@@ -20,7 +20,13 @@ NEUTRAL: dict[str, Any] = {
     "scalars": [],
     "tensors": [("x", [0], "int64")],
     "outputs": [
-        {"access": ("attribute", "x"), "shape": (1,), "places": (None,), "channels": [0], "means": [0], "slice": [0]}
+        {
+            "name": "x",
+            "access": (("attribute", "x"),),
+            "expected": {
+                key: [0] for key in ("shape", "places", "channels", "valid", "means", "slice", "sums", "sums_atol")
+            },
+        }
     ],
 }
 """Data without a meaning in place of a model's, for the code that a template has by itself."""

@@ -1,0 +1,65 @@
+"""Step 4 of the recipe: the original's forward runs, as it is meant to be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from porting.checks.outcomes import ClaimRefuted, Figures
+from porting.checks.wording import places
+from porting.text import show
+
+if TYPE_CHECKING:
+    from porting.checks.context import CheckContext
+
+STEP = 4
+
+
+def check_original_eval_mode(context: CheckContext) -> Figures:
+    """No module of the original is in training mode.
+
+    Recipe step 4, "model in eval mode"; of a recorded original its trace says it.
+
+    Raises:
+        ClaimRefuted: a module is in training mode.
+    """
+    modules = context.verification.original.modules
+    training = [module.path for module in modules.values() if module.training]
+    figures: Figures = {"modules": len(modules), "training": len(training)}
+    if training:
+        raise ClaimRefuted(
+            f"{_place(training[0])} is in training mode\n\n"
+            f"Modules in training mode: {len(training)} of {len(modules)}\n  {places(training)}",
+            hint="call model.eval() in original() once the model is complete",
+            figures=figures,
+        )
+    return figures
+
+
+def check_original_repeats(context: CheckContext) -> Figures:
+    """A second run of the original gives the same bits, with another seed, too.
+
+    Recipe step 4, "two runs give equal bits".
+
+    Raises:
+        ClaimRefuted: it gives others.
+        Skip: it is not live; ``porting capture --repeat 2`` shows it where it was recorded.
+    """
+    from porting.behaviour import parting_by_repetition, parting_by_seed
+
+    subject = context.original
+    parting = parting_by_seed(subject) or parting_by_repetition(subject)
+    if parting is None:
+        return {"runs": 2, "seeds": 2}
+    raise ClaimRefuted(
+        f"{_place(parting.place)} gives something else in a second run, so its output {show(parting.output)} does",
+        hint="let original() return it in eval mode, and fix what else it draws or keeps; then: "
+        + context.command("capture --side original --repeat 2"),
+        figures={"first": parting.place, "output": parting.output},
+    )
+
+
+CHECKS = (check_original_eval_mode, check_original_repeats)
+
+
+def _place(path: str) -> str:
+    return f"the original's {show(path)}" if path else "the original itself"

@@ -1,0 +1,84 @@
+"""Generated tests: those of a verified port, with values that the original made."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from porting.progress import Progress, silent
+from porting.stubs.files import write_files
+from porting.stubs.generated import GeneratedTests
+from porting.stubs.layout import Tree, require_own, standalone_path
+from porting.stubs.origins import require_match, require_original
+
+if TYPE_CHECKING:
+    import torch
+
+    from porting.portfile import Portfile
+    from porting.verification import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How tests are to be written.
+
+    Attributes:
+        standalone: one file that needs nothing but torch, transformers and pytest.
+        force: replace files that were not generated, too.
+        dry_run: write nothing.
+    """
+
+    standalone: bool = False
+    force: bool = False
+    dry_run: bool = False
+
+
+def write_tests(
+    portfile: Portfile,
+    verification: Verification,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    ported: torch.nn.Module | None = None,
+    wanted: Wanted | None = None,
+    progress: Progress = silent,
+) -> GeneratedTests:
+    """Write the tests of a port with values from the original's trace.
+
+    Args:
+        portfile: says the model's name and where its weights are.
+        verification: of the same portfile.
+        output: the root of a Transformers checkout, or any folder; of a test that stands alone also a file. The
+            portfile's folder, if None.
+        ported: the port, where ``ported()`` was called before; None calls it.
+        wanted: what kind of files; the tree, if None.
+        progress: called as the work goes on.
+
+    Raises:
+        MismatchError: the port is not verified: the verdict is ``mismatch`` or ``suspicious``.
+        InconclusiveError: the verdict is ``inconclusive``.
+        GenerationError: the values would be the port's own, or the port or its outputs are of a kind that a test
+            cannot be written for.
+        PortfileError: a function of the portfile does not keep its contract.
+        OutputError: something else is at a path, or it cannot be written.
+    """
+    from porting.stubs.modeling import modeling_tests
+
+    wanted = wanted or Wanted()
+    require_match(verification)
+    require_original(verification)
+    root = portfile.folder if output is None else output
+    place = standalone_path(portfile.model_name, root) if wanted.standalone else Tree.of(portfile.model_name, root)
+    model = portfile.build("ported") if ported is None else ported
+    generated = modeling_tests(portfile, verification, model, place, wanted, progress)
+    for path in generated.files:
+        require_own(path, force=wanted.force)
+    if not wanted.dry_run:
+        files = {**generated.files, **_packages(place)}
+        write_files(files, hint="name another place with --output")
+    return generated
+
+
+def _packages(place: Tree | Path) -> dict[Path, str]:
+    return dict.fromkeys(place.packages(), "") if isinstance(place, Tree) else {}
