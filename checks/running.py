@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from porting.accidents import Accident
 from porting.checks import (
+    batching,
     caching,
     chat,
     forward,
     generation,
+    kernels,
     mistakes,
     modes,
     original,
     pipeline,
+    positions,
+    precision,
+    probing,
     processor,
     saving,
     weights,
@@ -115,7 +120,24 @@ class CheckResult(Result):
 
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
-    for step in (original, weights, saving, forward, mistakes, modes, caching, chat, processor, generation, pipeline):
+    for step in (
+        original,
+        weights,
+        saving,
+        forward,
+        mistakes,
+        modes,
+        batching,
+        positions,
+        probing,
+        kernels,
+        precision,
+        caching,
+        chat,
+        processor,
+        generation,
+        pipeline,
+    ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
 
