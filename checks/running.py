@@ -6,7 +6,18 @@ import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from porting.checks import batching, forward, kernels, modes, original, positions, precision, probing, weights
+from porting.checks import (
+    batching,
+    forward,
+    gradients,
+    kernels,
+    modes,
+    original,
+    positions,
+    precision,
+    probing,
+    weights,
+)
 from porting.checks.outcomes import Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
@@ -96,7 +107,7 @@ class CheckResult(Result):
 
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
-    for step in (original, weights, forward, modes, batching, positions, probing, kernels, precision):
+    for step in (original, weights, forward, modes, batching, positions, probing, kernels, precision, gradients):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
 
