@@ -8,7 +8,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from porting.accidents import Accident
-from porting.checks import caching, chat, device, forward, generation, mistakes, modes, original, saving, weights
+from porting.checks import (
+    caching,
+    chat,
+    device,
+    forward,
+    generation,
+    mistakes,
+    modes,
+    original,
+    saving,
+    skeleton,
+    weights,
+)
 from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
@@ -103,7 +115,7 @@ class CheckResult(Result):
 
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
-    for step in (original, weights, saving, forward, mistakes, modes, caching, chat, generation, device):
+    for step in (original, skeleton, weights, saving, forward, mistakes, modes, caching, chat, generation, device):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
 
