@@ -37,6 +37,7 @@ __all__ = [
     "Skip",
     "check_attention_equal",
     "check_cache_equals_full_forward",
+    "check_follows_device",
     "check_generate_equals_greedy_loop",
     "check_greedy_tokens_equal",
     "check_hidden_states_equal",

@@ -5,6 +5,19 @@ the two sides here, and no verdict is given: the checks do both.
 from __future__ import annotations
 
 from porting.behaviour.agreement import Agreement, agree
+from porting.behaviour.flags import outputs_with, takes, tuple_outputs
+from porting.behaviour.kernels import Implementations, can_change_attention, under_each_implementation
+from porting.behaviour.material import Material
+from porting.behaviour.positions import PositionIds
+from porting.behaviour.precision import (
+    Half,
+    first_lossy,
+    first_nonfinite,
+    in_half,
+    largest_inside,
+    losses,
+    rounded_outputs,
+)
 from porting.behaviour.repeating import (
     Parting,
     changed_statistics,
@@ -13,16 +26,42 @@ from porting.behaviour.repeating import (
     statistics_of,
     training_modules,
 )
+from porting.behaviour.rows import batch_of, row_trials
 from porting.behaviour.subject import Subject
+from porting.behaviour.texts import Text, long_text, plain_text
+from porting.behaviour.trials import Trial, part_of, same_places
 
 __all__ = [
     "Agreement",
+    "Half",
+    "Implementations",
+    "Material",
     "Parting",
+    "PositionIds",
     "Subject",
+    "Text",
+    "Trial",
     "agree",
+    "batch_of",
+    "can_change_attention",
     "changed_statistics",
+    "first_lossy",
+    "first_nonfinite",
+    "in_half",
+    "largest_inside",
+    "long_text",
+    "losses",
+    "outputs_with",
+    "part_of",
     "parting_by_repetition",
     "parting_by_seed",
+    "plain_text",
+    "rounded_outputs",
+    "row_trials",
+    "same_places",
     "statistics_of",
+    "takes",
     "training_modules",
+    "tuple_outputs",
+    "under_each_implementation",
 ]

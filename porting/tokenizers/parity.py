@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from typing import Any
 from porting.results import Result
 from porting.text import show
 from porting.tokenizers.added import Added
-from porting.tokenizers.comparing import Compared, Pair, compare
+from porting.tokenizers.comparing import Compared, Pair
 from porting.tokenizers.corpus import Sample
-from porting.tokenizers.exchanged import renumbered
 from porting.tokenizers.minimising import shortest
 from porting.tokenizers.proving import Proof, prove
 from porting.tokenizers.sides import OriginalTokenizer, PortedTokenizer, ask
@@ -48,6 +46,12 @@ class Difference:
     ported: tuple[str, ...]
     reason: str = ""
 
+    def line(self) -> str:
+        """All of it in words, the text escaped."""
+        where = f" ({self.reason})" if self.reason else ""
+        pieces = f"{' '.join(self.ported) or 'nothing'}, expected {' '.join(self.original) or 'nothing'}"
+        return f"{show(ascii(self.text), 120)}: {pieces}; {self.stage}{where}"
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON, its text as it can be printed."""
         return {
@@ -75,7 +79,6 @@ class TokenizerParity(Result):
         noted: some differences that count for nothing, with the reason.
         skipped: reasons for which texts were left out, with how many.
         proof: the repair that was tried, if one mends anything.
-        seconds: that it took.
     """
 
     renderer = "porting.report.tokenizers:render_parity"
@@ -89,7 +92,6 @@ class TokenizerParity(Result):
     noted: tuple[Difference, ...]
     skipped: Mapping[str, int]
     proof: Proof | None
-    seconds: float
 
     @property
     def compared(self) -> int:
@@ -126,6 +128,16 @@ class TokenizerParity(Result):
         found = f"other ids for {self.total('different')} of {self.compared} texts; first at stage: {self.stage}"
         return f"{found}{f' ({self.repair})' if self.repair else ''}"
 
+    def failure_message(self) -> str:
+        """The summary, the shortest text for each stage, and the categories in which texts differ."""
+        lines = [self.summary(), "", "The shortest text that still differs, by stage:"]
+        lines += [f"  {each.line()}" for each in self.smallest]
+        lines.append("Texts that differ, by category:")
+        for name, count in self.counts.items():
+            if count["different"]:
+                lines.append(f"  {show(name)}: {count['different']} of {count['different'] + count['equal']}")
+        return "\n".join(lines)
+
     @property
     def repair(self) -> str:
         """The repair in words, with whether it is proven; empty if there is none."""
@@ -151,7 +163,6 @@ class TokenizerParity(Result):
             "smallest": [each.to_dict() for each in self.smallest],
             "noted": [each.to_dict() for each in self.noted],
             "skipped_because": dict(self.skipped),
-            "seconds": round(self.seconds, 3),
         }
 
     def _repair_dict(self) -> dict[str, Any] | None:
@@ -163,38 +174,25 @@ class TokenizerParity(Result):
         }  # fmt: skip
 
 
-def compare_tokenizers(
-    original: OriginalTokenizer, ported: PortedTokenizer, samples: Sequence[Sample]
+def parity_of(
+    compared: Compared, stages: Stages, original: OriginalTokenizer, ported: PortedTokenizer
 ) -> TokenizerParity:
-    """Hold a port's tokenizer against the original's on a corpus.
-
-    Raises:
-        PortfileError: a side returned something else than ids.
-    """
-    return parity_of(compare(original, ported, samples), original, ported)
-
-
-def parity_of(compared: Compared, original: OriginalTokenizer, ported: PortedTokenizer) -> TokenizerParity:
     """What follows from both sides' answers: counts, stages, the smallest texts, the repair."""
-    started = time.perf_counter()
     failing = compared.of("different")
-    numbers = renumbered(compared, original, ported) if failing else {}
-    stages = Stages(compared, ported, numbers)
     named = {pair.sample: stages.of(pair) for pair in failing}
     count = Counter(named.values())
-    proof = prove(ported, compared, numbers, [stage for stage, _ in count.most_common()]) if failing else None
-    noted = [_difference(pair, stages, ported) for pair in _some(compared.of("noted"))]
+    proof = prove(ported, compared, stages.numbers, [stage for stage, _ in count.most_common()]) if failing else None
+    noted = [difference_of(pair, stages, ported) for pair in _some(compared.of("noted"))]
     return TokenizerParity(
         counts=_counts(compared),
         special=compared.special,
         added=(_words(compared.original_added, ported), _words(compared.ported_added, ported)),
         stages={stage: count[stage] for stage in STAGES if count[stage]},
-        differences=tuple(_difference(pair, stages, ported) for pair in _some(failing)),
+        differences=tuple(difference_of(pair, stages, ported) for pair in _some(failing)),
         smallest=tuple(_smallest(named, stages, compared, original, ported)),
         noted=tuple(noted),
         skipped=Counter(pair.original.error for pair in compared.of("skipped")),
         proof=proof,
-        seconds=time.perf_counter() - started,
     )
 
 
@@ -237,11 +235,12 @@ def _smallest(
             pair = pair_of(text)
             return pair.status == "different" and stages.of(pair) == stage
 
-        found.append(_difference(pair_of(shortest(start.text, differs)), stages, ported))
+        found.append(difference_of(pair_of(shortest(start.text, differs)), stages, ported))
     return found
 
 
-def _difference(pair: Pair, stages: Stages, ported: PortedTokenizer) -> Difference:
+def difference_of(pair: Pair, stages: Stages, ported: PortedTokenizer) -> Difference:
+    """What is shown of one pair."""
     theirs, ours = pair.original.ids or (), pair.ported.ids or ()
     equal = [one == other for one, other in zip(theirs, ours, strict=False)]
     at = equal.index(False) if False in equal else len(equal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -119,7 +119,7 @@ class Trials:
 
 
 def prove(
-    ported: PortedTokenizer, compared: Compared, numbers: dict[int, int], stages: Sequence[Stage]
+    ported: PortedTokenizer, compared: Compared, numbers: Mapping[int, int], stages: Sequence[Stage]
 ) -> Proof | None:
     """Look for the repairs under which both sides agree; None if the port cannot be repaired from outside.
 

@@ -37,7 +37,7 @@ class Stages:
     def __init__(self, compared: Compared, ported: PortedTokenizer, numbers: Mapping[int, int]) -> None:
         self._compared = compared
         self._ported = ported
-        self._numbers = numbers
+        self.numbers = numbers
         self._spelling = Spelling(ported)
 
     def of(self, pair: Pair) -> Stage:
@@ -50,7 +50,7 @@ class Stages:
             return "special tokens"
         if any(number not in self._ported.vocabulary for number in theirs):
             return "special tokens" if pair.sample.category in (CONTROL, OTHERS) else "vocabulary"
-        if renamed(ours, self._numbers) == theirs:
+        if renamed(ours, self.numbers) == theirs:
             return "vocabulary"
         if self._control(theirs) != self._control(ours):
             return "vocabulary" if self._other_unknown(theirs, ours) else "special tokens"
