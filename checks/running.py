@@ -8,7 +8,28 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from porting.accidents import Accident
-from porting.checks import caching, chat, forward, generation, mistakes, modes, original, saving, tokenizer, weights
+from porting.checks import (
+    batching,
+    caching,
+    chat,
+    device,
+    forward,
+    generation,
+    gradients,
+    kernels,
+    mistakes,
+    modes,
+    original,
+    pipeline,
+    positions,
+    precision,
+    probing,
+    processor,
+    saving,
+    skeleton,
+    tokenizer,
+    weights,
+)
 from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
@@ -103,7 +124,28 @@ class CheckResult(Result):
 
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
-    for step in (original, weights, saving, forward, mistakes, modes, caching, tokenizer, chat, generation):
+    for step in (
+        original,
+        skeleton,
+        weights,
+        saving,
+        forward,
+        mistakes,
+        modes,
+        probing,
+        caching,
+        batching,
+        positions,
+        kernels,
+        precision,
+        gradients,
+        tokenizer,
+        chat,
+        processor,
+        generation,
+        pipeline,
+        device,
+    ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
 
