@@ -60,7 +60,11 @@ def check_special_tokens_equal(context: CheckContext) -> Figures:
     original, ported = both.parity.added
     written = [pair for pair in compared.counted if pair.sample.category in (CONTROL, OTHERS)]
     wrong = [pair for pair in written if pair.status == "different" and both.stages.of(pair) == "special tokens"]
-    figures: Figures = {"original_adds": original, "ported_adds": ported, "texts_with_control_tokens": len(written)}
+    figures: Figures = {
+        "original_adds": original or "nothing",
+        "ported_adds": ported or "nothing",
+        "texts_with_control_tokens": len(written),
+    }
     if compared.special and compared.original_added != compared.ported_added:
         raise ClaimRefuted(
             f"the original adds {original or 'nothing'} to a text, and the port {ported or 'nothing'}",
