@@ -178,6 +178,13 @@ def _setting(stage: Stage, name: str, value: Any) -> Repair:
     return Repair(stage, f"{name}={show(repr(value))}", partial(_set_model, name=name, value=value))
 
 
+def set_in_model(model: Any, settings: Mapping[str, Any]) -> None:
+    """Set a tokenizer's model otherwise, and have it forget what it made of words until now."""
+    for name, value in settings.items():
+        setattr(model, name, value)
+    getattr(model, "_clear_cache", int)()
+
+
 def _as_it_is(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
@@ -188,7 +195,7 @@ def _set(tokenizer: Tokenizer, *, name: str, value: Any) -> Tokenizer:
 
 
 def _set_model(tokenizer: Tokenizer, *, name: str, value: Any) -> Tokenizer:
-    setattr(tokenizer.model, name, value)
+    set_in_model(tokenizer.model, {name: value})
     return tokenizer
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from porting.tokenizers.bank import Repair, bank, control_repairs
+from porting.tokenizers.bank import Repair, bank, control_repairs, set_in_model
 from porting.tokenizers.comparing import Compared, Pair
 from porting.tokenizers.corpus import OTHERS
 from porting.tokenizers.exchanged import renamed
@@ -113,8 +113,7 @@ class Trials:
         try:
             yield
         finally:
-            for name, value in settings.items():
-                setattr(model, name, value)
+            set_in_model(model, settings)
             copied.model = model
             for name, value in stages.items():
                 setattr(copied, name, value)
