@@ -12,8 +12,10 @@ from porting.checks import (
     batching,
     caching,
     chat,
+    device,
     forward,
     generation,
+    gradients,
     kernels,
     mistakes,
     modes,
@@ -24,6 +26,8 @@ from porting.checks import (
     probing,
     processor,
     saving,
+    skeleton,
+    tokenizer,
     weights,
 )
 from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
@@ -122,21 +126,25 @@ def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
     for step in (
         original,
+        skeleton,
         weights,
         saving,
         forward,
         mistakes,
         modes,
+        probing,
+        caching,
         batching,
         positions,
-        probing,
         kernels,
         precision,
-        caching,
+        gradients,
+        tokenizer,
         chat,
         processor,
         generation,
         pipeline,
+        device,
     ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
