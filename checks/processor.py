@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -82,14 +83,13 @@ def check_processor_batch_invariance(context: CheckContext) -> Figures:
     compared = 0
     for processor in parts_of(context):
         values = [sample.value for sample in samples_for(context, processor) if sample.usual]
-        together, alone = _both_ways(processor, values)
-        for number, (batch, single) in enumerate(zip(together, alone, strict=True)):
+        for number, (value, single, batch) in enumerate(_both_ways(processor, values)):
             for name in sorted(batch.keys() & single.keys()):
                 one, two = _shared_part(single[name], batch[name])
                 if one.dtype.kind != "f" or not one.size:
                     continue
                 compared += 1
-                if _changed(context, processor, one, two) and not _random(processor, values[number], name):
+                if _changed(context, processor, one, two) and not _random(processor, value, name):
                     raise ClaimRefuted(
                         f"{show(name)} of sample {number} is another one in a batch than alone:"
                         f" max abs {difference(one, two):.3g}",
@@ -198,12 +198,17 @@ def _hint(context: CheckContext, finding: Finding | None) -> str:
     return f"mend the stage {finding.stage} in the processor, then: {context.command('check')}"
 
 
-def _both_ways(processor: Processor, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _both_ways(processor: Processor, values: Sequence[Any]) -> list[tuple[Any, Any, Any]]:
+    """Each value that the processor takes, with its arrays alone and in a batch of them."""
     from porting.processors.running import ProcessorError
 
+    taken, alone = [], []
+    for value in values:
+        with contextlib.suppress(ProcessorError):
+            alone.append(processor.alone(value))
+            taken.append(value)
     try:
-        alone = [processor.alone(value) for value in values]
-        return processor.batch(values), alone
+        return list(zip(taken, alone, processor.batch(taken), strict=True)) if taken else []
     except ProcessorError as error:
         raise Skip(f"the processor does not take a batch of the samples: {error.message}") from None
 
