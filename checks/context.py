@@ -12,13 +12,17 @@ from porting.portfile import command_line
 from porting.text import show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from porting.behaviour import Material, Subject
     from porting.portfile import Portfile
     from porting.probes import Probe
     from porting.runs import Side
+    from porting.trace import Trace
     from porting.verification import Verification
+    from porting.weights import WeightsReport
 
 Made = TypeVar("Made")
 
@@ -29,9 +33,12 @@ class CheckContext:
     What cannot be made is not tried again: the same error is raised for every check that needs it.
     """
 
-    def __init__(self, portfile: Portfile) -> None:
+    def __init__(self, portfile: Portfile, *, strict: bool = False) -> None:
+        """Share what follows from a portfile; ``strict`` makes ``suspicious`` a failure of `verification`."""
         self.portfile = portfile
+        self.strict = strict
         self._returned: dict[str, Any] = {}
+        self._shared: dict[str, Any] = {}
 
     @property
     def ported_model(self) -> torch.nn.Module:
@@ -50,9 +57,15 @@ class CheckContext:
             Skip: there is only a recorded one, or one in another interpreter.
             PortfileError: ``original()`` raised, or returned something else.
         """
-        if self.portfile.original_trace is not None or self.portfile.original_python is not None:
+        if not self._original_is_live:
             raise Skip("the original is a recorded one, and this needs it live: original() without ORIGINAL_TRACE")
         return _unless_failed(self._original_model)
+
+    @property
+    def built(self) -> dict[Side, torch.nn.Module]:
+        """The models that were asked for and could be built."""
+        models: dict[Side, Any] = {side: vars(self).get(f"_{side}_model") for side in ("original", "ported")}
+        return {side: model for side, model in models.items() if not isinstance(model, PortingError | None)}
 
     @property
     def ported(self) -> Subject:
@@ -126,6 +139,21 @@ class CheckContext:
                 self._returned[name] = error
         return _unless_failed(self._returned[name])
 
+    def shared(self, name: str, make: Callable[[], Made]) -> Made:
+        """What several checks of a file need, made when the first of them asks for it.
+
+        Args:
+            name: under which it is kept.
+            make: makes it; a PortingError that it raises is kept, too.
+        """
+        if name not in self._shared:
+            try:
+                self._shared[name] = make()
+            except PortingError as error:
+                self._shared[name] = error
+        made: Made | PortingError = self._shared[name]
+        return _unless_failed(made)
+
     @property
     def verification(self) -> Verification:
         """Both sides run, aligned, compared and judged.
@@ -137,11 +165,51 @@ class CheckContext:
         """
         return _unless_failed(self._verification)
 
+    def trace(self, side: Side) -> Trace:
+        """What one side did: as `verification` saw it, else recorded alone, as where the other side cannot run.
+
+        Raises:
+            PortfileError: a function of the portfile does not keep its contract.
+            CaptureError: the forward raised.
+            TraceError: the recorded trace is missing or damaged.
+        """
+        if not isinstance(self._verification, PortingError):
+            return getattr(self._verification, side)  # type: ignore[no-any-return]
+        from porting.hooks.capturing import capture
+        from porting.verifying import original_of
+
+        if side == "original" and not self._original_is_live:
+            return original_of(self.portfile)  # type: ignore[return-value]
+        return capture(
+            self.original_model if side == "original" else self.ported_model,
+            self.portfile.inputs(side),
+            run=partial(self.portfile.run, side),
+            valid_positions=self.portfile.valid_positions(),
+            side=side,
+            seed=int(side == "ported"),
+        )
+
+    @property
+    def audit(self) -> WeightsReport | None:
+        """Every tensor of the live port held against the checkpoint; None where nothing tells which is which.
+
+        Names tell where ``rules()`` translates them, or all that the port needs are in the checkpoint.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be read.
+            PortfileError: a function of the portfile raised.
+        """
+        return _unless_failed(self._audit)
+
     def command(self, command: str) -> str:
         """A command of ``porting`` as it is to be typed for this portfile."""
         path = self.portfile.path
         shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         return command_line(show(shown), command)
+
+    @property
+    def _original_is_live(self) -> bool:
+        return self.portfile.original_trace is None and self.portfile.original_python is None
 
     @cached_property
     def _ported_model(self) -> torch.nn.Module | PortingError:
@@ -209,13 +277,25 @@ class CheckContext:
         return Subject(side, model, inputs, partial(self.portfile.run, side), self.portfile.counted)
 
     @cached_property
+    def _audit(self) -> WeightsReport | PortingError | None:
+        from porting.weights import audit_loaded
+
+        try:
+            checkpoint, rules = self.portfile.checkpoint(), self.portfile.rules()
+            if checkpoint is None:
+                return None
+            report = audit_loaded(self.ported_model, checkpoint, rules)
+        except PortingError as error:
+            return error
+        return None if rules is None and report.of("MISSING") else report
+
+    @cached_property
     def _verification(self) -> Verification | PortingError:
         from porting.verifying import verify_portfile
 
         try:
-            live = self.portfile.original_trace is None and self.portfile.original_python is None
-            original = self.original_model if live else None
-            return verify_portfile(self.portfile, original=original, ported=self.ported_model)
+            original = self.original_model if self._original_is_live else None
+            return verify_portfile(self.portfile, original=original, ported=self.ported_model, strict=self.strict)
         except PortingError as error:
             return error
 

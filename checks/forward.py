@@ -6,15 +6,22 @@ import math
 from typing import TYPE_CHECKING
 
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
-from porting.checks.wording import MOST_LINES, head, more, output_lines
+from porting.checks.wording import (
+    MOST_LINES,
+    compared,
+    culprit_lines,
+    culprit_name,
+    differing_outputs,
+    diverging_modules,
+    head,
+    label,
+)
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from porting.checks.context import CheckContext
-    from porting.comparison import CallComparison
-    from porting.diagnosis import Culprit
     from porting.verification import Verification
 
 STEP = 7
@@ -33,27 +40,16 @@ def check_outputs_equal(context: CheckContext) -> Figures:
     comparison = verification.comparison
     if comparison.verdict == "match":
         return _figures(verification)
-    wrong = [output for output in comparison.outputs if not output.numbers.allclose]
     if comparison.verdict == "inconclusive":
+        wrong = [output for output in comparison.outputs if not output.numbers.allclose]
         uncompared = "".join(f"; {head(output)}" for output in wrong[:MOST_LINES])
         raise Inconclusive(
             f"not every output could be compared{uncompared}",
             hint=f"declare outputs() in the portfile, then: {context.command('verify')}",
             figures=_figures(verification),
         )
-    first = verification.first_divergence
-    place = "" if first is None else f"{_label(first)} is the first module to diverge; "
     raise ClaimRefuted(
-        "\n".join(
-            (
-                f"{place}{head(wrong[0])}",
-                "",
-                f"Outputs not within {comparison.tolerance}: {len(wrong)} of {len(comparison.outputs)}",
-                *(line for output in wrong[:MOST_LINES] for line in output_lines(output)),
-                *more(len(wrong)),
-                *_culprit_lines(verification.culprits),
-            )
-        ),
+        "\n".join((*differing_outputs(comparison), *culprit_lines(verification.culprits))),
         hint=_next(context, verification),
         figures=_figures(verification),
     )
@@ -70,10 +66,9 @@ def check_hidden_states_equal(context: CheckContext) -> Figures:
         Inconclusive: no module below the model itself, or not every parameter's module, could be compared.
     """
     verification = context.verification
-    diverging = [call for call in verification.comparison.calls if not call.ok]
-    if diverging or verification.culprits:
+    if verification.first_divergence or verification.culprits:
         raise ClaimRefuted(
-            "\n".join(_hidden_state_lines(verification, diverging)),
+            "\n".join(_hidden_state_lines(verification)),
             hint=_next(context, verification),
             figures=_figures(verification),
         )
@@ -96,20 +91,16 @@ def _figures(verification: Verification) -> Figures:
     return {
         "verdict": verification.verdict,
         "max_abs": worst if math.isfinite(worst) else None,
-        "compared_modules": len(_compared(verification)),
-        "first_divergence": _label(first) if first else None,
-        "culprit": _culprit(culprits[0]) if culprits else None,
+        "compared_modules": len(compared(verification.comparison)),
+        "first_divergence": label(first) if first else None,
+        "culprit": culprit_name(culprits[0]) if culprits else None,
         "cause": culprits[0].proven.code if culprits and culprits[0].proven else None,
     }
 
 
-def _compared(verification: Verification) -> list[CallComparison]:
-    return [call for call in verification.comparison.calls if call.worst is not None]
-
-
 def _not_compared(verification: Verification) -> str:
     """What keeps equal hidden states from being a proof; empty if nothing does."""
-    below = [call for call in _compared(verification) if call.ported.path]
+    below = [call for call in compared(verification.comparison) if call.ported.path]
     if not below and len(verification.ported.calls) > 1:
         return "no module below the model itself has a counterpart in the original"
     if verification.uncovered:
@@ -122,56 +113,33 @@ def _not_compared(verification: Verification) -> str:
 
 
 def _owning_blind(verification: Verification) -> list[str]:
-    """Aligned modules that hold parameters and of which nothing was compared."""
+    """Aligned modules that hold parameters and of which nothing was compared, neither they nor what is around them."""
+    from porting.coverage import judged_equal
+
     modules = verification.ported.modules
+    judged = judged_equal(verification.isolation, verification.ported)
     return [
-        _label(call)
+        label(call)
         for call in verification.comparison.blind
-        if any(parameter.kind == "parameter" for parameter in modules[call.ported.path].parameters)
+        if call.ported.path not in judged
+        and any(parameter.kind == "parameter" for parameter in modules[call.ported.path].parameters)
     ]
 
 
-def _hidden_state_lines(verification: Verification, diverging: list[CallComparison]) -> Iterator[str]:
-    if diverging:
-        first = diverging[0]
-        where = f" (in the original: {show(first.original.label or 'the model itself')})"
-        yield f"{_label(first)} is the first module to diverge{where}: {_described(first)}"
-        yield ""
-        yield f"Modules that diverge: {len(diverging)} of {len(_compared(verification))}"
-        yield from (f"  {_label(call)}: {_described(call)}" for call in diverging[:MOST_LINES])
-        yield from more(len(diverging))
+def _hidden_state_lines(verification: Verification) -> Iterator[str]:
+    if verification.first_divergence:
+        yield from diverging_modules(verification.comparison)
     else:
         ratio = verification.culprits[0].noise_ratio
         size = f" ({ratio:.3g} times the noise floor)" if ratio else ""
         yield (
-            f"{_culprit(verification.culprits[0])} differs from the original by more than rounding{size}, "
+            f"{culprit_name(verification.culprits[0])} differs from the original by more than rounding{size}, "
             f"which the tolerance of {verification.comparison.tolerance} hides"
         )
-    yield from _culprit_lines(verification.culprits)
-
-
-def _culprit_lines(culprits: Iterable[Culprit]) -> Iterator[str]:
-    for culprit in tuple(culprits)[:MOST_LINES]:
-        yield f"Culprit {_culprit(culprit)} ({culprit.where}):"
-        yield from (f"  {show(text, 400)}" for text in culprit.differences)
-        if culprit.proven:
-            yield f"  Cause: {culprit.proven.code} (proven): {show(culprit.proven.summary, 400)}"
-            yield f"  Fix: {show(culprit.proven.fix, 400)}"
-
-
-def _described(call: CallComparison) -> str:
-    return call.worst.describe() if call.worst else "nothing was compared"
-
-
-def _label(call: CallComparison) -> str:
-    return show(call.ported.label or "the model itself")
-
-
-def _culprit(culprit: Culprit) -> str:
-    return show(culprit.ported or "the model itself")
+    yield from culprit_lines(verification.culprits)
 
 
 def _next(context: CheckContext, verification: Verification) -> str:
     if verification.culprits:
-        return f"mend {_culprit(verification.culprits[0])}, then: {context.command('verify --strict')}"
+        return f"mend {culprit_name(verification.culprits[0])}, then: {context.command('verify --strict')}"
     return f"see every module with: {context.command('verify --full')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.wording import listed, place
+from porting.checks.wording import place, places
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def check_eval_mode(context: CheckContext) -> Figures:
     if training:
         raise ClaimRefuted(
             f"{place(training[0])} is in training mode\n\n"
-            f"Modules in training mode: {len(training)} of {modules}\n  {listed(training)}",
+            f"Modules in training mode: {len(training)} of {modules}\n  {places(training)}",
             hint="call model.eval() in ported() once the model is complete, and leave self.training alone",
             figures=figures,
         )
@@ -86,7 +86,7 @@ def check_statistics_kept(context: CheckContext) -> Figures:
         raise Skip(f"the original changes its running statistics, too (the port first {show(changed[0])})")
     raise ClaimRefuted(
         f"{show(changed[0])} is changed by a forward\n\n"
-        f"Running statistics that are changed: {len(changed)} of {known}\n  {listed(changed)}",
+        f"Running statistics that are changed: {len(changed)} of {known}\n  {places(changed)}",
         hint="call model.eval() in ported(), and pass training=self.training to functional batch norm",
         figures=figures,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checks.outcomes import ClaimRefuted, Figures
-from porting.checks.wording import listed
+from porting.checks.wording import places
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def check_original_eval_mode(context: CheckContext) -> Figures:
     if training:
         raise ClaimRefuted(
             f"{_place(training[0])} is in training mode\n\n"
-            f"Modules in training mode: {len(training)} of {len(modules)}\n  {listed(training)}",
+            f"Modules in training mode: {len(training)} of {len(modules)}\n  {places(training)}",
             hint="call model.eval() in original() once the model is complete",
             figures=figures,
         )

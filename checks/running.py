@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from porting.accidents import Accident
 from porting.checks import (
     batching,
+    caching,
+    chat,
+    device,
     forward,
+    generation,
     gradients,
     kernels,
+    mistakes,
     modes,
     original,
+    pipeline,
     positions,
     precision,
     probing,
+    processor,
+    saving,
+    skeleton,
+    tokenizer,
     weights,
 )
-from porting.checks.outcomes import Figures, Inconclusive, Outcome, Skip
+from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
 from porting.text import show
@@ -64,6 +76,8 @@ class CheckResult(Result):
         message: why it did not pass, the place first; empty if it did.
         hint: what to do next.
         figures: what was measured.
+        claim: of the check, in a sentence.
+        exception: what ended it and was not raised on purpose.
     """
 
     name: str
@@ -72,6 +86,8 @@ class CheckResult(Result):
     message: str = ""
     hint: str = ""
     figures: Figures = field(default_factory=dict)
+    claim: str = ""
+    exception: BaseException | None = field(default=None, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -80,8 +96,8 @@ class CheckResult(Result):
 
     @property
     def exit_code(self) -> int:
-        """0 fine, 1 failed, 3 inconclusive, 4 could not run."""
-        return EXIT_CODES.get(self.status, 0)
+        """0 fine, 1 failed, 3 inconclusive, 4 could not run, 5 a bug in porting itself."""
+        return EXIT_CODES.get(self.status, 0) if self.exception is None else Accident.of(self.exception).exit_code
 
     def summary(self) -> str:
         """Status, name and the first line of the message."""
@@ -98,16 +114,38 @@ class CheckResult(Result):
             "schema": 1,
             "name": self.name,
             "step": self.step,
+            "claim": self.claim,
             "status": self.status,
             "message": self.message,
             "hint": self.hint,
-            "figures": dict(self.figures),
+            "figures": {name: _finite(value) for name, value in self.figures.items()},
         }
 
 
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
-    for step in (original, weights, forward, modes, batching, positions, probing, kernels, precision, gradients):
+    for step in (
+        original,
+        skeleton,
+        weights,
+        saving,
+        forward,
+        mistakes,
+        modes,
+        probing,
+        caching,
+        batching,
+        positions,
+        kernels,
+        precision,
+        gradients,
+        tokenizer,
+        chat,
+        processor,
+        generation,
+        pipeline,
+        device,
+    ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
 
@@ -146,17 +184,18 @@ def run_check(check: Check, context: CheckContext) -> CheckResult:
     if result.status == "passed":
         message = f"{check.name} passes, and EXPECTED_FAILURES says that it fails: {show(reason)}"
         hint = f"remove {check.name} from EXPECTED_FAILURES in the portfile"
-        return CheckResult(check.name, check.step, "failed", message, hint, result.figures)
-    message = f"{show(reason)}\n{result.message}"
-    return CheckResult(check.name, check.step, "expected failure", message, result.hint, result.figures)
+        return replace(result, status="failed", message=message, hint=hint)
+    return replace(result, status="expected failure", message=f"{show(reason)}\n{result.message}")
 
 
 def _run(check: Check, context: CheckContext) -> CheckResult:
     try:
-        return CheckResult(check.name, check.step, "passed", figures=check.function(context))
+        return CheckResult(check.name, check.step, "passed", figures=check.function(context), claim=check.claim)
     except PortingError as error:
         figures = error.figures if isinstance(error, Outcome) else {}
-        return CheckResult(check.name, check.step, _status(error), error.message, error.hint, figures)
+        return CheckResult(
+            check.name, check.step, _status(error), error.message, error.hint, figures, claim=check.claim
+        )
 
 
 def _status(error: PortingError) -> Status:
@@ -165,3 +204,7 @@ def _status(error: PortingError) -> Status:
     if isinstance(error, Inconclusive):
         return "inconclusive"
     return "skipped" if isinstance(error, Skip) else "error"
+
+
+def _finite(value: Figure) -> Figure:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,88 +2,247 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING
 
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.wording import listed, named_all
 from porting.text import show
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     import torch
 
-    from porting.alignment import Group
     from porting.checks.context import CheckContext
-    from porting.trace import ModuleInfo, ParameterInfo
-    from porting.verification import Verification
-    from porting.weights import Rules
+    from porting.weights import Finding, WeightsReport
 
 STEP = 6
-WHOLE = 0.95
-"""Share of a tensor's rows that must be found in its counterpart; equal rows of a few may hide."""
-MOST_LINES = 10
-"""Weights that a message lists."""
+BY_NAME = ("COLLISION", "CONVERSION", "MISSING")
+LEFT_OVER = ("UNUSED", "ABSENT", "UNEXPECTED")
+ELSEWHERE = ("UNTIED", "UNUSED")
+"""What an audit finds that says nothing about a value."""
+
+
+def check_weight_names(context: CheckContext) -> Figures:
+    """Every weight of the port is in the checkpoint, under the name that the rules give it.
+
+    Recipe step 6, "names match exactly": none is missing, no two tensors go to one name, and every rule that makes
+    one can be applied. What the port shares with another of its weights, or computes itself, need not be there.
+
+    Raises:
+        ClaimRefuted: a weight is missing, made twice or not to be made.
+        Skip: there is no checkpoint, or nothing says which of its tensors is which.
+    """
+    report = _report(context)
+    _refute(context, report, _of(report, BY_NAME), "is not in the checkpoint, or not once", "weights")
+    return {"weights": report.total, "matched": report.matched, "shared": len(report.of("TIED"))}
+
+
+def check_weight_shapes(context: CheckContext) -> Figures:
+    """Every weight of the port has the shape that the rules make of the checkpoint's tensor.
+
+    Usual mistake, "weights whose name matches but whose shape does not": found only by asserting shapes.
+
+    Raises:
+        ClaimRefuted: a weight has another shape.
+        Inconclusive: no weight was found in the checkpoint.
+        Skip: there is no checkpoint, or nothing says which of its tensors is which.
+    """
+    report = _report(context)
+    _refute(context, report, report.of("MISMATCH"), "has another shape than the checkpoint's", "weights")
+    return {"weights": report.total, "matched": report.matched}
 
 
 def check_weights_loaded(context: CheckContext) -> Figures:
     """Every parameter of the port that the checkpoint or the original holds has the value that it has there.
 
     Recipe step 6, "every target tensor named, shaped and valued". By name against ``checkpoint()``, where its
-    names are the port's or ``rules()`` translates them; else module by module against the original that ran.
+    names are the port's or ``rules()`` translates them; else module by module against the original that ran: by
+    values, and where weights are laid out otherwise by what the module computes of the original's own tensors.
 
     Raises:
         ClaimRefuted: a weight has another value or shape, or none.
         Inconclusive: there is nothing to hold some weight against.
         Skip: the port has no parameters.
     """
-    model = context.ported_model
-    if not any(True for _ in model.parameters()):
+    if not any(True for _ in context.ported_model.parameters()):
         raise Skip("the port has no parameters")
-    checkpoint = context.portfile.checkpoint()
-    rules = context.portfile.rules()
-    if checkpoint is not None and _decided_by_name(model, checkpoint, rules):
-        return _as_in_checkpoint(context, checkpoint, rules)
-    return _as_in_original(context)
-
-
-CHECKS = (check_weights_loaded,)
-
-
-def _decided_by_name(model: torch.nn.Module, checkpoint: Path, rules: Any) -> bool:
-    """Whether names tell which tensor is which: they are translated, or the same on both sides."""
-    from porting.weights import check_weights
-
-    return rules is not None or not check_weights(checkpoint, model).of("MISSING")
-
-
-def _as_in_checkpoint(context: CheckContext, checkpoint: Path, rules: Rules | None) -> Figures:
-    from porting.weights import audit_loaded
-
-    report = audit_loaded(context.ported_model, checkpoint, rules)
+    report = context.audit
+    if report is None:
+        return _as_in_original(context)
+    failing = [finding for finding in report.failures() if finding.status not in ELSEWHERE]
     figures: Figures = {"compared_weights": report.matched, "evidence": "checkpoint"}
-    if report.ok:
-        return figures
-    failures = report.failures()
-    head = f"{show(failures[0].name)}: " if failures else ""
-    raise ClaimRefuted(head + report.failure_message(), hint=_next(context), figures=figures)
+    if failing or not report.matched:
+        head = f"{show(failing[0].name)}: " if failing else ""
+        raise ClaimRefuted(head + report.failure_message(), hint=_load(context), figures=figures)
+    return figures
+
+
+def check_weights_tied(context: CheckContext) -> Figures:
+    """What the port's class and config tie is one tensor, and the checkpoint has one value for it.
+
+    Usual mistake, "word embeddings not tied". A config that ties and a checkpoint with another head make Transformers
+    leave both as they are, with a warning alone.
+
+    Raises:
+        ClaimRefuted: two weights that should be one are two, or the checkpoint has two values for one.
+        Skip: nothing of the port is tied.
+    """
+    from porting.weights.audit.ties import broken_ties, shared_names, untied_head, wanted_ties
+
+    model = context.ported_model
+    wanted, shared, head = wanted_ties(model), shared_names(model), untied_head(model)
+    apart = broken_ties(model, dict(model.state_dict(keep_vars=True)))
+    if not (wanted or shared or head):
+        raise Skip("no weight of the port is tied to another: neither its class nor its config says so")
+    figures: Figures = {"declared": len(wanted), "shared": sum(len(names) - 1 for names in shared)}
+    lines = [f"{show(name)} should be {show(partner)}, and is a tensor of its own" for name, partner in apart.items()]
+    if head and not lines:
+        lines.append(f"tie_word_embeddings is set, and {show(head)} is not the input embeddings' tensor")
+    names = {name for group in shared for name in group}
+    values = context.audit.of("VALUE") if context.audit else ()
+    lines += [_row(finding, finding.name) for finding in values if finding.name in names and finding.cause == "untied"]
+    if lines:
+        raise ClaimRefuted(
+            listed(lines),
+            hint="tie them in the class (_tied_weights_keys, and post_init() in the constructor), or set "
+            f"tie_word_embeddings=False where the original does not tie; then: {context.command('weights --audit')}",
+            figures=figures,
+        )
+    return figures
+
+
+def check_weights_used(context: CheckContext) -> Figures:
+    """Every tensor of the checkpoint is used by the port, or left out by a rule that says why.
+
+    Usual mistake, "weights of the checkpoint that were never used": print them.
+
+    Raises:
+        ClaimRefuted: one goes nowhere, and nothing says why.
+        Skip: there is no checkpoint, or nothing says which of its tensors is which.
+    """
+    report = _report(context)
+    dropped = sum(remark.code == "dropped" for remark in report.warnings)
+    wrong = [finding for finding in _of(report, LEFT_OVER) if not _left_out_by_class(context, finding)]
+    _refute(
+        context,
+        report,
+        wrong,
+        "is in the checkpoint, and nothing in the port uses it",
+        "weights",
+        'give the port what it lacks, or leave it out in rules() with the reason: Drop("name", "why")',
+    )
+    return {"weights": report.total, "reasons_to_leave_out": dropped}
+
+
+def check_no_random_weights(context: CheckContext) -> Figures:
+    """Nothing in the port is left at its random start or without data: no parameter, buffer or plain tensor.
+
+    Recipe step 6, "nothing left at its random init". Against ``checkpoint()`` where its names are known; else
+    ``ported()`` is called once more, with other random numbers and other rubbish in its memory: what differs then
+    was not loaded. Buffers that are not saved must be what the class computes.
+
+    Raises:
+        ClaimRefuted: a tensor is random, rubbish or on the meta device.
+        Skip: the port holds no tensor, or nothing says what it should hold: it is the same model when it is built
+            again, and the original does not have all of its weights.
+    """
+    model = context.ported_model
+    if not any(True for _ in (*model.parameters(), *model.buffers())):
+        raise Skip("the port holds no tensors")
+    report = context.audit
+    if report is not None:
+        _refute(context, report, list(filter(_is_random, report.findings)), "is not loaded", "weights --audit")
+        return {"weights": report.total, "evidence": "checkpoint"}
+    return _built_again(context)
+
+
+CHECKS = (
+    check_weight_names,
+    check_weight_shapes,
+    check_weights_loaded,
+    check_weights_tied,
+    check_weights_used,
+    check_no_random_weights,
+)
+
+
+def _report(context: CheckContext) -> WeightsReport:
+    """The audit of every value against the checkpoint."""
+    if context.portfile.checkpoint() is None:
+        raise Skip("the portfile has no checkpoint()")
+    if (report := context.audit) is None:
+        raise Skip(
+            "names do not tell which tensor of the checkpoint is which of the port's, "
+            f"and the portfile has no rules(); to have some proposed: {context.command('weights --infer')}"
+        )
+    return report
+
+
+def _of(report: WeightsReport, statuses: Sequence[str]) -> list[Finding]:
+    return [finding for finding in report.findings if finding.status in statuses]
+
+
+def _refute(
+    context: CheckContext, report: WeightsReport, wrong: Sequence[Finding], what: str, command: str, hint: str = ""
+) -> None:
+    """Refute a claim with every finding that speaks against it, the gravest first.
+
+    Raises:
+        ClaimRefuted: there is one.
+        Inconclusive: the report is on no weight at all.
+    """
+    from porting.weights.report import folded
+
+    figures: Figures = {"weights": report.total, "matched": report.matched, "wrong": len(wrong)}
+    hint = hint or "mend rules(), or how ported() loads"
+    if wrong:
+        lines = [_row(finding, name) for finding, name in folded(wrong)]
+        head = f"{show(wrong[0].name)} {what}: {report.summary()}"
+        raise ClaimRefuted(
+            f"{head}\n{listed(lines)}", hint=f"{hint}; then: {context.command(command)}", figures=figures
+        )
+    if len(_of(report, BY_NAME)) == report.total:
+        raise Inconclusive(f"no weight of the port is in {show(report.checkpoint)}", hint=hint, figures=figures)
+
+
+def _row(finding: Finding, name: str) -> str:
+    from porting.weights.report import describe
+
+    return f"  {describe(finding, name)}"
+
+
+def _is_random(finding: Finding) -> bool:
+    """Whether a finding says that a tensor was left as it began, or began anew."""
+    if finding.status == "VALUE":
+        return finding.checkpoint is None or finding.cause == "not-loaded"
+    return finding.status == "META" or (finding.status == "MISSING" and finding.cause == "not-loaded")
+
+
+def _left_out_by_class(context: CheckContext, finding: Finding) -> bool:
+    """Whether the port's class says itself that it does not use such a tensor, as for ``from_pretrained``."""
+    patterns = getattr(context.ported_model, "_keys_to_ignore_on_load_unexpected", None) or ()
+    return any(re.search(pattern, finding.name) for pattern in patterns)
 
 
 def _as_in_original(context: CheckContext) -> Figures:
-    verification = context.verification
-    wrong = list(_differences(verification))
-    alone = list(_without_counterpart(verification))
-    aligned = {path for group in verification.comparison.alignment.groups for path in group.ported}
-    compared = sum(len(_persistent(verification.ported.modules[path])) for path in aligned)
-    figures: Figures = {"compared_weights": compared, "evidence": "original"}
-    if wrong:
-        more = [f"and {len(wrong) - MOST_LINES} more"] if len(wrong) > MOST_LINES else []
-        raise ClaimRefuted("\n".join(wrong[:MOST_LINES] + more), hint=_next(context), figures=figures)
-    if alone or not compared:
-        names = ", ".join(alone[:MOST_LINES]) + (" …" if len(alone) > MOST_LINES else "")
+    from porting.heldweights import hold_weights
+
+    held = hold_weights(context.verification, _lookups(context.ported_model))
+    figures: Figures = {
+        "compared_weights": held.compared,
+        "by_results": len(held.by_results),
+        "evidence": "original",
+    }
+    if held.different:
+        lines = [f"{show(path or 'the model itself')}: {show(words, 400)}" for path, words in held.different]
+        raise ClaimRefuted(listed(lines), hint=_load(context), figures=figures)
+    if held.alone or not (held.compared or held.by_results):
+        what = f"{len(held.alone)} weights have nothing in the original to be held against"
         raise Inconclusive(
-            f"{len(alone)} weights have nothing in the original to be held against: {names}"
-            if alone
+            f"{what}: {named_all(held.alone)}"
+            if held.alone
             else "no weight could be held against one of the original",
             hint="give checkpoint() and rules() in the portfile, or pair the modules with MODULE_MAP",
             figures=figures,
@@ -91,63 +250,38 @@ def _as_in_original(context: CheckContext) -> Figures:
     return figures
 
 
-def _module_pairs(verification: Verification) -> Iterator[tuple[ModuleInfo, ModuleInfo]]:
-    """Original and ported modules that correspond one to one and hold their weights laid out alike."""
-    for group in verification.comparison.alignment.groups:
-        if len(group.original) == len(group.ported) == 1 and not group.layout:
-            yield (
-                verification.original.modules[group.original[0]],
-                verification.ported.modules[group.ported[0]],
-            )
+def _lookups(model: torch.nn.Module) -> frozenset[str]:
+    """Paths of the tables, of which a run shows no more than some rows."""
+    import torch
+
+    tables = (torch.nn.Embedding, torch.nn.EmbeddingBag)
+    return frozenset(path for path, module in model.named_modules() if isinstance(module, tables))
 
 
-def _differences(verification: Verification) -> Iterator[str]:
-    from porting.diagnosis import differing_weights
+def _built_again(context: CheckContext) -> Figures:
+    from porting.weights.audit.again import built_otherwise, tensors_of, unlike
 
-    for one, other in _module_pairs(verification):
-        for text in differing_weights(verification.original, one, other):
-            yield f"{show(other.path or 'the model itself')}: {show(text, 400)}"
-    for group in verification.comparison.alignment.groups:
-        if len(group.original) != len(group.ported):
-            yield from _strangers(verification, group)
-
-
-def _strangers(verification: Verification, group: Group) -> Iterator[str]:
-    """Tensors of fused or split projections whose rows are not those of their counterpart.
-
-    Which part holds which rows is left to the outputs: the order is the port's own.
-    """
-    from porting.trace import shared_rows
-
-    held = [p for path in group.original for p in _persistent(verification.original.modules[path])]
-    for path in group.ported:
-        for parameter in _persistent(verification.ported.modules[path]):
-            sketches = [p.sketch for p in held if p.sketch and len(p.shape) == len(parameter.shape)]
-            own = parameter.sketch
-            shares = [max(shared_rows(each, own), shared_rows(own, each)) for each in sketches] if own else []
-            if max(shares, default=0.0) < WHOLE:
-                originals = ", ".join(show(each) for each in group.original)
-                yield f"{show(path)}: {show(parameter.name)} does not hold what {originals} hold"
+    model = context.ported_model
+    other = built_otherwise(lambda: context.portfile.build("ported"))
+    if other is model:
+        return _nothing_of_its_own(context)
+    figures: Figures = {"tensors": len(tensors_of(model)), "evidence": "built twice"}
+    wrong = [f"  {show(name)} {words}" for name, words in unlike(model, other)]
+    if wrong:
+        head = f"{len(wrong)} tensors are not the same when ported() is called again, so they are not loaded"
+        raise ClaimRefuted(f"{wrong[0].strip()}; {head}\n{listed(wrong)}", hint=_load(context), figures=figures)
+    return figures
 
 
-def _without_counterpart(verification: Verification) -> Iterator[str]:
-    """Weights of ported modules that align with nothing, unless the original has one of the same content."""
-    aligned = {path for group in verification.comparison.alignment.groups for path in group.ported}
-    held = {
-        (parameter.shape, parameter.sketch.crc32)
-        for module in verification.original.modules.values()
-        for parameter in _persistent(module)
-        if parameter.sketch
-    }
-    for module in verification.ported.modules.values():
-        for parameter in () if module.path in aligned else _persistent(module):
-            if parameter.sketch is None or (parameter.shape, parameter.sketch.crc32) not in held:
-                yield show(f"{module.path}.{parameter.name}" if module.path else parameter.name)
+def _nothing_of_its_own(context: CheckContext) -> Figures:
+    """What is right in the original's terms is not random; for a port that is not built anew."""
+    from porting.heldweights import hold_weights
+
+    held = hold_weights(context.verification, _lookups(context.ported_model))
+    if held.different or held.alone:
+        raise Skip("ported() gives the same model when it is called again, so what is random in it does not show")
+    return {"tensors": held.compared, "evidence": "original"}
 
 
-def _persistent(module: ModuleInfo) -> list[ParameterInfo]:
-    return [parameter for parameter in module.parameters if parameter.kind != "non-persistent buffer"]
-
-
-def _next(context: CheckContext) -> str:
+def _load(context: CheckContext) -> str:
     return f"load it in ported(), then: {context.command('verify --strict')}"

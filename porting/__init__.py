@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from porting.checks import CheckReport, run_checks
     from porting.comparison import Comparison, TensorComparison, compare
     from porting.errors import PortingError
     from porting.hooks.capturing import capture
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from porting.weights.inference import Inference, infer_rules
 
 __all__ = [
+    "CheckReport",
     "Comparison",
     "Conversion",
     "Inference",
@@ -43,11 +45,13 @@ __all__ = [
     "convert",
     "infer_rules",
     "open_trace",
+    "run_checks",
     "verify",
     "verify_portfile",
 ]
 
 _HOMES = {
+    "porting.checks": ("CheckReport", "run_checks"),
     "porting.comparison": ("Comparison", "TensorComparison", "compare"),
     "porting.errors": ("PortingError",),
     "porting.hooks.capturing": ("capture",),

@@ -1,4 +1,4 @@
-"""Write a text file whole or not at all."""
+"""Write a file whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,15 +11,24 @@ from porting.text import show
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 to a file beside ``path`` and rename it to ``path`` once it is on the disk.
+    """Write a text as UTF-8, whole or not at all.
+
+    Raises:
+        OutputError: the disk refuses; what was at ``path`` before is still there.
+    """
+    write_whole(path, text)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write ``content``, a text as UTF-8, to a file beside ``path`` and rename it to ``path`` once it is on the disk.
 
     Raises:
         OutputError: the disk refuses; what was at ``path`` before is still there.
     """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        with partial.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -27,6 +27,31 @@ def uncovered_parameters(comparison: Comparison, ported: Trace) -> tuple[str, ..
     )
 
 
+def judged_equal(isolation: Isolation, ported: Trace) -> frozenset[str]:
+    """Paths of the executed ported modules that gave the original's results on the original's own tensors.
+
+    A module that was not judged itself counts with the nearest one around it that was.
+    """
+    judged: dict[str, bool] = {}
+    for observation in isolation.observations:
+        if observation.where == "output":
+            path = observation.ported.path
+            judged[path] = judged.get(path, True) and observation.numbers.comparable and not observation.above_noise
+    return frozenset(
+        path
+        for path in ported.first_calls
+        if next((judged[each] for each in _outwards(path) if each in judged), False)
+    )
+
+
+def _outwards(path: str) -> Iterator[str]:
+    """A path, and those of the modules around it up to the model itself."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+    yield ""
+
+
 def coverage_warnings(
     original: Trace, ported: Trace, comparison: Comparison, isolation: Isolation
 ) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from porting.portfile import Portfile
     from porting.recording import Recording
-    from porting.stubs import GeneratedTest
+    from porting.stubs import GeneratedTests
     from porting.trace import Trace
     from porting.verification import Verification
     from porting.weights import WeightsReport
@@ -180,12 +180,14 @@ def record_conversion(portfile: Portfile, conversion: Conversion) -> str | None:
     return _record(portfile, "convert OUTPUT", outcome)
 
 
-def record_tests(portfile: Portfile, generated: GeneratedTest) -> str | None:
-    """Keep that an integration test was written, for step 8.
+def record_tests(portfile: Portfile, generated: GeneratedTests) -> str | None:
+    """Keep that an integration test was written, for step 8; nothing of a dry run.
 
     Returns:
         A warning if it could not be kept, else None.
     """
+    if generated.dry_run:
+        return None
     file = os.path.relpath(generated.path, portfile.folder)
     figures: dict[str, Figure] = {"file": file, "outputs": len(generated.outputs), "atol": generated.atol}
     return _record(portfile, "tests", Outcome("integration-test", 8, "passed", figures))

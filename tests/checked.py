@@ -16,7 +16,12 @@ from porting.runs import Inputs
 
 
 def context_of(pair: Pair, folder: Path, name: str | None = None, **more: Any) -> CheckContext:
-    """A context of both models, live.
+    """A context of both models, live; the arguments are those of `portfile_of`."""
+    return CheckContext(portfile_of(pair, folder, name, **more))
+
+
+def portfile_of(pair: Pair, folder: Path, name: str | None = None, **more: Any) -> Portfile:
+    """A portfile of both models, live.
 
     Args:
         pair: the models, as they are; a bug may have been put into the port.
@@ -34,7 +39,7 @@ def context_of(pair: Pair, folder: Path, name: str | None = None, **more: Any) -
     }
     constants = {name: value for name, value in more.items() if name.isupper()}
     functions |= {name: value for name, value in more.items() if callable(value)}
-    return CheckContext(Portfile(folder / "portfile.py", functions, constants))
+    return Portfile(folder / "portfile.py", functions, constants)
 
 
 def result_of(name: str, context: CheckContext) -> CheckResult:
@@ -52,3 +57,10 @@ def _checkpoint_of(name: str, pair: Pair, folder: Path) -> dict[str, Callable[..
 def _given(inputs: Inputs) -> Any:
     assert not (inputs.args and inputs.kwargs), "a portfile's inputs are a tuple or a dict"
     return inputs.as_given()
+
+
+def context_with(folder: Path, **given: Any) -> CheckContext:
+    """A context of a portfile with these functions and constants alone, without a file."""
+    functions = {name: value for name, value in given.items() if not name.isupper()}
+    constants = {name: value for name, value in given.items() if name.isupper()}
+    return CheckContext(Portfile(folder / "portfile.py", functions, constants))

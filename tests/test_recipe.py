@@ -19,7 +19,7 @@ from porting.portfile import Portfile, command_line
 from porting.recipe import STEPS, record_capture, record_conversion, record_tests, record_verification, record_weights
 from porting.recording import Recording
 from porting.report.checklist import render_checklist
-from porting.stubs import GeneratedTest
+from porting.stubs import GeneratedTests
 from porting.verification import Verification, verify
 from porting.weights import WeightsReport
 from porting.weights.conversion import Conversion
@@ -149,7 +149,7 @@ def test_names_and_shapes_alone_never_do_step_6(portfile: Portfile) -> None:
 
 def test_a_written_test_is_part_of_step_8(portfile: Portfile) -> None:
     path = portfile.folder / "tests" / "test_it.py"
-    record_tests(portfile, GeneratedTest(path, "ItTest", ("logits",), 1e-4, 1e-4))
+    record_tests(portfile, GeneratedTests({path: ""}, "ItTest", ("logits",), 1e-4, 1e-4))
     assert states(make_checklist(portfile))[8] == "partly"
     assert newest_records(portfile)["integration-test"].figures["file"] == "tests/test_it.py"
 
@@ -168,7 +168,7 @@ def test_when_all_claims_hold_the_rest_is_by_hand(portfile: Portfile) -> None:
     values = WeightsReport(checkpoint="model.safetensors", total=3, matched=3, values=True)
     record_weights(portfile, values)
     record_conversion(portfile, conversion(portfile, values))
-    record_tests(portfile, GeneratedTest(portfile.folder / "test_it.py", "ItTest", ("logits",), 1e-4, 1e-4))
+    record_tests(portfile, GeneratedTests({portfile.folder / "test_it.py": ""}, "ItTest", ("logits",), 1e-4, 1e-4))
     repeated = Recording(((portfile.folder / "original", verified().original),), repeats=2)
     record_capture(portfile, repeated)
     checklist = make_checklist(portfile)

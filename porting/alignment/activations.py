@@ -69,6 +69,7 @@ def _apart(one: np.ndarray, other: np.ndarray) -> float:
     """How far the figures of two tensors are apart, in their units; 0 if either has none."""
     units = np.ones(FIGURES)
     units[[0, -1]] = np.maximum(np.abs(one), np.abs(other))[[0, FIGURES - 1]]
+    units[np.isinf(units)] = 1.0
     return float(np.nan_to_num(np.abs(one - other)[:FIGURES] / units).max())
 
 

@@ -7,14 +7,14 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
+from porting.accidents import Accident
 from porting.errors import PortingError
-from porting.text import show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,6 +91,17 @@ def say(text: str) -> None:
         raise
     except OSError:
         return
+
+
+def debugging(arguments: Sequence[str] | None = None) -> bool:
+    """Whether tracebacks are wanted: ``--debug`` is among the arguments, or ``PORTING_DEBUG=1`` is set."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return "--debug" in given or os.environ.get("PORTING_DEBUG") == "1"
+
+
+def say_traceback(error: BaseException) -> None:
+    """Print where an exception came from, on stderr."""
+    say("".join(traceback.format_exception(error)).rstrip())
 
 
 @contextmanager
@@ -170,8 +181,8 @@ def _report(error: BaseException, arguments: list[str]) -> int:
     if "--json" in arguments:
         document = {"schema": 1, "error": {"code": kind, "message": message, "hint": hint}}
         _try_to_emit(error.to_dict() if isinstance(error, PortingError) else document)
-    if "--debug" in arguments or os.environ.get("PORTING_DEBUG") == "1":
-        say("".join(traceback.format_exception(error)).rstrip())
+    if debugging(arguments):
+        say_traceback(error)
     say(message if isinstance(error, click.exceptions.NoArgsIsHelpError) else f"Error: {message}")
     if hint:
         say(f"Hint: {hint}")
@@ -202,14 +213,8 @@ def _described(error: BaseException) -> tuple[str, str, str, int]:
         return "usage", error.format_message(), f"see: {context} --help", 2
     if isinstance(error, click.ClickException):
         return "usage", error.format_message(), "", 2
-    text = f"{type(error).__name__}: {show(error, 1000)}"
-    if isinstance(error, SystemExit):
-        return "portfile", f"the code of a model ended the program: {text}", "remove its sys.exit()", 4
-    if not isinstance(error, Exception):
-        return "portfile", f"the code of a model ended the program: {text}", "have it raise an Exception", 4
-    if isinstance(error, (OSError, MemoryError)):
-        return "system", text, "free what is missing and run it again", 4
-    return "internal", f"a bug in porting itself: {text}", "run it again with --debug and report what it prints", 5
+    accident = Accident.of(error)
+    return accident.code, accident.message, accident.hint, accident.exit_code
 
 
 @contextmanager

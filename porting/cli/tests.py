@@ -8,32 +8,35 @@ from porting.cli._frame import common_options, finish, progress_bar, say
 
 
 @click.command("tests")
-@click.option("--output", default=None, help="A file or a folder to write to  [default: beside the portfile].")
-@click.option("--force", is_flag=True, help="Replace a file that porting did not write.")
+@click.option("--output", default=None, help="A Transformers checkout or a folder  [default: the portfile's].")
+@click.option("--standalone", is_flag=True, help="One file that needs only torch, transformers and pytest.")
+@click.option("--force", is_flag=True, help="Replace files that porting did not write.")
+@click.option("--dry-run", is_flag=True, help="Print the files, write nothing.")
 @common_options
-def command(output: str | None, force: bool, portfile: str, as_json: bool) -> None:
-    r"""Verify the port, and write an integration test with values from the original.
+def command(output: str | None, standalone: bool, force: bool, dry_run: bool, portfile: str, as_json: bool) -> None:
+    r"""Verify the port, and write its integration tests with values from the original.
 
-    Only a port with the verdict `match` gets a test, and the port's own values are never written.
+    Only a port with the verdict `match` gets tests, and the port's own values are never written.
 
     \b
     Examples:
       porting tests
-      porting tests --output tests/models/brand_new_bert
+      porting tests --output ~/transformers
+      porting tests --standalone --output test_brand_new_bert.py
     """
     from porting.portfile import Portfile
     from porting.recipe import record_tests, record_verification
-    from porting.stubs import write_integration_test
+    from porting.stubs import Wanted, write_tests
     from porting.verifying import verify_portfile
 
     loaded = Portfile.load(portfile)
+    ported = loaded.build("ported")
     with progress_bar() as progress:
-        verification = verify_portfile(loaded, progress=progress)
-    warning = record_verification(loaded, verification)
-    if warning:
-        say(warning)
-    generated = write_integration_test(loaded, verification, output, force=force)
-    warning = record_tests(loaded, generated)
-    if warning:
-        say(warning)
+        verification = verify_portfile(loaded, ported=ported, progress=progress)
+        warning = record_verification(loaded, verification)
+        wanted = Wanted(standalone, force, dry_run)
+        generated = write_tests(loaded, verification, output, ported=ported, wanted=wanted, progress=progress)
+    for each in (warning, record_tests(loaded, generated)):
+        if each:
+            say(each)
     finish(generated, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from porting.recording import Recording
-    from porting.stubs import GeneratedTest
+    from porting.stubs import GeneratedTests
     from porting.trace.summary import TensorSummary
     from porting.weights.emitting import Emitted
 
@@ -44,10 +45,17 @@ def render_recording(recording: Recording) -> RenderableType:
     return Group(*parts, Text(f"Next: {advice}"))
 
 
-def render_generated(generated: GeneratedTest) -> RenderableType:
-    """Where the test is, what is left to do about it, and how to run it."""
-    left = [Text(f"To do: {show(text)}", style="yellow") for text in generated.left]
-    return Group(Text(generated.summary(), style="bold green"), *left, Text(f"Next: {show(generated.command)}"))
+def render_generated(generated: GeneratedTests) -> RenderableType:
+    """Which files there are, or what would be in them, what is left to do about them, and how to run them."""
+    parts = [Text(generated.summary(), style="bold green")]
+    for path, content in generated.files.items():
+        if generated.dry_run and isinstance(content, str):
+            parts += [Text(f"--- {show(path, 300)}", style="bold"), Text(content)]
+        elif path != generated.path:
+            parts.append(Text(f"  and {show(os.path.relpath(path), 300)}"))
+    parts += [Text(f"No test: {show(text, 300)}", style="dim") for text in generated.skipped]
+    parts += [Text(f"To do: {show(text, 300)}", style="yellow") for text in generated.left]
+    return Group(*parts, Text(f"Next: {show(generated.command, 500)}"))
 
 
 def render_emitted(emitted: Emitted) -> RenderableType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,36 @@ from porting.comparison.pairing import pair_results
 from porting.errors import GenerationError
 from porting.portfile import Portfile
 from porting.runs import OutputPairs
+from porting.stubs.replay import literal
 from porting.stubs.sampling import Sample, choose
 from porting.text import show
 from porting.tolerance import Tolerance
 from porting.trace import Call, Trace
+from porting.trace.structure import Structure, is_named
 from porting.verification import Verification
 
 LEAST_TOLERANCE = {"float32": 1e-4, "float64": 1e-4}
 LEAST_TOLERANCE_OF_HALF = 1e-2
+MARGIN = 10.0
+"""How many times the largest measured noise a test allows: on other machines rounding falls otherwise."""
 
-Access = tuple[str, str | int] | None
-"""How to reach a tensor in what the port returns: an attribute, an item, or None for the returned tensor itself."""
+Access = tuple[tuple[str, str | int], ...]
+"""How to reach a tensor in what the port returns: attributes and items; empty for the returned tensor itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A tensor that the port's forward returned.
+
+    Attributes:
+        name: its names on all levels, joined by dots; ``output`` for a lone tensor.
+        access: how to reach it.
+        tensor: its values.
+    """
+
+    name: str
+    access: Access
+    tensor: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,50 +52,94 @@ class ExpectedOutput:
 
     Attributes:
         name: of the output.
-        access: where it is in what the port returns.
-        original: the original's tensor.
-        ported: the port's, of the same shape.
-        max_abs: the largest difference between them at valid positions.
+        leaf: the port's own.
+        original: the original's tensor, of the same shape; 0 where nothing counts.
+        mask: bool, of that shape: what counts; None: everything.
+        max_abs: the largest difference between them where it counts.
         sample: what the test looks at.
+        others: the port's tensor when it was computed otherwise.
     """
 
     name: str
-    access: Access
+    leaf: Leaf
     original: torch.Tensor
-    ported: torch.Tensor
+    mask: torch.Tensor | None
     max_abs: float
     sample: Sample
+    others: tuple[torch.Tensor, ...] = ()
 
-    def variables(self) -> dict[str, Any]:
-        """The template's variables; the values are the original's."""
+    def informed(self, moved: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> ExpectedOutput:
+        """The same output, looked at where it moves, with more that is known of its noise.
+
+        Args:
+            moved: how far each element moved when a module was perturbed.
+            others: the port's tensor when it was computed otherwise.
+        """
+        sample = choose(self.original, self.mask, moved)
+        return ExpectedOutput(self.name, self.leaf, self.original, self.mask, self.max_abs, sample, tuple(others))
+
+    @property
+    def noise(self) -> float:
+        """The largest difference from the original of one element that counts, however the port was computed."""
+        mask = torch.ones_like(self.original, dtype=torch.bool) if self.mask is None else self.mask
+        found = [(other.double() - self.original.double()).abs()[mask.expand(other.shape)] for other in self.others]
+        return max([self.max_abs, *(float(each.max()) for each in found)])
+
+    def sums_atol(self, dtype: str) -> float:
+        """The absolute tolerance of the sums: what is usual for the dtype, or more where their own noise is larger."""
+        expected = self.sample.sums(self.original)
+        noise = [float((self.sample.sums(each) - expected).abs().max()) for each in (self.leaf.tensor, *self.others)]
+        return max(_usual(dtype), _rounded_up(MARGIN * max(noise)))
+
+    def expected(self, dtype: str) -> dict[str, Any]:
+        """Where the test looks and what it expects there; the values are the original's."""
         return {
-            "name": self.name,
-            "access": self.access,
-            "shape": tuple(self.original.shape),
-            "places": self.sample.places,
+            "shape": list(self.original.shape),
+            "places": list(self.sample.places),
             "channels": self.sample.channels,
-            "means": _shortest(self.sample.means(self.original)),
-            "slice": _shortest(self.sample.values(self.original)),
+            "valid": self.sample.valid,
+            "means": literal(self.sample.means(self.original)),
+            "slice": literal(self.sample.values(self.original)),
+            "sums": [float(f"{value:.8g}") for value in self.sample.sums(self.original).tolist()],
+            "sums_atol": self.sums_atol(dtype),
         }
+
+    def variables(self, dtype: str) -> dict[str, Any]:
+        """The template's variables."""
+        return {"name": self.name, "access": self.leaf.access, "expected": self.expected(dtype)}
 
 
 def expected_outputs(portfile: Portfile, verification: Verification, call: Call) -> tuple[ExpectedOutput, ...]:
-    """The compared outputs that are floating-point tensors and that ``call``, the port's forward, returns as they are.
+    """The compared outputs that are floating-point tensors and that ``call``, the port's forward, returns as they are,
+    or returns with more than what counts of them.
 
     Raises:
-        GenerationError: there is none.
+        GenerationError: there is none, or one whose original tensor is the port's own.
         PortfileError: ``outputs()`` does not keep its contract.
     """
     ported = verification.ported
-    reachable = _reachable(ported, call)
-    compared = verification.comparison.outputs
-    positions = Positions.of(ported)
+    leaves = tuple(leaves_of(ported, call))
+    positions, valid = Positions.of(ported), ported.valid_positions()
     found = []
-    for (name, original, own), numbers in zip(_pairs(portfile, verification), compared, strict=True):
-        if id(own) in reachable and original.is_floating_point() and original.dim():
-            mask = positions.mask(original, call.key, name)
-            access, max_abs = reachable[id(own)], numbers.numbers.max_abs
-            found.append(ExpectedOutput(name, access, original, own, max_abs, choose(original, mask)))
+    for (name, original, own), compared in zip(
+        _pairs(portfile, verification), verification.comparison.outputs, strict=True
+    ):
+        if not original.is_floating_point() or not original.dim():
+            continue
+        if original is own:
+            raise GenerationError(
+                f"outputs() gives the port's own tensor {show(name)} as the original's, so it says nothing of that",
+                hint="let outputs() in the portfile take the second item from the original's result",
+            )
+        for leaf in leaves:
+            if leaf.tensor is own:
+                placed = original, positions.mask(original, call.key, name)
+            elif (scattered := _scattered(original, own, leaf.tensor, valid)) is not None:
+                placed = scattered
+            else:
+                continue
+            found.append(ExpectedOutput(name, leaf, *placed, compared.numbers.max_abs, choose(*placed)))
+            break
     if not found:
         raise GenerationError(
             "none of the outputs is a floating-point tensor that the port's forward returns as it is",
@@ -84,14 +148,58 @@ def expected_outputs(portfile: Portfile, verification: Verification, call: Call)
     return tuple(found)
 
 
+def leaves_of(ported: Trace, call: Call) -> Iterator[Leaf]:
+    """The floating-point tensors that the port's forward returned, with the way to each."""
+    tensors = iter(call.outputs.leaves)
+    for access in _accesses(call.outputs.structure):
+        leaf = next(tensors)
+        if leaf.tensor is not None and "float" in str(leaf.dtype):
+            yield Leaf(leaf.name or "output", access, ported.tensor(leaf))
+
+
 def tolerance_of(dtype: str, measured: float, allowed: Tolerance) -> tuple[float, float]:
     """Absolute and relative tolerance of a test.
 
-    Ten times the measured difference, at least what is usual for the dtype (1e-4 in float32, 1e-2 in half precision),
-    and never more than what was verified.
+    Ten times the measured noise, at least what is usual for the dtype (1e-4 in float32, 1e-2 in half precision), and
+    never more than what was verified.
     """
-    usual = LEAST_TOLERANCE.get(dtype, LEAST_TOLERANCE_OF_HALF)
-    return min(max(usual, _rounded_up(10 * measured)), allowed.atol), min(usual, allowed.rtol)
+    usual = _usual(dtype)
+    return min(max(usual, _rounded_up(MARGIN * measured)), allowed.atol), min(usual, allowed.rtol)
+
+
+def require_passing(output: ExpectedOutput, dtype: str, atol: float, rtol: float) -> None:
+    """Check that the port, in every way in which it ran, passes the test that is written for it.
+
+    Raises:
+        GenerationError: it does not: its difference is within what was verified, and above the test's own tolerance;
+            or the expected values are not finite.
+    """
+    sample = output.sample
+    looks: Mapping[Callable[[torch.Tensor], torch.Tensor], float] = {
+        sample.means: atol,
+        sample.values: atol,
+        sample.sums: output.sums_atol(dtype),
+    }
+    for look, allowed in looks.items():
+        expected = look(output.original)
+        if not bool(expected.isfinite().all()):
+            raise GenerationError(
+                f"the original's output {show(output.name)} has NaN or Inf where a test would look",
+                hint="let outputs() in the portfile name other tensors",
+            )
+        if not all(torch.allclose(look(own), expected, atol=allowed, rtol=rtol) for own in _owns(output)):
+            raise GenerationError(
+                f"the verified port would fail a test of {show(output.name)} at atol {atol:g}, rtol {rtol:g}",
+                hint="raise the atol of TOLERANCE in the portfile to what these outputs need",
+            )
+
+
+def _owns(output: ExpectedOutput) -> tuple[torch.Tensor, ...]:
+    return (output.leaf.tensor, *output.others)
+
+
+def _usual(dtype: str) -> float:
+    return LEAST_TOLERANCE.get(dtype, LEAST_TOLERANCE_OF_HALF)
 
 
 def _rounded_up(value: float) -> float:
@@ -100,30 +208,6 @@ def _rounded_up(value: float) -> float:
         return 0.0
     unit = 10.0 ** math.floor(math.log10(value))
     return float(f"{math.ceil(value / unit) * unit:.0e}")
-
-
-def require_passing(output: ExpectedOutput, atol: float, rtol: float) -> None:
-    """Check that the port, as it ran, passes the test that is written for it.
-
-    Raises:
-        GenerationError: it does not: its difference is within what was verified, and above the test's own tolerance;
-            or the expected values are not finite.
-    """
-    sample = output.sample
-    for own, expected in (
-        (sample.means(output.ported), sample.means(output.original)),
-        (sample.values(output.ported), sample.values(output.original)),
-    ):
-        if not bool(expected.isfinite().all()):
-            raise GenerationError(
-                f"the original's output {show(output.name)} has NaN or Inf where a test would look",
-                hint="let outputs() in the portfile name other tensors",
-            )
-        if not torch.allclose(own, expected, atol=atol, rtol=rtol):
-            raise GenerationError(
-                f"the verified port would fail a test of {show(output.name)} at atol {atol:g}, rtol {rtol:g}",
-                hint="raise the atol of TOLERANCE in the portfile to what these outputs need",
-            )
 
 
 def _pairs(portfile: Portfile, verification: Verification) -> OutputPairs:
@@ -136,21 +220,27 @@ def _pairs(portfile: Portfile, verification: Verification) -> OutputPairs:
     return [(other.name or "output", original.tensor(one), ported.tensor(other)) for one, other in leaves]
 
 
-def _reachable(ported: Trace, call: Call) -> dict[int, Access]:
-    """The tensors that are a field or an item of what the forward returned, or are that itself, by identity."""
-    value, structure = ported.value(call.outputs), call.outputs.structure
-    if isinstance(value, torch.Tensor):
-        return {id(value): None}
-    if isinstance(value, (list, tuple)):
-        items: list[tuple[Access, Any]] = [(("item", index), item) for index, item in enumerate(value)]
-    else:
-        kind = "item" if structure["class"] in ("dict", "OrderedDict") else "attribute"
-        items = [((kind, name), item) for name, item in value.items()]
-    return {id(item): access for access, item in items if isinstance(item, torch.Tensor)}
+def _scattered(
+    original: torch.Tensor, own: torch.Tensor, returned: torch.Tensor, valid: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """The original's tensor in the shape of what the port returned, if ``own`` is the valid positions of that."""
+    if valid is None or returned.shape[:2] != valid.shape or not torch.equal(returned[valid], own):
+        return None
+    full = torch.zeros_like(returned)
+    full[valid] = original.to(full)
+    mask = valid.reshape(*valid.shape, *[1] * (returned.dim() - 2))
+    return full, mask.expand(returned.shape)
 
 
-def _shortest(tensor: torch.Tensor) -> Any:
-    """Nested lists of the shortest decimals that stand for the same float32 values."""
-    if tensor.dim() > 1:
-        return [_shortest(row) for row in tensor]
-    return [float(str(value)) for value in tensor.numpy()]
+def _accesses(structure: Structure, above: Access = ()) -> Iterator[Access]:
+    """How to reach each leaf of a value, in order."""
+    if structure["kind"] == "leaf":
+        yield above
+        return
+    items = structure["class"] in ("dict", "OrderedDict")
+    for index, (key, item) in enumerate(zip(structure["keys"], structure["items"], strict=True)):
+        if structure["kind"] != "dict" and not is_named(structure):
+            step: tuple[str, str | int] = ("item", index)
+        else:
+            step = ("item" if items else "attribute", key)
+        yield from _accesses(item, (*above, step))

@@ -5,22 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from porting.atomic import write_text
+from porting.atomic import write_whole
 from porting.errors import OutputError
 from porting.text import show
 
+BEGINNING = 4096
+"""Bytes of a file that is no Python in which its marker is."""
+
 
 def refuse_foreign(path: Path, marker: str, *, command: str, hint: str) -> None:
-    """Refuse to replace what is at a path and has no line that is the marker.
+    """Refuse to replace what is at a path and does not have the marker: as a line, in a Python file, else at its
+    beginning.
 
     Raises:
         OutputError: that is so; the message names the command that writes files with the marker.
     """
-    if path.exists() and (not path.is_file() or marker.encode() not in path.read_bytes().splitlines()):
+    if path.exists() and not (path.is_file() and _has(path, marker.encode())):
         raise OutputError(f"{show(path)} exists and was not written by {command}, so it is not replaced", hint=hint)
 
 
-def write_files(files: Mapping[Path, str], *, hint: str) -> None:
+def _has(path: Path, marker: bytes) -> bool:
+    with path.open("rb") as file:
+        return marker in (file.read().splitlines() if path.suffix == ".py" else file.read(BEGINNING))
+
+
+def write_files(files: Mapping[Path, str | bytes], *, hint: str) -> None:
     """Write files, each whole or not at all, and the folders that they need.
 
     Raises:
@@ -31,4 +40,4 @@ def write_files(files: Mapping[Path, str], *, hint: str) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make the folder {show(path.parent)}: {error.strerror}", hint=hint) from None
-        write_text(path, text)
+        write_whole(path, text)

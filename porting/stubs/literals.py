@@ -7,6 +7,7 @@ import keyword
 import math
 import pprint
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from porting.errors import GenerationError
@@ -76,15 +77,39 @@ def plain(text: object) -> str:
     return re.sub(r"[^A-Za-z0-9 _.,:;()/+-]+", "?", show(text, 100))
 
 
-def accessor(key: tuple[str, str | int] | None) -> str:
-    """What follows an object's name to reach ``("attribute", name)`` or ``("item", key)`` of it; nothing for None."""
-    if key is None:
-        return ""
-    kind, name = key
-    return f".{identifier(str(name))}" if kind == "attribute" else f"[{pylit(name)}]"
+def prose(text: str, indent: int) -> str:
+    """A text of many lines for the inside of a docstring: the docstring holds the same lines, indented.
+
+    Args:
+        text: its lines; what is not ASCII is escaped.
+        indent: columns before each line that is not empty.
+
+    Raises:
+        GenerationError: a docstring with it would not hold it.
+    """
+    lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
+    escaped = [line.encode("unicode_escape").decode("ascii").replace('"""', r"\"\"\"") for line in lines]
+    found = "\n".join(" " * indent + line if line else "" for line in escaped)
+    if ast.literal_eval(f'"""\n{found}\n"""') != "\n".join(
+        ["", *(" " * indent + line if line else "" for line in lines), ""]
+    ):
+        raise GenerationError("the original's code cannot be quoted in a docstring")
+    return found
 
 
-FILTERS = {"pylit": pylit, "identifier": identifier, "dotted": dotted, "plain": plain, "accessor": accessor}
+def accessor(path: Sequence[tuple[str, str | int]]) -> str:
+    """What follows an object's name to reach a part: ``("attribute", name)`` or ``("item", key)`` for each level."""
+    return "".join(f".{identifier(str(name))}" if kind == "attribute" else f"[{pylit(name)}]" for kind, name in path)
+
+
+FILTERS = {
+    "pylit": pylit,
+    "identifier": identifier,
+    "dotted": dotted,
+    "plain": plain,
+    "prose": prose,
+    "accessor": accessor,
+}
 """What a template may put data through; nothing else reaches a generated Python file."""
 
 

@@ -11,7 +11,17 @@ from porting.stubs.written import WIDTH, neutral, text, written
 
 NEUTRAL: dict[str, Any] = {
     **dict.fromkeys(
-        ("checkpoint", "revision", "original_class", "devices", "torch_version", "python_version", "date", "command"),
+        (
+            "checkpoint",
+            "revision",
+            "original_class",
+            "devices",
+            "torch_version",
+            "python_version",
+            "date",
+            "command",
+            "source",
+        ),
         "x",
     ),
     "measured": "0",
@@ -19,8 +29,18 @@ NEUTRAL: dict[str, Any] = {
     "notes": [],
     "scalars": [],
     "tensors": [("x", [0], "int64")],
+    "prompt_scalars": [],
+    "prompt_tensors": [("x", [0], "int64")],
+    "provenance": {"x": "x"},
+    "expected": [("x", [("x", [0])])],
     "outputs": [
-        {"access": ("attribute", "x"), "shape": (1,), "places": (None,), "channels": [0], "means": [0], "slice": [0]}
+        {
+            "name": "x",
+            "access": (("attribute", "x"),),
+            "expected": {
+                key: [0] for key in ("shape", "places", "channels", "valid", "means", "slice", "sums", "sums_atol")
+            },
+        }
     ],
 }
 """Data without a meaning in place of a model's, for the code that a template has by itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +16,14 @@ from porting.text import show
 from porting.trace import Call, Trace
 from porting.verification import Verification
 
-MOST_ELEMENTS = 4096
-"""Elements of one input that a test can hold as a literal."""
+MOST_WRITTEN = 4096
+"""Elements of one input that a script can hold as a literal."""
+MOST_IN_TEST = 512
+"""The same for a test that has a folder for larger ones."""
+MOST_STORED = 1 << 20
+"""Elements of one input that such a folder can hold."""
+
+DeviceKey = tuple[str, tuple[int, int]] | tuple[None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,56 +32,116 @@ class Replay:
 
     Attributes:
         call: the port's one forward.
+        given: the forward's arguments by name; None is left out.
         module: where the port's class is imported from.
         model_class: its name.
         dtype: of its parameters.
         checkpoint: Hub id, or a local folder.
         revision: of the Hub's repository.
-        scalars: the forward's arguments that are no tensors.
-        tensors: name, nested list and dtype of those that are.
         left: what is still to be done in the portfile, in sentences.
+        device_keys: kinds of device, with their capability, on which the original ran; last any other.
     """
 
     call: Call
+    given: Mapping[str, Any]
     module: str
     model_class: str
     dtype: str
     checkpoint: str
     revision: str
-    scalars: list[tuple[str, Any]]
-    tensors: list[tuple[str, Any, str]]
     left: tuple[str, ...]
-
-    def variables(self) -> dict[str, Any]:
-        """The template's variables."""
-        names = ("module", "model_class", "dtype", "checkpoint", "revision", "scalars", "tensors")
-        return {**{name: getattr(self, name) for name in names}, "notes": self.left}
+    device_keys: tuple[DeviceKey, ...] = ((None, None),)
 
 
 def replay_of(portfile: Portfile, verification: Verification) -> Replay:
     """Find out how a verified port can be run again.
 
     Raises:
-        GenerationError: the run was not one forward in eval mode, its inputs are too large to be written down, or the
-            port's class or weights cannot be loaded by a test.
+        GenerationError: the run was not one forward in eval mode, or the port's class or weights cannot be loaded by
+            a test.
         PortfileError: ``checkpoint()`` does not keep its contract.
     """
     ported = verification.ported
-    call, scalars, tensors = forward_of(verification)
+    call, given = forward_of(verification)
     module, model_class = _class_of(ported, call)
     checkpoint, revision, left = _weights(portfile)
-    return Replay(call, module, model_class, dtype_of(ported), checkpoint, revision, scalars, tensors, left)
+    keys = device_keys(portfile, verification.original)
+    return Replay(call, given, module, model_class, dtype_of(ported), checkpoint, revision, left, keys)
 
 
-def forward_of(verification: Verification) -> tuple[Call, list[tuple[str, Any]], list[tuple[str, Any, str]]]:
-    """The port's one forward, and its arguments: plain values, and nested lists of tensors with their dtypes.
+def device_keys(portfile: Portfile, original: Trace) -> tuple[DeviceKey, ...]:
+    """The device of the original's run as Transformers' ``Expectations`` names it, where it is this machine's, and the
+    default, which every other device takes.
+    """
+    devices = {str(name).split(":")[0] for name in original.run.get("devices", [])}
+    here = portfile.original_trace is None and portfile.original_python is None
+    if devices != {"cuda"} or not here or not torch.cuda.is_available():
+        return ((None, None),)
+    return (("cuda", torch.cuda.get_device_capability()), (None, None))
+
+
+def forward_of(verification: Verification) -> tuple[Call, dict[str, Any]]:
+    """The port's one forward, and its arguments by name, without those that are None.
 
     Raises:
-        GenerationError: the run was not one forward in eval mode, or its inputs are too large to be written down.
+        GenerationError: the run was not one forward in eval mode, or has an input that is neither a tensor nor a
+            plain value.
     """
     _require_eval(verification)
     call = _only_forward(verification.ported)
-    return call, *_inputs(verification.ported, call)
+    for leaf in call.inputs.leaves:
+        if leaf.type_name is not None:
+            raise GenerationError(f"the input {show(leaf.name)} ({show(leaf.type_name)}) cannot be written down")
+    given = dict(verification.ported.value(call.inputs))
+    return call, {name: value for name, value in given.items() if value is not None}
+
+
+def plain_inputs(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The arguments that are no tensors."""
+    return [(name, value) for name, value in given.items() if not isinstance(value, torch.Tensor)]
+
+
+def written_inputs(given: Mapping[str, Any], most: int = MOST_WRITTEN) -> list[tuple[str, Any, str]]:
+    """Name, nested list and dtype of the tensors of at most so many elements."""
+    return [
+        (name, literal(value), str(value.dtype).removeprefix("torch."))
+        for name, value in given.items()
+        if isinstance(value, torch.Tensor) and value.numel() <= most
+    ]
+
+
+def stored_inputs(given: Mapping[str, Any], most: int = MOST_WRITTEN) -> dict[str, torch.Tensor]:
+    """The tensors of more elements, by name."""
+    return {
+        name: value.contiguous()
+        for name, value in given.items()
+        if isinstance(value, torch.Tensor) and value.numel() > most
+    }
+
+
+def require_small(given: Mapping[str, Any], most: int) -> None:
+    """Check that no input is too much to be kept.
+
+    Raises:
+        GenerationError: one has more elements, or is complex.
+    """
+    for name, value in given.items():
+        if isinstance(value, torch.Tensor) and (value.numel() > most or value.is_complex()):
+            raise GenerationError(
+                f"the input {show(name)} is too much for a test to hold: {value.numel():,} elements of {value.dtype}",
+                hint=f"let inputs() in the portfile return real tensors of at most {most:,} elements",
+            )
+
+
+def literal(tensor: torch.Tensor) -> Any:
+    """Nested lists of a tensor's values; floating-point ones as the shortest decimals that stand for them."""
+    if tensor.dim() > 1:
+        return [literal(row) for row in tensor]
+    if not tensor.is_floating_point():
+        return tensor.tolist()
+    if tensor.dtype is torch.float64:
+        return tensor.tolist()
+    return float(str(tensor.float().numpy())) if not tensor.dim() else [float(str(v)) for v in tensor.float().numpy()]
 
 
 def provenance(original: Trace) -> dict[str, Any]:
@@ -166,28 +233,3 @@ def _weights(portfile: Portfile) -> tuple[str, str, tuple[str, ...]]:
         revision,
         ("The weights are local: set HUB_ID and REVISION in the portfile once they are on the Hub.",),
     )
-
-
-def _inputs(ported: Trace, call: Call) -> tuple[list[tuple[str, Any]], list[tuple[str, Any, str]]]:
-    """The forward's arguments: plain values, and tensors with their dtypes."""
-    for leaf in call.inputs.leaves:
-        if leaf.type_name is not None:
-            raise GenerationError(f"the input {show(leaf.name)} ({show(leaf.type_name)}) cannot be written down")
-    given = dict(ported.value(call.inputs))
-    scalars: list[tuple[str, Any]] = []
-    tensors: list[tuple[str, Any, str]] = []
-    for name, value in given.items():
-        if isinstance(value, torch.Tensor):
-            _require_small(name, value)
-            tensors.append((name, value.tolist(), str(value.dtype).removeprefix("torch.")))
-        elif value is not None:
-            scalars.append((name, value))
-    return scalars, tensors
-
-
-def _require_small(name: str, tensor: torch.Tensor) -> None:
-    if tensor.numel() > MOST_ELEMENTS or tensor.is_complex():
-        raise GenerationError(
-            f"the input {show(name)} is too much for a test to hold: {tensor.numel():,} elements of {tensor.dtype}",
-            hint=f"let inputs() in the portfile return real tensors of at most {MOST_ELEMENTS:,} elements",
-        )

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import pkgutil
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
 
+import porting.checks
 from porting.checks import (
     Check,
     CheckContext,
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
     WritePortfile = Callable[..., Path]
 
+FILES = [
+    info.name
+    for info in pkgutil.iter_modules(porting.checks.__path__)
+    if hasattr(import_module(f"porting.checks.{info.name}"), "CHECKS")
+]
 EXPECTED = 'EXPECTED_FAILURES = {"check_outputs_equal": "norm comes later"}'
 
 
@@ -40,13 +47,18 @@ def expecting(tmp_path: Path, write_portfile: WritePortfile) -> CheckContext:
     return CheckContext(Portfile.load(write_portfile(tmp_path, extra=EXPECTED)))
 
 
-@pytest.mark.parametrize("step", ["original", "weights", "forward", "modes"])
-def test_every_check_of_a_step_is_run_and_states_its_claim(step: str) -> None:
+@pytest.mark.parametrize("step", FILES)
+def test_every_check_of_a_file_is_run_and_states_its_claim(step: str) -> None:
     module = import_module(f"porting.checks.{step}")
-    written = {name for name, _ in inspect.getmembers(module, inspect.isfunction) if name.startswith("check_")}
+    written = {name for name, value in vars(module).items() if name.startswith("check_") and inspect.isfunction(value)}
     listed = {check.name: check for check in iterate_checks() if check.function.__module__ == module.__name__}
     assert set(listed) == written
-    assert all(check.claim.endswith(".") for check in listed.values())
+    assert all(check.step == module.STEP and check.claim.endswith(".") for check in listed.values())
+
+
+def test_checks_have_names_of_their_own() -> None:
+    names = [check.name for check in iterate_checks()]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize(

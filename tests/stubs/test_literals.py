@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pytest
 
 from porting.errors import GenerationError
-from porting.stubs.literals import LINE, accessor, dotted, ensure_same_code, identifier, plain, pylit
+from porting.stubs.literals import LINE, accessor, dotted, ensure_same_code, identifier, plain, prose, pylit
 
 HOSTILE = (
     '"""\nimport os\n"""', "'''", '"', "'", "\\", "\\\n", "a\nb", "\x00", "\x1b[31m", "\u202e", "\u2028", "\ud800",
@@ -84,13 +84,24 @@ def test_plain_words_cannot_end_a_comment_or_a_docstring(text: str) -> None:
     assert len(plain(text * 1000)) <= 300
 
 
-def test_an_accessor_is_an_attribute_an_item_or_nothing() -> None:
-    assert accessor(None) == ""
-    assert accessor(("attribute", "logits")) == ".logits"
-    assert accessor(("item", 0)) == "[0]"
-    assert accessor(("item", '"] + x["')) == '["\\"] + x[\\""]'
+def test_an_accessor_is_a_chain_of_attributes_and_items() -> None:
+    assert accessor(()) == ""
+    assert accessor((("attribute", "logits"),)) == ".logits"
+    assert accessor((("attribute", "hidden_states"), ("item", 0))) == ".hidden_states[0]"
+    assert accessor((("item", '"] + x["'),)) == '["\\"] + x[\\""]'
     with pytest.raises(GenerationError):
-        accessor(("attribute", "logits()"))
+        accessor((("attribute", "logits()"),))
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "def f():\n\treturn 1  \n\n    # é\n", '"""', 'a\\"""\\'])
+def test_prose_stays_inside_its_docstring(text: str) -> None:
+    found = prose(text, 8)
+    assert found.isascii()
+    lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
+    (node,) = ast.parse(f'"""\n{found}\n"""').body
+    assert isinstance(node, ast.Expr)
+    assert isinstance(node.value, ast.Constant)
+    assert node.value.value == "\n".join(["", *(" " * 8 + line if line else "" for line in lines), ""])
 
 
 REFERENCE = "import a\nx = a.f(1)\n"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from porting.comparison import position_mask
-from porting.stubs.sampling import CHANNELS, MOST_ROWS, choose
+from porting.stubs.sampling import CHANNELS, MOST_ROWS, PLACES_OF_ROW, SUMS, choose
 
 
 def valid(*lengths: int, left: bool = False) -> torch.Tensor:
@@ -12,22 +12,57 @@ def valid(*lengths: int, left: bool = False) -> torch.Tensor:
     return torch.stack([positions >= 8 - length if left else positions < length for length in lengths])
 
 
-def test_the_last_and_the_middle_valid_place_of_each_row_are_chosen() -> None:
+def test_places_and_channels_are_those_that_move() -> None:
     tensor = torch.randn(2, 8, 64)
-    mask = position_mask((2, 8, 64), valid(8, 3))
-    sample = choose(tensor, mask)
-    assert sample.places == ([0, 0, 1, 1], [4, 7, 1, 2])
+    moved = []
+    for place, channel in ((3, 5), (6, 40)):
+        move = torch.full_like(tensor, 1e-3)
+        move[:, place, channel] = 1.0
+        moved.append(move)
+    sample = choose(tensor, None, moved)
+    assert sample.places == ([0, 0, 1, 1], [3, 6, 3, 6])
+    assert {5, 40} <= set(sample.channels)
     assert sample.values(tensor).shape == (4, CHANNELS)
     assert sample.means(tensor).shape == (4,)
-    assert choose(tensor, position_mask((2, 8, 64), valid(8, 3, left=True))).places == ([0, 0, 1, 1], [4, 7, 6, 7])
 
 
-def test_the_channel_that_varies_most_stands_for_each_part() -> None:
+def test_places_are_valid_ones_of_each_row() -> None:
+    tensor = torch.randn(2, 8, 64)
+    for left in (False, True):
+        counted = valid(8, 3, left=left)
+        rows, positions = choose(tensor, position_mask((2, 8, 64), counted)).places
+        assert rows == [0, 0, 1, 1]
+        assert bool(counted[rows, positions].all())
+
+
+def test_without_moves_the_unusual_elements_are_chosen() -> None:
     tensor = torch.zeros(2, 8, 64)
     loud = [3, 8, 17, 31, 32, 40, 55, 63]
-    tensor[:, ::2, loud] = 1.0
+    tensor[:, 2, loud] = 1.0
     tensor[:, :, 0] = 100.0  # large and constant: it says little
     assert choose(tensor, None).channels == loud
+    assert set(choose(tensor, None).places[1] or []) > {2}
+
+
+def test_every_element_that_counts_has_a_part_in_the_sums() -> None:
+    tensor = torch.randn(2, 8, 16)
+    sample = choose(tensor, position_mask((2, 8, 16), valid(8, 3)))
+    sums = sample.sums(tensor)
+    assert sums.shape == (SUMS,)
+    for row, place in ((0, 0), (0, 7), (1, 2)):
+        for channel in range(16):
+            other = tensor.clone()
+            other[row, place, channel] += 1.0
+            assert bool((sample.sums(other) - sums).abs().max() > 1e-3)
+    padded = tensor.clone()
+    padded[1, 3:] += 1.0
+    assert torch.equal(sample.sums(padded), sums)
+
+
+def test_a_mask_over_the_last_axis_is_kept_whole() -> None:
+    mask = valid(8, 3)
+    sample = choose(torch.randn(2, 8), mask)
+    assert torch.equal(torch.tensor(sample.valid).bool(), mask)
 
 
 def test_what_is_not_valid_has_no_say() -> None:
@@ -40,7 +75,7 @@ def test_what_is_not_valid_has_no_say() -> None:
 
 def test_many_rows_give_few_places_and_few_channels_all() -> None:
     sample = choose(torch.randn(50, 8, 3), None)
-    assert len(sample.places[0] or []) == 2 * MOST_ROWS
+    assert len(sample.places[0] or []) == PLACES_OF_ROW * MOST_ROWS
     assert sample.channels == [0, 1, 2]
 
 

@@ -31,7 +31,7 @@ def computed(built: type[torch.nn.Module], config: Any, dtype: torch.dtype | Non
         Exception: whatever the constructor raises.
     """
     first = _tensors(_build(built, config, dtype, seed=0))
-    with _memory_filled():
+    with memory_filled():
         second = _tensors(_build(built, config, dtype, seed=1))
     return {name: tensor for name, tensor in first.items() if name in second and _equal(tensor, second[name])}
 
@@ -64,7 +64,7 @@ def _parameters_on_meta() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _memory_filled() -> Iterator[None]:
+def memory_filled() -> Iterator[None]:
     """Memory that is not written holds NaN, or the largest number."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     memory: Any = torch.utils.deterministic

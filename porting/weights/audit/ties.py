@@ -35,3 +35,35 @@ def broken_ties(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> 
         for name, partner in wanted_ties(model).items()
         if name in tensors and partner in tensors and not one_tensor(tensors[name], tensors[partner])
     }
+
+
+def shared_names(model: torch.nn.Module) -> list[tuple[str, ...]]:
+    """The names in a model's state dict that are one tensor, by two and more."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if isinstance(tensor, torch.Tensor):
+            place = (
+                () if tensor.is_meta or not tensor.numel() else (tensor.data_ptr(), *tensor.stride(), *tensor.shape)
+            )
+            groups.setdefault(place or (id(tensor),), []).append(name)
+    return [tuple(names) for names in groups.values() if len(names) > 1]
+
+
+def untied_head(model: torch.nn.Module) -> str | None:
+    """The name of an output embedding that ``tie_word_embeddings`` ties to the input embeddings, and that is not."""
+    config = getattr(model, "config", None)
+    if getattr(config, "tie_word_embeddings", False) is not True:
+        return None
+    given, made = (_embeddings(model, which) for which in ("input", "output"))
+    if given is None or made is None or given.shape != made.shape or one_tensor(given, made):
+        return None
+    return next((name for name, tensor in model.named_parameters() if tensor is made), None)
+
+
+def _embeddings(model: torch.nn.Module, which: str) -> torch.Tensor | None:
+    get = getattr(model, f"get_{which}_embeddings", None)
+    try:
+        weight = getattr(get() if callable(get) else None, "weight", None)
+    except (NotImplementedError, AttributeError):
+        return None
+    return weight if isinstance(weight, torch.Tensor) else None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from porting.errors import GenerationError
+from porting.stubs.importing import imports
 from porting.stubs.literals import snake
 from porting.stubs.rendering import render
 from porting.stubs.written import Call
@@ -105,16 +106,6 @@ def class_of(kind: type) -> tuple[str, str]:
             hint="define it at the top of a module of its own, not in the portfile or in a function",
         )
     return module, name
-
-
-def imports(names: Iterable[tuple[str, str]]) -> list[list[tuple[str, list[str]]]]:
-    """The import statements for names of modules, in sections as isort makes them: others', then Transformers' own."""
-    found: dict[str, set[str]] = {}
-    for module, name in names:
-        found.setdefault(module, set()).add(name)
-    lines = [(module, sorted(found[module])) for module in sorted(found)]
-    own = [line for line in lines if line[0].split(".")[0] == "transformers"]
-    return [section for section in ([line for line in lines if line not in own], own) if section]
 
 
 def config_call(config: Any) -> Call:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from porting.stubs.importing import imports
 from porting.stubs.literals import camel, snake
 from porting.stubs.rendering import render
 from porting.weights.emitting.mapping import ConversionMapping
 from porting.weights.emitting.prepared import Prepared
-from porting.weights.emitting.script import class_of, imports
+from porting.weights.emitting.script import class_of
 
 TEMPLATE = "test_conversion_mapping.py.jinja"
 

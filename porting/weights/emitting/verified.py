@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from porting.stubs.expectations import expected_outputs, require_passing, tolerance_of
-from porting.stubs.replay import dtype_of, forward_of, provenance
+from porting.stubs.replay import (
+    MOST_WRITTEN,
+    dtype_of,
+    forward_of,
+    plain_inputs,
+    provenance,
+    require_small,
+    written_inputs,
+)
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -19,17 +27,19 @@ def verified_values(portfile: Portfile, verification: Verification) -> dict[str,
         GenerationError: the run, its inputs or its outputs cannot be written down.
         PortfileError: a function of the portfile does not keep its contract.
     """
-    call, scalars, tensors = forward_of(verification)
+    call, given = forward_of(verification)
+    require_small(given, MOST_WRITTEN)
+    dtype = dtype_of(verification.ported)
     outputs = expected_outputs(portfile, verification, call)
-    measured = max(output.max_abs for output in outputs)
-    atol, rtol = tolerance_of(dtype_of(verification.ported), measured, verification.comparison.tolerance)
+    measured = max(output.noise for output in outputs)
+    atol, rtol = tolerance_of(dtype, measured, verification.comparison.tolerance)
     for output in outputs:
-        require_passing(output, atol, rtol)
+        require_passing(output, dtype, atol, rtol)
     return {
         **provenance(verification.original),
-        "scalars": scalars,
-        "tensors": tensors,
-        "outputs": [output.variables() for output in outputs],
+        "scalars": plain_inputs(given),
+        "tensors": written_inputs(given),
+        "outputs": [output.variables(dtype) for output in outputs],
         "atol": atol,
         "rtol": rtol,
         "measured": f"{measured:.2g}",

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,17 +21,18 @@ from transformers import BertConfig, BertModel
 
 from porting.errors import GenerationError, InconclusiveError, MismatchError, OutputError
 from porting.portfile import Portfile
+from porting.stubs import Wanted, write_tests
 from porting.stubs.expectations import expected_outputs, tolerance_of
-from porting.stubs.integration import MARKER, TEMPLATE, test_names, write_integration_test
+from porting.stubs.layout import MARKER, Tree
 from porting.stubs.literals import FILTERS
 from porting.stubs.rendering import NEUTRAL
+from porting.stubs.reproducing import reproduce
 from porting.tolerance import Tolerance
 from porting.verification import Verification
 from porting.verifying import verify_portfile
 
-names_of = test_names
-del test_names  # pytest would collect it
-
+TEMPLATES = ("test_modeling.py.jinja", "test_header.py.jinja", "reproducer.py.jinja")
+RUFF_SETTINGS = Path(__file__).with_name("transformers-ruff.toml")
 PORTFILE = '''
 MODEL_NAME = "tiny_bert"
 
@@ -91,30 +93,31 @@ def with_functions(portfile: Portfile, **functions: Any) -> Portfile:
 
 
 def written(portfile: Portfile, verification: Verification, folder: Path, **options: Any) -> str:
-    return write_integration_test(portfile, verification, folder, **options).path.read_text()
+    path = write_tests(portfile, verification, folder, wanted=Wanted(**options)).path
+    return path.read_text(encoding="utf-8")
 
 
-def run_tests(*paths: Path) -> subprocess.CompletedProcess[str]:
+def run_tests(*paths: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, paths)]
-    environment = {**os.environ, "RUN_SLOW": "1", "PYTEST_ADDOPTS": ""}
+    environment = {**os.environ, "RUN_SLOW": "1", "PYTEST_ADDOPTS": "", **variables}
     return subprocess.run(command, cwd=paths[0].parent, env=environment, capture_output=True, text=True)
 
 
 def test_a_generated_test_passes_on_the_port_and_fails_on_a_broken_one(
     portfile: Portfile, verification: Verification, tmp_path: Path
 ) -> None:
-    good = write_integration_test(portfile, verification, tmp_path)
+    good = write_tests(portfile, verification, tmp_path)
     broken = tiny_bert()
     with torch.no_grad():
         broken.get_parameter("encoder.layer.1.output.LayerNorm.bias").add_(1e-3)
     broken.save_pretrained(tmp_path / "broken")
-    bad = tmp_path / "test_bad.py"
+    bad = good.path.with_name("test_bad.py")
     text = good.path.read_text()
     assert text.count(str(portfile.folder / "checkpoint")) == 1
     bad.write_text(text.replace(str(portfile.folder / "checkpoint"), str(tmp_path / "broken")))
     outcome = run_tests(good.path, bad)
     assert "1 failed, 1 passed" in outcome.stdout, outcome.stdout + outcome.stderr
-    assert "FAILED test_bad.py::TinyBertIntegrationTest::test_outputs_of_the_original" in outcome.stdout
+    assert "test_bad.py::TinyBertIntegrationTest::test_outputs_of_the_original" in outcome.stdout
     assert "Tensor-likes are not close" in outcome.stdout
 
 
@@ -122,9 +125,9 @@ def test_the_file_has_the_form_that_reviewers_ask_for(
     portfile: Portfile, verification: Verification, tmp_path: Path
 ) -> None:
     hub = with_constants(portfile, HUB_ID="org/tiny-bert", REVISION="0123abc")
-    generated = write_integration_test(hub, verification, tmp_path)
+    generated = write_tests(hub, verification, tmp_path)
     text = generated.path.read_text()
-    assert generated.path == tmp_path / "test_modeling_tiny_bert_integration.py"
+    assert generated.path == tmp_path / "tests" / "models" / "tiny_bert" / "test_modeling_tiny_bert.py"
     assert generated.left == ()
     for line in (
         MARKER,
@@ -133,14 +136,15 @@ def test_the_file_has_the_form_that_reviewers_ask_for(
         "    from transformers import BertModel",
         "@require_torch\nclass TinyBertIntegrationTest(unittest.TestCase):",
         "    @slow\n    def test_outputs_of_the_original",
-        "from_pretrained(CHECKPOINT, revision=REVISION, dtype=torch.float32)",
+        "    def load_model(self):",
+        "            revision=REVISION,\n            dtype=torch.float32,\n",
         "with torch.no_grad():",
         '"output_attentions": False,',
-        "rtol=0.0001, atol=0.0001",
+        "RTOL, ATOL = 0.0001, 0.0001",
     ):
         assert line in text
     assert text.count("cleanup(torch_device, gc_collect=True)") == 2
-    assert text.count("(None, None): ") == 4
+    assert text.count("Expectations({(None, None): values})") == 2
     assert text.isascii()
 
 
@@ -163,26 +167,28 @@ def test_expected_values_are_the_originals_and_never_the_ports(portfile: Portfil
     hidden = expected_outputs(portfile, verification, call)[0]
     original = verification.original.value(verification.original.outputs).last_hidden_state
     ported = verification.ported.value(verification.ported.outputs).last_hidden_state
-    variables = hidden.variables()
-    rows, positions = variables["places"]
-    places = torch.tensor(variables["slice"])
+    values = hidden.variables("float32")["expected"]
+    rows, positions = values["places"]
     assert not torch.equal(original, ported)
-    assert torch.equal(places, original[rows, positions][:, variables["channels"]])
-    assert torch.allclose(torch.tensor(variables["means"]), original[rows, positions].mean(-1), rtol=1e-6, atol=0)
-    assert positions == [3, 6, 2, 3]
+    assert torch.equal(torch.tensor(values["slice"]), original[rows, positions][:, values["channels"]])
+    assert torch.allclose(torch.tensor(values["means"]), original[rows, positions].mean(-1), rtol=1e-6, atol=0)
+    valid = torch.tensor([[True] * 7, [True] * 4 + [False] * 3])
+    assert torch.tensor(values["valid"]).bool().equal(valid)
+    assert bool(valid[rows, positions].all())
+    elements = original[valid].double().flatten()
+    weighted = elements * torch.cos(torch.arange(len(elements), dtype=torch.float64) ** 2)
+    assert sum(values["sums"]) == pytest.approx(float(weighted.sum()), abs=1e-5)
 
 
 def test_the_file_passes_transformers_own_lint(portfile: Portfile, verification: Verification, tmp_path: Path) -> None:
     ruff = which("ruff", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if ruff is None:
         pytest.skip("ruff is not installed")
-    path = write_integration_test(portfile, verification, tmp_path).path
-    (tmp_path / "ruff.toml").write_text(
-        'line-length = 119\n[lint]\nselect = ["C4", "E", "F", "FURB", "I", "PIE794", "SIM", "UP", "W"]\n'
-        'ignore = ["SIM1"]\n[lint.isort]\nlines-after-imports = 2\nknown-first-party = ["transformers"]\n'
-    )
+    write_tests(portfile, verification, tmp_path)
+    write_tests(portfile, verification, tmp_path, wanted=Wanted(standalone=True))
     for command in (["check"], ["format", "--check"]):
-        outcome = subprocess.run([ruff, *command, str(path)], cwd=tmp_path, capture_output=True, text=True)
+        arguments = [ruff, *command, "--no-cache", "--config", str(RUFF_SETTINGS), str(tmp_path)]
+        outcome = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
         assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
@@ -228,16 +234,16 @@ def _skeleton(text: str) -> str:
 @pytest.mark.parametrize("name", ["", "7b", "...", "\u202e", "模型"])
 def test_a_model_name_that_gives_no_identifier_is_refused(name: str) -> None:
     with pytest.raises(GenerationError, match="cannot be a name") as caught:
-        names_of(name)
+        Tree.of(name, "root")
     assert "MODEL_NAME" in caught.value.hint
 
 
-def test_a_models_name_gives_the_file_and_the_class() -> None:
-    assert names_of("brand_new_bert") == (
-        "test_modeling_brand_new_bert_integration.py",
-        "BrandNewBertIntegrationTest",
-    )
-    assert names_of("Qwen3-MoE 7b") == ("test_modeling_qwen3_moe_7b_integration.py", "Qwen3MoE7bIntegrationTest")
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/../b", "/etc/x", "..\\x", "a\x00b", "C:\\x"])
+def test_a_models_name_leads_nowhere_else(name: str, tmp_path: Path) -> None:
+    tree = Tree.of(name, tmp_path)
+    for path in (tree.test("modeling"), tree.fixtures / "x"):
+        assert path.resolve().is_relative_to(tmp_path / "tests")
+        assert tree.name.isidentifier()
 
 
 def test_a_hostile_output_or_class_is_refused_or_left_alone(
@@ -247,7 +253,8 @@ def test_a_hostile_output_or_class_is_refused_or_left_alone(
         return [(HOSTILE[0], one, other) for one, other in zip(original.values(), ported.values(), strict=True)]
 
     declared = with_functions(portfile, outputs=outputs)
-    assert "marker" not in written(declared, verification, tmp_path)
+    clean = written(portfile, verification, tmp_path / "clean")
+    assert _skeleton(written(declared, verification, tmp_path / "hostile")) == _skeleton(clean)
     call = replace(verification.ported.calls[0], class_name=HOSTILE[0])
     ported = replace(verification.ported, calls=(call, *verification.ported.calls[1:]))
     with pytest.raises(GenerationError, match="cannot be imported"):
@@ -255,15 +262,20 @@ def test_a_hostile_output_or_class_is_refused_or_left_alone(
 
 
 def test_every_value_in_a_template_goes_through_a_filter() -> None:
-    text = (files("porting.templates") / TEMPLATE).read_text(encoding="utf-8")
+    text = "".join((files("porting.templates") / name).read_text(encoding="utf-8") for name in TEMPLATES)
     expressions = re.findall(r"{{(.*?)}}", text, re.DOTALL)
     assert len(expressions) > 20
     for expression in expressions:
-        assert re.fullmatch(rf" [\w.]+ \| ({'|'.join(FILTERS)})(\(\d+\))? ", expression), expression
-    statements = re.findall(r"{%(.*?)%}", text, re.DOTALL)
-    assert all(re.fullmatch(r" (for [\w, ]+ in [\w.]+|endfor) ", statement) for statement in statements)
+        if expression.startswith(" arguments("):
+            continue  # a macro of this file
+        assert re.fullmatch(rf" [\w.]+ \| ({'|'.join(FILTERS)}|imported|written)(\([\d, ]+\))? ", expression), (
+            expression
+        )
+    statements = re.findall(r"{%-?(.*?)-?%}", text, re.DOTALL)
+    plain = r" (for [\w, ]+ in [\w.]+|endfor|if [\w. ]+|else|endif|include \"[\w.]+\"|macro [\w(), ]+|endmacro) "
+    assert all(re.fullmatch(plain, statement) for statement in statements)
     assert MARKER in text.splitlines()
-    assert set(NEUTRAL["outputs"][0]) < set(text.replace("output.", " ").split()) | {"name"}
+    assert set(NEUTRAL["outputs"][0]["expected"]) <= set(re.findall(r"output\.expected\.(\w+)", text))
 
 
 def verdicts(verification: Verification) -> Mapping[str, Verification]:
@@ -283,7 +295,7 @@ def test_only_a_verified_port_gets_a_test(
     unproven = verdicts(verification)[verdict]
     assert unproven.verdict == verdict
     with pytest.raises(error, match="no test is written"):
-        write_integration_test(portfile, unproven, tmp_path)
+        write_tests(portfile, unproven, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -297,31 +309,76 @@ def test_a_bug_that_the_tolerance_hides_gets_no_test(portfile: Portfile, tmp_pat
     suspicious = verify_portfile(with_functions(portfile, ported=ported))
     assert suspicious.verdict == "suspicious"
     with pytest.raises(MismatchError, match="no test is written"):
-        write_integration_test(portfile, suspicious, tmp_path)
+        write_tests(portfile, suspicious, tmp_path)
 
 
 def test_a_port_that_would_fail_its_own_test_gets_none(
     portfile: Portfile, verification: Verification, tmp_path: Path
 ) -> None:
     original = verification.original
-    shifted = {key: value + 5e-4 if value.is_floating_point() else value for key, value in original.tensors.items()}
+    shifted = {key: value + 2e-3 if value.is_floating_point() else value for key, value in original.tensors.items()}
     with pytest.raises(GenerationError, match="would fail"):
-        write_integration_test(portfile, replace(verification, original=replace(original, tensors=shifted)), tmp_path)
+        write_tests(portfile, replace(verification, original=replace(original, tensors=shifted)), tmp_path)
 
 
-def test_only_its_own_file_is_replaced(portfile: Portfile, verification: Verification, tmp_path: Path) -> None:
-    path = tmp_path / "test_it.py"
-    first = written(portfile, verification, path)
-    assert written(portfile, verification, path) == first
+def test_only_its_own_files_are_replaced(portfile: Portfile, verification: Verification, tmp_path: Path) -> None:
+    path = Tree.of("tiny_bert", tmp_path).test("modeling")
+    first = written(portfile, verification, tmp_path)
+    assert written(portfile, verification, tmp_path) == first
     path.write_text("# mine\n")
     with pytest.raises(OutputError, match="not written by porting"):
-        write_integration_test(portfile, verification, path)
+        write_tests(portfile, verification, tmp_path)
     assert path.read_text() == "# mine\n"
-    assert written(portfile, verification, path, force=True) == first
+    assert written(portfile, verification, tmp_path, force=True) == first
     path.unlink()
     path.mkdir()
-    with pytest.raises(OutputError):
-        write_integration_test(portfile, verification, path, force=True)
+    with pytest.raises(OutputError, match="not written by porting"):
+        write_tests(portfile, verification, tmp_path, wanted=Wanted(force=True))
+
+
+def test_model_tests_made_by_hand_keep_their_file(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    path = Tree.of("tiny_bert", tmp_path).test("modeling")
+    path.parent.mkdir(parents=True)
+    path.write_text("class TinyBertModelTest:\n    pass\n")
+    for force in (False, True):
+        generated = write_tests(portfile, verification, tmp_path, wanted=Wanted(force=force))
+        assert generated.path == path.with_name("test_modeling_tiny_bert_integration.py")
+        assert "stands beside the model tests" in generated.left[-1]
+    assert path.read_text() == "class TinyBertModelTest:\n    pass\n"
+
+
+def test_folders_that_are_made_are_packages_and_others_stay_as_they_are(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    write_tests(portfile, verification, tmp_path / "new")
+    made = {str(path.parent.relative_to(tmp_path / "new")) for path in (tmp_path / "new").rglob("__init__.py")}
+    assert made == {"tests", "tests/models", "tests/models/tiny_bert"}
+    (tmp_path / "old" / "tests").mkdir(parents=True)
+    write_tests(portfile, verification, tmp_path / "old")
+    assert not (tmp_path / "old" / "tests" / "__init__.py").exists()
+
+
+def test_a_dry_run_shows_the_files_and_writes_none(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    generated = write_tests(portfile, verification, tmp_path, wanted=Wanted(dry_run=True))
+    assert not list(tmp_path.iterdir())
+    assert generated.summary().startswith("would write ")
+    assert "class TinyBertIntegrationTest(unittest.TestCase):" in generated.text()
+
+
+def test_a_test_that_stands_alone_needs_no_test_utilities(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    generated = write_tests(portfile, verification, tmp_path / "test_it.py", wanted=Wanted(standalone=True))
+    assert list(generated.files) == [tmp_path / "test_it.py"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "test_it.py"]
+    imported = re.findall(r"^ *(?:from|import) ([\w.]+)", generated.path.read_text(), re.MULTILINE)
+    assert set(imported) == {"unittest", "torch", "transformers"}
+    outcome = run_tests(generated.path, RUN_SLOW="0")
+    assert "1 passed" in outcome.stdout, outcome.stdout + outcome.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(
@@ -329,7 +386,9 @@ def test_a_folder_that_cannot_be_written_is_an_error(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot make the folder"):
-        write_integration_test(portfile, verification, tmp_path / "file" / "test_it.py")
+        write_tests(portfile, verification, tmp_path / "file")
+    with pytest.raises(OutputError, match="is a file"):
+        write_tests(portfile, verification, tmp_path / "test_it.py")
 
 
 @pytest.mark.parametrize(
@@ -355,9 +414,9 @@ def test_the_outputs_of_run_ported_are_found_in_the_forward(portfile: Portfile, 
 
     found = with_functions(portfile, run_original=run, run_ported=run)
     text = written(found, verify_portfile(found), tmp_path)
-    assert "output = outputs[1]\n" in text
+    assert "self.check_output(outputs[1], expected.get_expectation())\n" in text
     assert '"return_dict": False,' in text
-    assert text.count("output = ") == 1
+    assert text.count("self.check_output(") == 1
 
 
 def pooled(model: Any, inputs: dict[str, Any]) -> Any:
@@ -377,7 +436,7 @@ def test_a_run_that_one_forward_does_not_repeat_is_refused(
     verification = verify_portfile(found)
     assert verification.verdict == "match"
     with pytest.raises(GenerationError, match=message):
-        write_integration_test(found, verification, tmp_path)
+        write_tests(found, verification, tmp_path)
 
 
 def test_training_mode_two_dtypes_and_missing_weights_are_refused(
@@ -385,16 +444,46 @@ def test_training_mode_two_dtypes_and_missing_weights_are_refused(
 ) -> None:
     trained = replace(verification.original, run={**verification.original.run, "training": 3})
     with pytest.raises(GenerationError, match="eval mode"):
-        write_integration_test(portfile, replace(verification, original=trained), tmp_path)
+        write_tests(portfile, replace(verification, original=trained), tmp_path)
     modules = dict(verification.ported.modules)
     path, module = next(item for item in modules.items() if item[0].endswith("query"))
     halved = tuple(replace(parameter, dtype="float16") for parameter in module.parameters)
     mixed = replace(verification.ported, modules={**modules, path: replace(module, parameters=halved)})
     with pytest.raises(GenerationError, match="float16, float32"):
-        write_integration_test(portfile, replace(verification, ported=mixed), tmp_path)
+        write_tests(portfile, replace(verification, ported=mixed), tmp_path)
     with pytest.raises(GenerationError, match="HUB_ID"):
-        write_integration_test(with_functions(portfile, checkpoint=lambda: "nowhere"), verification, tmp_path)
+        write_tests(with_functions(portfile, checkpoint=lambda: "nowhere"), verification, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_reproducer_makes_the_values_again_and_finds_other_ones(
+    portfile: Portfile, verification: Verification, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generated = write_tests(portfile, verification, tmp_path)
+    script = generated.files[portfile.folder / "reproduce_tiny_bert.py"]
+    variables = runpy.run_path(str(portfile.folder / "reproduce_tiny_bert.py"))
+    made_from, expected = variables["PROVENANCE"], variables["EXPECTED"]
+    assert made_from["files"]["portfile.py"] == portfile.sha256
+    assert set(made_from["files"]) >= {"checkpoint: config.json", "checkpoint: model.safetensors"}
+    assert made_from["versions"]["torch"] == torch.__version__
+    reproduce(portfile.folder, made_from, expected)
+    assert "last_hidden_state: the original's values again, within" in capsys.readouterr().out
+    assert isinstance(script, str)
+    expected["last_hidden_state"]["slice"][0][0] += 1e-2
+    made_from["files"]["checkpoint: config.json"] = "0"
+    with pytest.raises(GenerationError, match="differs from the expected values"):
+        reproduce(portfile.folder, made_from, expected)
+    assert "changed since then: checkpoint: config.json" in capsys.readouterr().out
+
+
+def test_the_docstring_quotes_the_originals_code(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    text = written(portfile, verification, tmp_path)
+    assert 'return OriginalBert.from_pretrained("checkpoint", attn_implementation="eager").eval()' in text
+    assert "return BertModel.from_pretrained" not in text
+    other = replace(portfile, sha256="0")
+    assert "OriginalBert.from_pretrained" not in written(other, verification, tmp_path / "other")
 
 
 def test_classes_that_a_test_cannot_load_are_refused(
@@ -403,7 +492,7 @@ def test_classes_that_a_test_cannot_load_are_refused(
     for model, message in itertools.product(("portfile.BertModel", "nowhere.BertModel"), ("cannot be imported",)):
         ported = replace(verification.ported, run={**verification.ported.run, "model": model})
         with pytest.raises(GenerationError, match=message):
-            write_integration_test(portfile, replace(verification, ported=ported), tmp_path)
+            write_tests(portfile, replace(verification, ported=ported), tmp_path)
     call = replace(verification.ported.calls[0], class_name="Linear")
     ported = replace(
         verification.ported,
@@ -411,7 +500,7 @@ def test_classes_that_a_test_cannot_load_are_refused(
         run={**verification.ported.run, "model": "torch.nn.Linear"},
     )
     with pytest.raises(GenerationError, match="from_pretrained"):
-        write_integration_test(portfile, replace(verification, ported=ported), tmp_path)
+        write_tests(portfile, replace(verification, ported=ported), tmp_path)
 
 
 def test_inputs_too_large_to_write_down_are_refused(
@@ -419,10 +508,10 @@ def test_inputs_too_large_to_write_down_are_refused(
 ) -> None:
     call = verification.ported.calls[0]
     key = next(leaf.tensor for leaf in call.inputs.leaves if leaf.tensor is not None)
-    tensors = {**verification.ported.tensors, key: torch.zeros(5000, dtype=torch.int64)}
+    tensors = {**verification.ported.tensors, key: torch.zeros(2, 600_000, dtype=torch.int64)}
     large = replace(verification, ported=replace(verification.ported, tensors=tensors))
-    with pytest.raises(GenerationError, match="5,000 elements"):
-        write_integration_test(portfile, large, tmp_path)
+    with pytest.raises(GenerationError, match="1,200,000 elements"):
+        write_tests(portfile, large, tmp_path)
 
 
 def test_the_command_writes_the_test_and_the_evidence(portfile: Portfile, tmp_path: Path) -> None:
@@ -430,8 +519,10 @@ def test_the_command_writes_the_test_and_the_evidence(portfile: Portfile, tmp_pa
     outcome = subprocess.run([*command, "--output", str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
     document = json.loads(outcome.stdout)
-    assert document["path"] == str(tmp_path / "test_modeling_tiny_bert_integration.py")
-    assert document["next"] == "RUN_SLOW=1 python -m pytest test_modeling_tiny_bert_integration.py"
+    path = "tests/models/tiny_bert/test_modeling_tiny_bert.py"
+    assert document["path"] == str(tmp_path / path)
+    assert document["files"] == [document["path"], str(portfile.folder / "reproduce_tiny_bert.py")]
+    assert document["next"] == f"RUN_SLOW=1 python -m pytest {path}"
     assert document["outputs"] == ["last_hidden_state", "pooler_output"]
     evidence = json.loads((portfile.folder / "porting-evidence.json").read_text())
     assert [record["claim"] for record in evidence["records"]][-1] == "integration-test"

@@ -1,0 +1,81 @@
+"""Step 10 of the recipe: the port runs where it is put, on a GPU too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from porting.checks.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.wording import require_agreement
+from porting.text import show
+
+if TYPE_CHECKING:
+    from porting.behaviour.devices import Elsewhere
+    from porting.checks.context import CheckContext
+
+STEP = 10
+NO_DEVICE = "no GPU here"
+
+
+def check_follows_device(context: CheckContext) -> Figures:
+    """No tensor of the port stays on another device than the one that the port and its inputs are on.
+
+    Usual mistake, "a missing ``.to(device)``": a device that is written down, ``torch.arange`` without one, a plain
+    tensor that is no buffer. A forward without data finds them, with torch's fake tensors on another device and on
+    ``meta``; on a GPU, where there is one, the outputs must also be the cpu's.
+
+    Raises:
+        ClaimRefuted: a tensor stayed behind, or the GPU's outputs differ by more than rounding.
+        Skip: torch cannot run the port without data, and there is no GPU.
+    """
+    from porting.behaviour.devices import accelerator, run_elsewhere
+
+    subject = context.ported
+    found = {kind: run_elsewhere(subject.model, subject.inputs, subject.forward, kind) for kind in ("fake", "meta")}
+    figures: dict[str, Any] = {kind: _said(each) for kind, each in found.items()}
+    decided = [each for each in found.values() if each.status != "unable"]
+    if decided and decided[0].status == "left":
+        raise ClaimRefuted(_left(decided[0]), hint=_mend(context), figures={**figures, "gpu": NO_DEVICE})
+    device = accelerator()
+    figures["gpu"] = NO_DEVICE if device is None else _on(context, device, figures)
+    if not decided and device is None:
+        raise Skip(f"torch cannot run the port without data, and there is no GPU: {figures['fake']}")
+    return figures
+
+
+CHECKS = (check_follows_device,)
+
+
+def _said(found: Elsewhere) -> str:
+    if found.status == "moved":
+        return "every tensor followed"
+    return f"{found.status}: {found.line or found.module}: {found.words}"
+
+
+def _left(found: Elsewhere) -> str:
+    place = show(found.module) or "the model itself"
+    where = f" at {found.line}" if found.line else ""
+    return f"{place}: a tensor stayed behind on another device{where}\n  {found.words}"
+
+
+def _on(context: CheckContext, device: Any, figures: Figures) -> str:
+    """The port on a device that is there, against itself on the cpu."""
+    from porting.behaviour import agree
+    from porting.behaviour.devices import outputs_on
+    from porting.errors import CaptureError
+
+    subject = context.ported
+    try:
+        returned = outputs_on(subject, device)
+    except CaptureError as error:
+        raise ClaimRefuted(f"on {device}: {error.message}", hint=_mend(context), figures=figures) from error
+    if returned is None:
+        return f"{device}: no room"
+    agreement = agree(subject.given, returned, subject.allowance)
+    require_agreement(
+        agreement, f"the port on {device} against itself on the cpu", hint=_mend(context), figures=figures
+    )
+    return f"{device}: equal, max abs {agreement.max_abs:.3g}"
+
+
+def _mend(context: CheckContext) -> str:
+    return f"make it with device=… of an input, or register it as a buffer, then: {context.command('check')}"

@@ -1,0 +1,72 @@
+"""The child process that renders a foreign chat template: little time, little memory, the sandbox of Transformers.
+
+It reads one JSON document, writes the number of each rendering that came to an end, and keeps what was rendered to
+itself.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+MAX_MEMORY_BYTES = 1 << 30
+MAX_SECONDS = 5
+MAX_CHARACTERS = 1 << 24
+
+
+def main() -> None:
+    """Render every conversation with and without generation prompt."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    job = json.load(sys.stdin)
+    _limit(job["seconds"])
+    for number, (messages, generation) in enumerate(job["renderings"]):
+        ended = _rendered(render_jinja_template, job["template"], messages, generation, job["variables"])
+        sys.stdout.write(f"{number} {ended}\n")
+        sys.stdout.flush()
+        if ended != "done":
+            return
+
+
+def _rendered(render: Any, template: str, messages: Any, generation: bool, variables: dict[str, Any]) -> str:
+    """How it ended; a template may refuse a conversation by an exception."""
+    try:
+        result = render(
+            conversations=[messages], chat_template=template, add_generation_prompt=generation, **variables
+        )[0][0]
+    except MemoryError:
+        return "memory"
+    except Exception:
+        return "done"
+    return "done" if len(result) <= MAX_CHARACTERS else "length"
+
+
+def _limit(seconds: int) -> None:
+    limits = {
+        resource.RLIMIT_AS: _memory_in_use() + MAX_MEMORY_BYTES,
+        resource.RLIMIT_CPU: _seconds_used() + seconds,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, value in limits.items():
+        _, most = resource.getrlimit(limit)
+        lowered = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.setrlimit(limit, (lowered, lowered))
+
+
+def _memory_in_use() -> int:
+    """Bytes of address space; 0 where the system does not say, as macOS, which does not enforce the limit either."""
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[0]) * resource.getpagesize() if status.is_file() else 0
+
+
+def _seconds_used() -> int:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return int(used.ru_utime + used.ru_stime) + 1
+
+
+if __name__ == "__main__":
+    main()

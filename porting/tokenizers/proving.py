@@ -1,0 +1,202 @@
+"""Repairs tried on a copy of the port: one counts as proven if under it every text agrees."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from porting.tokenizers.bank import Repair, bank, control_repairs
+from porting.tokenizers.comparing import Compared, Pair
+from porting.tokenizers.corpus import OTHERS
+from porting.tokenizers.exchanged import renamed
+from porting.tokenizers.sides import Answer, PortedTokenizer, ask
+from porting.tokenizers.stages import STAGES, Stage
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+SHORT = 400
+EACH, MOST = 3, 120
+"""Texts of a category, and of all, on which repairs are tried first."""
+WORSE = 2
+"""A text that a repair breaks counts as this many that it mends."""
+MOST_TOGETHER = 3
+"""Repairs that are tried one upon the other."""
+SECONDS = 20.0
+NOTHING = Repair("unknown", "nothing more", lambda tokenizer: tokenizer)
+MODEL_SETTINGS = ("byte_fallback", "fuse_unk", "ignore_merges", "dropout", "max_input_chars_per_word", "unk_token")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Repairs made together, and what came of it.
+
+    Attributes:
+        repairs: in the order in which they were found, that which mends most first.
+        mended: texts that differ without them and agree under them.
+        left: texts that still differ.
+    """
+
+    repairs: tuple[Repair, ...]
+    mended: int
+    left: int
+
+    @property
+    def proven(self) -> bool:
+        """Whether all texts agree under them."""
+        return bool(self.repairs) and not self.left
+
+    @property
+    def stage(self) -> Stage:
+        """The first stage that they change."""
+        return min((repair.stage for repair in self.repairs), key=STAGES.index)
+
+
+class Trials:
+    """A copy of the port's backend on which repairs are tried.
+
+    Args:
+        ported: the port.
+        compared: both sides on the corpus.
+    """
+
+    def __init__(self, ported: PortedTokenizer, compared: Compared) -> None:
+        assert ported.backend is not None
+        self._compared = compared
+        self._copy: Tokenizer = type(ported.backend).from_str(ported.backend.to_str())
+        self._copy.no_truncation()
+        self._copy.no_padding()
+        self._copy.encode_special_tokens = ported.backend.encode_special_tokens
+        self._made: list[Repair] = []
+
+    def faithful(self, pairs: Sequence[Pair]) -> bool:
+        """Whether the copy gives the port's own ids, so that its class does nothing beside its backend."""
+        return all(self._ids(self._copy, pair) == pair.ported.ids for pair in pairs if pair.ported.ids is not None)
+
+    def mended_by(self, repair: Repair, pairs: Sequence[Pair]) -> int:
+        """How many pairs agree under the repairs made so far and this one; -1 if it cannot be made."""
+        with self._restored():
+            try:
+                tokenizer = self._copy
+                for each in (*self._made, repair):
+                    tokenizer = each.change(tokenizer)
+            except Exception:  # a change that does not fit this tokenizer is none
+                return -1
+            return sum(self._agrees(tokenizer, pair, repair) for pair in pairs)
+
+    def keep(self, repair: Repair) -> None:
+        """Have the next ones tried on top of this one."""
+        self._made.append(repair)
+
+    def _agrees(self, tokenizer: Tokenizer, pair: Pair, repair: Repair) -> bool:
+        ids = self._ids(tokenizer, pair)
+        for each in (*self._made, repair):
+            ids = ids if ids is None or not each.numbers else renamed(ids, each.numbers)
+        return ids == pair.original.ids
+
+    def _ids(self, tokenizer: Tokenizer, pair: Pair) -> tuple[int, ...] | None:
+        answer: Answer = ask(
+            lambda text: tokenizer.encode(text, add_special_tokens=self._compared.special).ids, pair.sample.text
+        )
+        return answer.ids
+
+    @contextmanager
+    def _restored(self) -> Iterator[None]:
+        copied = self._copy
+        model = copied.model
+        stages = {name: getattr(copied, name) for name in ("normalizer", "pre_tokenizer", "post_processor")}
+        settings = {name: getattr(model, name) for name in MODEL_SETTINGS if hasattr(model, name)}
+        split = copied.encode_special_tokens
+        try:
+            yield
+        finally:
+            for name, value in settings.items():
+                setattr(model, name, value)
+            copied.model = model
+            for name, value in stages.items():
+                setattr(copied, name, value)
+            copied.encode_special_tokens = split
+
+
+def prove(
+    ported: PortedTokenizer, compared: Compared, numbers: Mapping[int, int], stages: Sequence[Stage]
+) -> Proof | None:
+    """Look for the repairs under which both sides agree; None if the port cannot be repaired from outside.
+
+    Args:
+        ported: the port.
+        compared: both sides on the corpus.
+        numbers: the port's ids that the original numbers otherwise.
+        stages: of the texts that differ, the most frequent first: their repairs are preferred.
+    """
+    failing = _few(compared.of("different"))
+    if ported.backend is None or not failing:
+        return None
+    trials = Trials(ported, compared)
+    passing = _few(compared.of("equal"))
+    if not trials.faithful([*failing, *passing]):
+        return None
+    repairs = [
+        *bank(ported, compared.original_added, numbers),
+        *control_repairs(ported, _control_tokens(ported, failing)),
+    ]
+    repairs.sort(key=lambda each: (each.rank, stages.index(each.stage) if each.stage in stages else len(stages)))
+    found = _greedy(trials, repairs, failing, passing)
+    if not found:
+        return None
+    mended = trials.mended_by(NOTHING, compared.of("different"))
+    return Proof(
+        tuple(found), mended, len(compared.counted) - mended - trials.mended_by(NOTHING, compared.of("equal"))
+    )
+
+
+def _greedy(trials: Trials, repairs: Iterable[Repair], failing: list[Pair], passing: list[Pair]) -> list[Repair]:
+    """The repair that mends most, less what it breaks; then the next on top of it."""
+    until = time.perf_counter() + SECONDS
+    found: list[Repair] = []
+    candidates = list(repairs)
+    best = 0
+    while best < len(failing) and len(found) < MOST_TOGETHER:
+        scored: list[tuple[int, Repair]] = []
+        for repair in candidates:
+            count = trials.mended_by(repair, failing) if time.perf_counter() < until else 0
+            if count <= best:
+                continue
+            score = count - WORSE * (len(passing) - trials.mended_by(repair, passing))
+            if score > best:
+                scored.append((score, repair))
+            if score == len(failing):
+                break
+        if not scored:
+            break
+        best, chosen = max(scored, key=lambda each: each[0])
+        trials.keep(chosen)
+        found.append(chosen)
+        candidates.remove(chosen)
+    return found
+
+
+def _few(pairs: Sequence[Pair]) -> list[Pair]:
+    """Some pairs of every category, the short ones."""
+    counts: dict[str, int] = {}
+    chosen = []
+    for pair in sorted(pairs, key=lambda each: len(each.sample.text)):
+        count = counts.get(pair.sample.category, 0)
+        if len(pair.sample.text) <= SHORT and count < EACH:
+            counts[pair.sample.category] = count + 1
+            chosen.append(pair)
+    return chosen[:MOST] or sorted(pairs, key=lambda each: len(each.sample.text))[:1]
+
+
+def _control_tokens(ported: PortedTokenizer, failing: Sequence[Pair]) -> list[str]:
+    """Control tokens that are written in a text that differs, and pieces that the original takes whole there."""
+    texts = [pair.sample.text for pair in failing]
+    found = [token for token in ported.control_tokens if any(token in text for text in texts)]
+    found += [text for pair, text in zip(failing, texts, strict=True) if pair.sample.category == OTHERS]
+    for pair in failing:
+        pieces = [ported.vocabulary.get(number, "") for number in pair.original.ids or ()]
+        found += [piece for piece in pieces if len(piece) > 2 and piece in pair.sample.text and not piece.isalnum()]
+    return list(dict.fromkeys(found))[:4]
