@@ -42,7 +42,7 @@ def compare_results(
 
 
 def paired_results(original: Any, ported: Any) -> list[Pair]:
-    """The tensors of two results that correspond, but for empty ones: by common names if there are any, else in order."""
+    """The tensors of two results that correspond, none of them empty: by common names, else in order."""
     (left_structure, left), (right_structure, right) = flatten(original), flatten(ported)
     ones, others = (
         {name: leaf for name, leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.numel()}
