@@ -11,7 +11,9 @@ from porting.accidents import Accident
 from porting.checks import (
     caching,
     chat,
+    conventions,
     device,
+    documents,
     forward,
     generation,
     mistakes,
@@ -115,7 +117,21 @@ class CheckResult(Result):
 
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
-    for step in (original, skeleton, weights, saving, forward, mistakes, modes, caching, chat, generation, device):
+    for step in (
+        original,
+        skeleton,
+        conventions,
+        weights,
+        saving,
+        forward,
+        mistakes,
+        modes,
+        caching,
+        chat,
+        generation,
+        device,
+        documents,
+    ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
 
