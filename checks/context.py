@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     import torch
 
-    from porting.behaviour import Subject
+    from porting.behaviour import Material, Subject
     from porting.portfile import Portfile
+    from porting.probes import Probe
     from porting.runs import Side
     from porting.trace import Trace
     from porting.verification import Verification
@@ -83,8 +84,28 @@ class CheckContext:
             Skip: it is not live.
             PortfileError: a function of the portfile does not keep its contract.
         """
-        model = self.original_model
-        return _unless_failed(self._subject_of("original", model))
+        _ = self.original_model
+        return _unless_failed(self._original)
+
+    @property
+    def material(self) -> Material:
+        """The inputs of both sides, from which others are made.
+
+        Raises:
+            PortfileError: a function of the portfile does not keep its contract.
+        """
+        return _unless_failed(self._material)
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """Both models on generated inputs; only where outputs differ the modules are compared, too.
+
+        Raises:
+            Skip: the original is not live.
+            PortfileError: a function of the portfile does not keep its contract.
+        """
+        _ = self.original_model
+        return _unless_failed(self._probes)
 
     @property
     def config(self) -> Any:
@@ -207,6 +228,44 @@ class CheckContext:
     @cached_property
     def _ported(self) -> Subject | PortingError:
         return self._subject_of("ported", self.ported_model)
+
+    @cached_property
+    def _original(self) -> Subject | PortingError:
+        return self._subject_of("original", self.original_model)
+
+    @cached_property
+    def _material(self) -> Material | PortingError:
+        from porting.behaviour import Material
+
+        try:
+            ported = self.ported
+            try:
+                return Material.of(ported.model, ported.inputs, self.original.model, self.original.inputs)
+            except Skip:
+                return Material.of(ported.model, ported.inputs)
+        except PortingError as error:
+            return error
+
+    @cached_property
+    def _probes(self) -> tuple[Probe, ...] | PortingError:
+        from porting.extending import guarded
+        from porting.probes import run_probes
+        from porting.probes.quick import quickly
+        from porting.verifying import verify_on
+
+        try:
+            original, ported, portfile = self.original, self.ported, self.portfile
+            verify = quickly(
+                original.result,
+                ported.result,
+                partial(verify_on, portfile, original.model, ported.model),
+                outputs=guarded(portfile.pair_outputs),
+                tolerance=portfile.tolerance(),
+                counted=portfile.counted,
+            )
+            return run_probes(verify, original.model, ported.model, ported.inputs, original.inputs)
+        except PortingError as error:
+            return error
 
     def _subject_of(self, side: Side, model: torch.nn.Module) -> Subject | PortingError:
         from porting.behaviour import Subject

@@ -113,12 +113,16 @@ def _not_compared(verification: Verification) -> str:
 
 
 def _owning_blind(verification: Verification) -> list[str]:
-    """Aligned modules that hold parameters and of which nothing was compared."""
+    """Aligned modules that hold parameters and of which nothing was compared, neither they nor what is around them."""
+    from porting.coverage import judged_equal
+
     modules = verification.ported.modules
+    judged = judged_equal(verification.isolation, verification.ported)
     return [
         label(call)
         for call in verification.comparison.blind
-        if any(parameter.kind == "parameter" for parameter in modules[call.ported.path].parameters)
+        if call.ported.path not in judged
+        and any(parameter.kind == "parameter" for parameter in modules[call.ported.path].parameters)
     ]
 
 

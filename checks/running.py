@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from porting.accidents import Accident
 from porting.checks import (
+    batching,
     caching,
     chat,
     conventions,
@@ -16,11 +17,19 @@ from porting.checks import (
     documents,
     forward,
     generation,
+    gradients,
+    kernels,
     mistakes,
     modes,
     original,
+    pipeline,
+    positions,
+    precision,
+    probing,
+    processor,
     saving,
     skeleton,
+    tokenizer,
     weights,
 )
 from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
@@ -126,9 +135,18 @@ def iterate_checks() -> Iterator[Check]:
         forward,
         mistakes,
         modes,
+        probing,
         caching,
+        batching,
+        positions,
+        kernels,
+        precision,
+        gradients,
+        tokenizer,
         chat,
+        processor,
         generation,
+        pipeline,
         device,
         documents,
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
@@ -115,7 +116,8 @@ def output_lines(output: NamedComparison) -> Iterator[str]:
     if numbers.values_at_worst is not None:
         reference, value = numbers.values_at_worst
         yield f"    Furthest off at index {numbers.worst}: {value:.6g}, expected {reference:.6g}"
-    yield f"    Would pass from a tolerance of {numbers.required:.2g}"
+    if math.isfinite(numbers.required):
+        yield f"    Would pass from a tolerance of {numbers.required:.2g}"
 
 
 def _described(call: CallComparison) -> str:

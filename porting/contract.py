@@ -19,6 +19,7 @@ FUNCTIONS = (
     "original", "ported", "inputs", "original_inputs", "ported_inputs", "run_original", "run_ported", "outputs",
     "valid_positions", "checkpoint", "rules", "config", "ported_class", "original_tokenize", "original_prompt",
     "original_preprocess", "original_generate", "ported_tokenizer", "ported_processor", "conversations", "samples",
+    "original_decode", "tokenizer_corpus",
 )  # fmt: skip
 CONSTANTS: dict[str, type] = {
     "MODEL_NAME": str, "HUB_ID": str, "REVISION": str, "ORIGINAL_PYTHON": str, "ORIGINAL_TRACE": str,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from porting.comparison import CallComparison, Comparison, compare
+from porting.comparison import CallComparison, Comparison, NamedComparison, compare
 from porting.comparison.traces import divergence_dict, summarise
 from porting.coverage import coverage_warnings, uncovered_parameters
 from porting.diagnosis import Culprit, find_culprits
@@ -83,6 +83,11 @@ class Verification(Result):
         if self.culprits:
             return "suspicious"
         return "inconclusive" if self.isolation.stopped else "match"
+
+    @property
+    def outputs(self) -> tuple[NamedComparison, ...]:
+        """The final outputs compared."""
+        return self.comparison.outputs
 
     @property
     def ok(self) -> bool:

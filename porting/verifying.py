@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from porting.extending import Positions, require_live
+from porting.extending import Positions, guarded, require_live
 from porting.original.recorded import require_accepted
 from porting.progress import Progress, silent
 from porting.runs import Inputs
@@ -77,6 +77,39 @@ def verify_portfile(
     )
     misspelt = tuple(("portfile-name", text) for text in portfile.warnings)
     return replace(verification, warnings=(*misspelt, *verification.warnings))
+
+
+def verify_on(
+    portfile: Portfile,
+    original: torch.nn.Module,
+    ported: torch.nn.Module,
+    inputs: Inputs,
+    original_inputs: Inputs,
+    mask: torch.Tensor | None = None,
+) -> Verification:
+    """Verify the models of a portfile on other inputs than its own.
+
+    Args:
+        portfile: says how to run both sides and what to compare.
+        original: the original, live.
+        ported: the port.
+        inputs: of the port.
+        original_inputs: of the original.
+        mask: bool over (batch, sequence) of what counts, where the portfile does not say it.
+    """
+    counted = portfile.counted(inputs)
+    return verify(
+        original,
+        ported,
+        inputs,
+        original_inputs=original_inputs,
+        run_original=lambda model, inputs: portfile.run("original", model, inputs),
+        run_ported=lambda model, inputs: portfile.run("ported", model, inputs),
+        outputs=guarded(portfile.pair_outputs),
+        valid_positions=mask if counted is None else counted,
+        tolerance=portfile.tolerance(),
+        module_map=portfile.module_map,
+    )
 
 
 def original_of(portfile: Portfile, progress: Progress = silent) -> torch.nn.Module | Trace:

@@ -5,8 +5,10 @@ python scripts/benchmark.py verify     # what verifying costs, against the two f
 python scripts/benchmark.py memory     # what recording needs in memory beyond the bare forward, for growing models
 python scripts/benchmark.py diagnose-cost  # what diagnosing one bug adds to verifying
 python scripts/benchmark.py convert    # what converting 2 GiB costs, against cp and against loading all of it
+python scripts/benchmark.py plugin     # what the pytest plugin costs a run of pytest that does not use it
 python scripts/benchmark.py infer      # what is found of the conversion rules of the tests' real pairs
 python scripts/benchmark.py diagnose   # what is found of the seeded bugs of the tests' real pairs, without any map
+python scripts/benchmark.py tests      # which seeded bugs the generated tests notice, beside a slice of three
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ import conversion_cost
 import diagnosing
 import diagnosis_cost
 import inferring
+import noticing
+import plugin_cost
 import torch
 
 import porting
@@ -48,19 +52,18 @@ TARGETS = {
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = ["capture", "verify", "memory", "diagnose-cost", "convert", "infer", "diagnose"]
+    what = ["capture", "verify", "memory", "diagnose-cost", "convert", "plugin", "infer", "diagnose", "tests"]
     parser.add_argument("what", choices=what)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     diagnosing.add_options(parser.add_argument_group("diagnose"))
     inferring.add_options(parser.add_argument_group("infer"))
+    noticing.add_options(parser.add_argument_group("tests"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.what == "infer":
-        inferring.infer(options)
-        return
-    if options.what == "diagnose":
-        diagnosing.diagnose(options)
+    tables = {"infer": inferring.infer, "diagnose": diagnosing.diagnose, "tests": noticing.notice}
+    if options.what in tables:
+        tables[options.what](options)
         return
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.threads} threads, "
@@ -69,6 +72,9 @@ def main() -> None:
     if options.what == "convert":
         with scratch_folder() as folder:
             conversion_cost.benchmark_conversion(folder, options.rounds)
+        return
+    if options.what == "plugin":
+        plugin_cost.benchmark_plugin(options.rounds)
         return
     if options.what == "memory":
         benchmark_memory()

@@ -21,6 +21,7 @@ COMMANDS = {
     "weights": "Check a checkpoint's names and shapes against the ported class.",
     "convert": "Convert a checkpoint to a folder that from_pretrained loads.",
     "check": "Check the claims of the add-a-model recipe on a port.",
+    "tokenizer": "Hold the port's tokenizer and chat template against the original's.",
     "tests": "Write an integration test with values from the original.",
     "recorder": "Print the file that records a model where porting cannot be installed.",
     "checklist": "Show the recipe's steps, with what a program verified.",

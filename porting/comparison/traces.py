@@ -27,6 +27,16 @@ class NamedComparison:
     numbers: TensorComparison
 
 
+def verdict_of(outputs: Sequence[NamedComparison]) -> str:
+    """``mismatch``, ``inconclusive`` or ``match``, by final outputs."""
+    if any(not output.numbers.allclose and output.numbers.comparable for output in outputs):
+        return "mismatch"
+    if any(output.numbers.original_shape != output.numbers.ported_shape for output in outputs):
+        return "mismatch"
+    compared = [output.numbers.comparable for output in outputs]
+    return "match" if compared and all(compared) else "inconclusive"
+
+
 @dataclass(frozen=True, slots=True)
 class CallComparison:
     """Two aligned calls when both models ran freely: an upstream difference shows here, too.
@@ -83,12 +93,7 @@ class Comparison(Result):
     @property
     def verdict(self) -> str:
         """``mismatch``, ``inconclusive`` or ``match``, by the outputs alone."""
-        if any(not output.numbers.allclose and output.numbers.comparable for output in self.outputs):
-            return "mismatch"
-        if any(output.numbers.original_shape != output.numbers.ported_shape for output in self.outputs):
-            return "mismatch"
-        compared = [output.numbers.comparable for output in self.outputs]
-        return "match" if compared and all(compared) else "inconclusive"
+        return verdict_of(self.outputs)
 
     @property
     def first_divergence(self) -> CallComparison | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from porting.comparison import Comparison
     from porting.verification import Verification
 
-HINT = "pass both models and their inputs to assert_port_close, which names the module at fault; or: porting verify"
+HINT = "find the module at fault: pass both models and their inputs instead, or: porting verify"
 
 
 class PortClose:

@@ -43,6 +43,14 @@ def derive(
     return Inputs(args, {**named, **{name: made[name].to(_device(given)) for name in added}})
 
 
+def filled(inputs: Inputs, made: Mapping[str, torch.Tensor]) -> Inputs:
+    """Inputs with the tensors of some names exchanged or added, on the device of the given ones."""
+    device = _device(inputs)
+    named = {**inputs.named(), **{name: tensor.to(device) for name, tensor in made.items()}}
+    args = tuple(named.pop(f"args.{index}") for index in range(len(inputs.args)))
+    return Inputs(args, named)
+
+
 def _device(given: Inputs) -> torch.device:
     return next((v.device for v in given.named().values() if isinstance(v, torch.Tensor)), torch.device("cpu"))
 

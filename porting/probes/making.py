@@ -57,9 +57,13 @@ class Maker:
         rows = torch.stack([self._row(length) for _ in range(self.plan.rows)])
         counted = self.counted if self.counted is not None and self.counted.shape == rows.shape else None
         first, last = self._ends(given)
+        everywhere = [special for special in self._everywhere(given) if special not in (first, last)]
         for row, kept in zip(rows, counted if counted is not None else torch.ones_like(rows).bool(), strict=True):
             places = kept.nonzero().flatten()
             if len(places) > 1:
+                inner = places[1:] if last is None else places[1:-1]
+                for place, special in zip(inner.flip(0), everywhere, strict=False):
+                    row[place] = special
                 row[places[0]] = row[places[0]] if first is None else first
                 row[places[-1]] = row[places[-1]] if last is None else last
             row[~kept] = self.found.padding
@@ -90,6 +94,11 @@ class Maker:
         specials = self.found.specials
         first, last = (end.pop() if len(end) == 1 and end <= specials else None for end in ends)
         return first, last
+
+    def _everywhere(self, given: torch.Tensor) -> list[int]:
+        """The special tokens that every given row has somewhere, but for padding: a model may look for them."""
+        rows = [set(row) for row in given.tolist()]
+        return sorted(set.intersection(*rows) & (self.found.specials - {self.found.padding}))
 
     def _around_placeholders(self, given: torch.Tensor) -> torch.Tensor:
         rows = self._rows_of(given)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from porting.comparison import NamedComparison
 from porting.comparison.metrics import finite
 from porting.diagnosis import Culprit
 
@@ -15,6 +16,22 @@ SKIPPED = "skipped"
 def worst(*verdicts: str) -> str:
     """The worst of some verdicts; what was skipped does not count."""
     return max((verdict for verdict in verdicts if verdict != SKIPPED), key=ORDER.index)
+
+
+class Verified(Protocol):
+    """What is asked of a verification, or of anything else that holds the two models against each other."""
+
+    @property
+    def verdict(self) -> str:
+        """As of a verification."""
+
+    @property
+    def outputs(self) -> tuple[NamedComparison, ...]:
+        """The final outputs."""
+
+    @property
+    def culprits(self) -> tuple[Culprit, ...]:
+        """Modules with a fault of their own."""
 
 
 @dataclass(frozen=True, slots=True)

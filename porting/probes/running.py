@@ -5,24 +5,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 
 from porting.errors import CaptureError, PortingError
-from porting.probes.deriving import Underivable, derive, source_of
+from porting.probes.deriving import Underivable, derive, filled, source_of
 from porting.probes.making import Maker
 from porting.probes.planning import Plan, plans
-from porting.probes.result import SKIPPED, Probe
+from porting.probes.result import SKIPPED, Probe, Verified
 from porting.probes.surveying import Survey, survey
 from porting.progress import Progress, silent
 from porting.runs import Inputs
+from porting.text import show
 from porting.trace import flatten
 
-if TYPE_CHECKING:
-    from porting.verification import Verification
-
-Verify = Callable[[Inputs, Inputs, "torch.Tensor | None"], "Verification"]
+Verify = Callable[[Inputs, Inputs, "torch.Tensor | None"], Verified]
 """Verifies on the port's inputs, the original's, and the mask of a padded probe."""
 
 
@@ -67,7 +64,7 @@ def _probe(verify: Verify, found: Survey, plan: Plan, inputs: Inputs, given: Inp
     made = maker.tensors()
     try:
         first = derive(given, found.tensors, made, set(made) - set(found.tensors))
-        verification = verify(_filled(inputs, made), first, maker.counted)
+        verification = verify(filled(inputs, made), first, maker.counted)
     except Underivable as error:
         return replace(outcome, reason=str(error))
     except CaptureError as error:
@@ -75,15 +72,14 @@ def _probe(verify: Verify, found: Survey, plan: Plan, inputs: Inputs, given: Inp
         return replace(outcome, verdict="mismatch" if raised else SKIPPED, reason=error.message)
     except PortingError as error:
         return replace(outcome, reason=error.message)
-    worst = max((output.numbers.max_abs for output in verification.comparison.outputs), default=None)
+    worst = max((output.numbers.max_abs for output in verification.outputs), default=None)
     return replace(outcome, verdict=verification.verdict, max_abs=worst, culprits=verification.culprits)
 
 
 def _obstacle(found: Survey, plan: Plan, inputs: Inputs, given: Inputs) -> str:
     """Why a probe cannot be made of these inputs; empty if it can."""
-    for name, value in inputs.named().items():
-        if name not in found.tensors and any(isinstance(leaf, torch.Tensor) for _, leaf in flatten(value)[1]):
-            return f"the input {name} holds tensors within it"
+    if inner := tensors_within(inputs):
+        return inner
     mask = found.tensors.get(found.mask or "")
     if not plan.padding or mask is None or not bool(mask.all()):
         return ""  # a mask with padding in it: however the original learns of it, it does
@@ -95,12 +91,13 @@ def _obstacle(found: Survey, plan: Plan, inputs: Inputs, given: Inputs) -> str:
     return "" if found.mask in sources else "the original is given no mask, so it cannot know of padding"
 
 
-def _filled(inputs: Inputs, made: dict[str, torch.Tensor]) -> Inputs:
-    given = inputs.named()
-    device = next((value.device for value in given.values() if isinstance(value, torch.Tensor)), None)
-    named = {**given, **{name: tensor.to(device) for name, tensor in made.items()}}
-    args = tuple(named.pop(f"args.{index}") for index in range(len(inputs.args)))
-    return Inputs(args, named)
+def tensors_within(inputs: Inputs) -> str:
+    """Which input holds tensors within it, so that it cannot be made anew; empty if none does."""
+    for name, value in inputs.named().items():
+        inner = not isinstance(value, torch.Tensor) and flatten(value)[1]
+        if inner and any(isinstance(leaf, torch.Tensor) for _, leaf in inner):
+            return f"the input {show(name)} holds tensors within it"
+    return ""
 
 
 def _takes_mask(model: torch.nn.Module) -> bool:

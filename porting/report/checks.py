@@ -1,4 +1,4 @@
-"""The results of checks in the terminal: one row per check, then each failure with its remedy."""
+"""The results of checks in the terminal: a row for each, then each failure with its remedy."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ MOST_NAMES = 5
 
 def render_checks(report: CheckReport) -> RenderableType:
     """The table, the failures in full, the counts and what to do next."""
-    rows = [_row(result) for result in report.results]
-    table = FigureTable(("status", "check", "", "figures"), rows, (), ("figures",))
+    rows = [_row(results) for results in _together(report.results)]
+    table = FigureTable(("step", "status", "check", ""), rows, ("step",), ())
     failures = [_failure(results) for results in _alike(report.failures)]
     verdict = Text(report.summary(), style="bold green" if report.ok else "bold red")
     return Group(table, *failures, Text(), verdict, Text(f"Next: {_next(report)}"))
@@ -49,13 +49,27 @@ def render_listing(checks: Sequence[Check]) -> RenderableType:
     return FigureTable(("step", "check", "claim"), rows, ("step",), ())
 
 
-def _row(result: CheckResult) -> tuple[Text, ...]:
-    said = result.claim if result.status == "passed" else show(result.message.partition("\n")[0], 300)
+def _together(results: Sequence[CheckResult]) -> list[list[CheckResult]]:
+    """Neighbours of one step that were skipped for the same reason share a row."""
+    rows: list[list[CheckResult]] = []
+    for result in results:
+        before = rows[-1][0] if rows else None
+        alike = before and (before.step, before.status, before.message) == (result.step, "skipped", result.message)
+        if alike:
+            rows[-1].append(result)
+        else:
+            rows.append([result])
+    return rows
+
+
+def _row(results: Sequence[CheckResult]) -> tuple[Text, ...]:
+    first = results[0]
+    reason = show(first.message.partition("\n")[0], 300)
     return (
-        Text(result.status, style=STYLES[result.status], no_wrap=True),
-        Text(result.name),
-        Text(said),
-        Text(", ".join(_figures(result)), style="dim"),
+        Text(str(first.step)),
+        Text(first.status, style=STYLES[first.status], no_wrap=True),
+        Text("\n".join(result.name for result in results)),
+        Text(reason or ", ".join(_figures(first)), style="dim" if first.ok else ""),
     )
 
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from porting.tokenizers.comparing import Compared, Pair, compare
-from porting.tokenizers.corpus import Sample, build_corpus, samples_of, samples_of_file
-from porting.tokenizers.parity import Difference, TokenizerParity, compare_tokenizers, parity_of
+from porting.tokenizers.both import BothTokenizers, compare_tokenizers
+from porting.tokenizers.corpus import Sample, samples_of, samples_of_file
+from porting.tokenizers.parity import Difference, TokenizerParity
 from porting.tokenizers.sides import OriginalTokenizer, PortedTokenizer
-from porting.tokenizers.vocabulary import vocabulary_samples
 
 __all__ = [
-    "Compared",
+    "BothTokenizers",
     "Difference",
     "OriginalTokenizer",
-    "Pair",
     "PortedTokenizer",
     "Sample",
     "TokenizerParity",
-    "build_corpus",
-    "compare",
     "compare_tokenizers",
-    "parity_of",
     "samples_of",
     "samples_of_file",
-    "vocabulary_samples",
 ]

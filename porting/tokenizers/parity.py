@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from typing import Any
 from porting.results import Result
 from porting.text import show
 from porting.tokenizers.added import Added
-from porting.tokenizers.comparing import Compared, Pair, compare
+from porting.tokenizers.comparing import Compared, Pair
 from porting.tokenizers.corpus import Sample
-from porting.tokenizers.exchanged import renumbered
 from porting.tokenizers.minimising import shortest
 from porting.tokenizers.proving import Proof, prove
 from porting.tokenizers.sides import OriginalTokenizer, PortedTokenizer, ask
@@ -21,6 +19,8 @@ from porting.tokenizers.stages import STAGES, Stage, Stages
 
 MOST_SHOWN = 3
 """Texts of a category that are shown."""
+MOST_NAMED = 100
+"""Texts of a category of which the stage is named."""
 WINDOW = 6
 """Pieces that are shown from shortly before the first one that differs."""
 PLACES = ("equal", "different", "noted", "skipped")
@@ -48,6 +48,12 @@ class Difference:
     ported: tuple[str, ...]
     reason: str = ""
 
+    def line(self) -> str:
+        """All of it in words, the text escaped."""
+        where = f" ({self.reason})" if self.reason else ""
+        pieces = f"{' '.join(self.ported) or 'nothing'}, expected {' '.join(self.original) or 'nothing'}"
+        return f"{show(ascii(self.text), 120)}: {pieces}; {self.stage}{where}"
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON, its text as it can be printed."""
         return {
@@ -69,13 +75,12 @@ class TokenizerParity(Result):
         counts: by category and then by status, how many texts.
         special: whether the added special tokens were compared, too.
         added: what the original and the port add around each text, as pieces before and after.
-        stages: how many texts differ first in which stage.
+        stages: how many texts differ first in which stage, of at most 100 of each category.
         differences: some of the texts that differ, a few of each category.
         smallest: the shortest text found that still differs, one for each stage.
         noted: some differences that count for nothing, with the reason.
         skipped: reasons for which texts were left out, with how many.
         proof: the repair that was tried, if one mends anything.
-        seconds: that it took.
     """
 
     renderer = "porting.report.tokenizers:render_parity"
@@ -89,7 +94,6 @@ class TokenizerParity(Result):
     noted: tuple[Difference, ...]
     skipped: Mapping[str, int]
     proof: Proof | None
-    seconds: float
 
     @property
     def compared(self) -> int:
@@ -126,13 +130,23 @@ class TokenizerParity(Result):
         found = f"other ids for {self.total('different')} of {self.compared} texts; first at stage: {self.stage}"
         return f"{found}{f' ({self.repair})' if self.repair else ''}"
 
+    def failure_message(self) -> str:
+        """The summary, the shortest text for each stage, and the categories in which texts differ."""
+        lines = [self.summary(), "", "The shortest text that still differs, by stage:"]
+        lines += [f"  {each.line()}" for each in self.smallest]
+        lines.append("Texts that differ, by category:")
+        for name, count in self.counts.items():
+            if count["different"]:
+                lines.append(f"  {show(name)}: {count['different']} of {count['different'] + count['equal']}")
+        return "\n".join(lines)
+
     @property
     def repair(self) -> str:
         """The repair in words, with whether it is proven; empty if there is none."""
         if self.proof is None:
             return ""
         text = "; and ".join(each.summary for each in self.proof.repairs)
-        return f"proven: {text}" if self.proof.proven else f"mends {self.proof.mended} of them: {text}"
+        return f"proven: {text}" if self.proof.proven else f"not proven: {text}; {self.proof.left} texts still differ"
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON."""
@@ -151,7 +165,6 @@ class TokenizerParity(Result):
             "smallest": [each.to_dict() for each in self.smallest],
             "noted": [each.to_dict() for each in self.noted],
             "skipped_because": dict(self.skipped),
-            "seconds": round(self.seconds, 3),
         }
 
     def _repair_dict(self) -> dict[str, Any] | None:
@@ -163,38 +176,25 @@ class TokenizerParity(Result):
         }  # fmt: skip
 
 
-def compare_tokenizers(
-    original: OriginalTokenizer, ported: PortedTokenizer, samples: Sequence[Sample]
+def parity_of(
+    compared: Compared, stages: Stages, original: OriginalTokenizer, ported: PortedTokenizer
 ) -> TokenizerParity:
-    """Hold a port's tokenizer against the original's on a corpus.
-
-    Raises:
-        PortfileError: a side returned something else than ids.
-    """
-    return parity_of(compare(original, ported, samples), original, ported)
-
-
-def parity_of(compared: Compared, original: OriginalTokenizer, ported: PortedTokenizer) -> TokenizerParity:
     """What follows from both sides' answers: counts, stages, the smallest texts, the repair."""
-    started = time.perf_counter()
     failing = compared.of("different")
-    numbers = renumbered(compared, original, ported) if failing else {}
-    stages = Stages(compared, ported, numbers)
-    named = {pair.sample: stages.of(pair) for pair in failing}
+    named = {pair.sample: stages.of(pair) for pair in _some(failing, MOST_NAMED)}
     count = Counter(named.values())
-    proof = prove(ported, compared, numbers, [stage for stage, _ in count.most_common()]) if failing else None
-    noted = [_difference(pair, stages, ported) for pair in _some(compared.of("noted"))]
+    proof = prove(ported, compared, stages.numbers, [stage for stage, _ in count.most_common()]) if failing else None
+    noted = [difference_of(pair, stages, ported) for pair in _some(compared.of("noted"))]
     return TokenizerParity(
         counts=_counts(compared),
         special=compared.special,
         added=(_words(compared.original_added, ported), _words(compared.ported_added, ported)),
         stages={stage: count[stage] for stage in STAGES if count[stage]},
-        differences=tuple(_difference(pair, stages, ported) for pair in _some(failing)),
+        differences=tuple(difference_of(pair, stages, ported) for pair in _some(failing)),
         smallest=tuple(_smallest(named, stages, compared, original, ported)),
         noted=tuple(noted),
         skipped=Counter(pair.original.error for pair in compared.of("skipped")),
         proof=proof,
-        seconds=time.perf_counter() - started,
     )
 
 
@@ -205,12 +205,12 @@ def _counts(compared: Compared) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _some(pairs: Sequence[Pair]) -> list[Pair]:
+def _some(pairs: Sequence[Pair], most: int = MOST_SHOWN) -> list[Pair]:
     """A few of each category, the shortest."""
     shown: Counter[str] = Counter()
     chosen = []
     for pair in sorted(pairs, key=lambda each: len(each.sample.text)):
-        if shown[pair.sample.category] < MOST_SHOWN:
+        if shown[pair.sample.category] < most:
             shown[pair.sample.category] += 1
             chosen.append(pair)
     return chosen
@@ -237,11 +237,12 @@ def _smallest(
             pair = pair_of(text)
             return pair.status == "different" and stages.of(pair) == stage
 
-        found.append(_difference(pair_of(shortest(start.text, differs)), stages, ported))
+        found.append(difference_of(pair_of(shortest(start.text, differs)), stages, ported))
     return found
 
 
-def _difference(pair: Pair, stages: Stages, ported: PortedTokenizer) -> Difference:
+def difference_of(pair: Pair, stages: Stages, ported: PortedTokenizer) -> Difference:
+    """What is shown of one pair."""
     theirs, ours = pair.original.ids or (), pair.ported.ids or ()
     equal = [one == other for one, other in zip(theirs, ours, strict=False)]
     at = equal.index(False) if False in equal else len(equal)

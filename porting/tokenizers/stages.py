@@ -37,7 +37,7 @@ class Stages:
     def __init__(self, compared: Compared, ported: PortedTokenizer, numbers: Mapping[int, int]) -> None:
         self._compared = compared
         self._ported = ported
-        self._numbers = numbers
+        self.numbers = numbers
         self._spelling = Spelling(ported)
 
     def of(self, pair: Pair) -> Stage:
@@ -50,7 +50,7 @@ class Stages:
             return "special tokens"
         if any(number not in self._ported.vocabulary for number in theirs):
             return "special tokens" if pair.sample.category in (CONTROL, OTHERS) else "vocabulary"
-        if renamed(ours, self._numbers) == theirs:
+        if renamed(ours, self.numbers) == theirs:
             return "vocabulary"
         if self._control(theirs) != self._control(ours):
             return "vocabulary" if self._other_unknown(theirs, ours) else "special tokens"
@@ -78,8 +78,12 @@ class Stages:
 
     def _spaced_as_normalised(self, theirs: list[Piece], text: str) -> bool:
         """Whether the original has the whitespace of the port's normaliser, which only what follows changes."""
-        spelled, normal = _joined(theirs), self._normal(text)
-        return spelled is not None and normal is not None and _spaced(spelled) == _spaced(normal.encode())
+        normal = self._normal(text)
+        if normal is None:
+            return False
+        pieces = [Piece(piece.spelled and _spaced(piece.spelled), piece.begins) for piece in theirs]
+        spaced = _spaced(normal.encode())
+        return any(spells(pieces, text) for text in (spaced, b" " + spaced, spaced.strip(), b" " + spaced.strip()))
 
     def _of_parts(self, theirs: list[Piece], ours: list[Piece], parts: list[bytes] | None) -> Stage:
         if self._spelling.continues:
@@ -147,8 +151,8 @@ def _without_panic(stage: Callable[[str], Any], text: str) -> Any:
 
 
 def _spaced(text: bytes) -> bytes:
-    """A text with a space for everything that stands for whitespace, and none at its ends."""
-    return WHITESPACE.sub(b" ", text).strip()
+    """A text with a space for everything that stands for whitespace."""
+    return WHITESPACE.sub(b" ", text)
 
 
 def _words(pieces: Sequence[Piece]) -> list[bytes]:

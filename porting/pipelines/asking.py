@@ -1,0 +1,291 @@
+"""Ask a pipeline, and the model itself, the same questions."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from porting.behaviour import Subject
+from porting.errors import PortingError
+from porting.hooks.preserving import preserved, seed_everything
+from porting.pipelines.answers import Answer
+from porting.pipelines.tasks import NEW_TOKENS, Task, until_end
+from porting.runs import Inputs
+from porting.text import show
+
+TEXTS = (
+    "Hi there.",
+    "The cat sat on the mat, and the dog looked on.",
+    "Paris",
+    "Numbers such as 3, 14 and 159 are read by nobody; words are.",
+)
+"""Questions of different lengths."""
+LEAST = 8 * float(np.finfo(np.float32).eps)
+"""What float32 rounds of a score of about 1."""
+
+
+class NotAskableError(PortingError):
+    """The model itself takes none of the questions."""
+
+    code = "pipeline"
+
+
+class PipelineFailedError(PortingError):
+    """The pipeline raised where the model itself answers."""
+
+    code = "pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What turns questions into inputs.
+
+    Attributes:
+        tokenizer: for texts.
+        processor: for images or sounds.
+    """
+
+    tokenizer: Any = None
+    processor: Any = None
+
+    def of(self, task: Task) -> dict[str, Any]:
+        """Copies for a pipeline, which changes some of their settings; empty if a task's own is missing."""
+        if task.material == "text":
+            return {} if self.tokenizer is None else {"tokenizer": copy.deepcopy(self.tokenizer)}
+        for name in ("image_processor",) if task.material == "image" else ("feature_extractor",):
+            part = getattr(self.processor, name, self.processor)
+            if part is not None and callable(part):
+                return {name: copy.deepcopy(part)}
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A question to which the pipeline and the model gave different answers.
+
+    Attributes:
+        question: its number.
+        max_abs: the largest difference; infinite for tokens and texts.
+        allowed: the difference that rounding explains.
+    """
+
+    question: int
+    max_abs: float
+    allowed: float
+
+
+@dataclass(frozen=True)
+class Interview:
+    """One task, asked of the model itself and of its pipeline.
+
+    Attributes:
+        model: the port; left as it was found.
+        task: to ask.
+        equipment: of the pipeline; see `Equipment.of`.
+        material: images or sounds to ask with; texts are built in.
+    """
+
+    model: Any
+    task: Task
+    equipment: Mapping[str, Any]
+    material: Sequence[Any] = ()
+    _subjects: dict[int, Subject] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def questions(self) -> list[Any]:
+        """Those that the model itself takes.
+
+        Raises:
+            NotAskableError: there are none.
+        """
+        taken, said = [], "there is none"
+        for each in self._possible():
+            try:
+                self._answered(each)
+            except Exception as error:
+                said = f"{type(error).__name__}: {show(error, 300)}"
+                continue
+            taken.append(each)
+        if not taken:
+            raise NotAskableError(f"the model itself answers no question of {self.task.name}: {said}")
+        return taken
+
+    @cached_property
+    def direct(self) -> list[Answer]:
+        """What the model itself answers to each question."""
+        return [self._answered(question) for question in self.questions]
+
+    def alone(self) -> list[Disagreement]:
+        """Every question asked by itself.
+
+        Raises:
+            NotAskableError: there is none that the model takes.
+            PipelineFailedError: the pipeline raised.
+        """
+        return self._judged([self._piped([question], 1)[0] for question in self.questions])
+
+    def batched(self) -> list[Disagreement]:
+        """All questions asked in one batch.
+
+        Raises:
+            NotAskableError: there is none that the model takes.
+            PipelineFailedError: the pipeline raised.
+        """
+        return self._judged(self._piped(self.questions, len(self.questions)))
+
+    @cached_property
+    def causal(self) -> bool:
+        """Whether what comes for a token is independent of the tokens after it, as in models that generate."""
+        ids = self.encoded(max(self.questions, key=len))["input_ids"]
+        whole, half = (self._hidden(ids[:, :length]) for length in (ids.shape[1], ids.shape[1] // 2))
+        return bool((whole[:, : half.shape[1]] - half).abs().max() <= self._allowed)
+
+    def _hidden(self, ids: torch.Tensor) -> torch.Tensor:
+        subject = Subject("ported", self.model.base_model, Inputs(kwargs={"input_ids": ids}), _forwarded, _everything)
+        return next(iter(subject.given.values()))
+
+    def with_equipment(self, **changes: Any) -> Interview:
+        """The same with other settings of the tokenizer or processor."""
+        equipment = {name: copy.deepcopy(part) for name, part in self.equipment.items()}
+        for part in equipment.values():
+            for name, value in changes.items():
+                setattr(part, name, value)
+        return Interview(self.model, self.task, equipment, self.material)
+
+    def encoded(self, question: Any) -> dict[str, Any]:
+        """The inputs that one question becomes."""
+        if "tokenizer" in self.equipment:
+            return dict(self.equipment["tokenizer"](question, return_tensors="pt"))
+        (part,) = self.equipment.values()
+        if self.task.material == "image":
+            return dict(part(images=[question.convert("RGB")], return_tensors="pt"))
+        return dict(part(question, sampling_rate=part.sampling_rate, return_tensors="pt"))
+
+    def _possible(self) -> list[Any]:
+        if self.task.material != "text":
+            return list(self.material)
+        tokenizer = self.equipment["tokenizer"]
+        mask = f" {tokenizer.mask_token}" if "mask_token" in self.task.needs else ""
+        texts = [f"{text}{mask}" for text in TEXTS]
+        rows = len(getattr(self.model.get_input_embeddings(), "weight", ()))
+        return [text for text in texts if max(tokenizer(text)["input_ids"], default=rows) < rows]
+
+    def _answered(self, question: Any) -> Answer:
+        inputs = Inputs(kwargs=self.encoded(question))
+        result = self._subject(inputs).result()
+        answer = self.task.direct(self.model, result)
+        if "mask_token" in self.task.needs and answer.values is not None:
+            tokens = inputs.kwargs["input_ids"][0].tolist()
+            return Answer(answer.values[tokens.index(self.equipment["tokenizer"].mask_token_id)])
+        return answer
+
+    def _subject(self, inputs: Inputs) -> Subject:
+        run = self._generating if self.task.generates else _forwarded
+        return Subject("ported", self.model, inputs, run, lambda given: given.attended())
+
+    def _generating(self, model: Any, inputs: Inputs) -> Any:
+        length = inputs.kwargs["input_ids"].shape[1]
+        how = {"do_sample": False, "num_beams": 1, "max_new_tokens": NEW_TOKENS}
+        with own_config(model), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return until_end(model, model.generate(**_placed(inputs, model).kwargs, **how)[0, length:])
+
+    def _piped(self, questions: Sequence[Any], batch: int) -> list[Answer]:
+        from transformers import pipeline
+
+        asked = [self._asked(question) for question in questions]
+        before = max(self.encoded(each)["input_ids"].shape[1] for each in questions) if self.task.generates else 0
+        with preserved(self.model), own_config(self.model), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seed_everything(0)
+            try:
+                equipment = {name: copy.deepcopy(part) for name, part in self.equipment.items()}
+                made = pipeline(self.task.name, model=self.model, device=self.model.device, **equipment)
+                given = made(asked if batch > 1 else asked[0], batch_size=batch, num_workers=0, **self._options)
+                given = given if batch > 1 else [given]
+                return [self.task.read(self.model, each, before) for each in given]
+            except Exception as error:
+                raise PipelineFailedError(
+                    f"pipeline({self.task.name!r}) raised {type(error).__name__}: {show(error, 300)}"
+                ) from error
+
+    @property
+    def _options(self) -> Mapping[str, Any]:
+        return self.task.options(self.model)
+
+    def _asked(self, question: Any) -> Any:
+        if self.task.material != "audio":
+            return question
+        (part,) = self.equipment.values()
+        return {"raw": np.array(question), "sampling_rate": part.sampling_rate}
+
+    def _judged(self, answers: Sequence[Answer]) -> list[Disagreement]:
+        allowed = self._allowed
+        found = []
+        for number, (direct, answer) in enumerate(zip(self.direct, answers, strict=True)):
+            gap = direct.difference(direct.within(answer))
+            if gap > allowed and not self._low_margin(number, direct, answer):
+                found.append(Disagreement(number, gap, allowed))
+        return found
+
+    @cached_property
+    def _allowed(self) -> float:
+        """How far an answer may move by rounding: that of the model's output for the longest question."""
+        longest = max(self.questions, key=lambda each: np.size(each) if not isinstance(each, str) else len(each))
+        subject = Subject("ported", self.model, Inputs(kwargs=self.encoded(longest)), _forwarded, _everything)
+        name, tensor = next(iter(subject.given.items()))
+        return max(LEAST, subject.allowance(name, tensor).atol)
+
+    def _low_margin(self, number: int, direct: Answer, answer: Answer) -> bool:
+        """Whether two tokens were about equally likely where the answers part, so that rounding decides."""
+        place = direct.parting(answer)
+        if place is None or direct.tokens is None:
+            return False
+        inputs = self.encoded(self.questions[number])
+        more = torch.tensor([direct.tokens[:place]], dtype=torch.long)
+        ids = torch.cat([inputs["input_ids"], more], 1)
+        given = Inputs(kwargs={"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+        logits = Subject("ported", self.model, given, _forwarded, _everything).given["logits"]
+        best = logits[0, -1].topk(2).values
+        return float(best[0] - best[1]) <= 2 * self._allowed
+
+
+def _forwarded(model: Any, inputs: Inputs) -> Any:
+    return _placed(inputs, model).forward(model)
+
+
+def _everything(_: Inputs) -> None:
+    return None
+
+
+def _placed(inputs: Inputs, model: Any) -> Inputs:
+    dtype, device = model.dtype, model.device
+
+    def place(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        return value.to(device, dtype) if value.is_floating_point() else value.to(device)
+
+    return Inputs(kwargs={name: place(value) for name, value in inputs.kwargs.items()})
+
+
+@contextmanager
+def own_config(model: Any) -> Iterator[None]:
+    """Lend a model copies of its configs, which pipelines and generation write into."""
+    names = [name for name in ("config", "generation_config") if getattr(model, name, None) is not None]
+    kept = {name: getattr(model, name) for name in names}
+    try:
+        for name, value in kept.items():
+            setattr(model, name, copy.deepcopy(value))
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(model, name, value)
