@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from porting.text import show
 FILE = "porting-evidence.json"
 RESULTS = ("passed", "failed", "inconclusive")
 PACKAGES = ("porting", "torch", "transformers")
+KEPT = 10
+"""Records of one claim and portfile; the oldest goes when another comes, so that the file stays small."""
 
 Figure = str | int | float | bool | None
 
@@ -102,7 +105,7 @@ def record(
     new = [{**asdict(outcome), "figures": _finite(outcome.figures), **facts} for outcome in outcomes]
     try:
         kept = [asdict(item) for item in _read(portfile.folder / FILE)]
-        document = {"schema": 1, "records": [*kept, *new]}
+        document = {"schema": 1, "records": _recent([*kept, *new])}
         write_text(portfile.folder / FILE, json.dumps(document, indent=1, allow_nan=False) + "\n")
     except PortingError as error:
         return f"Warning: no evidence was recorded: {error.message}"
@@ -145,6 +148,17 @@ def _read(path: Path) -> list[Record]:
             f"{show(path)} is damaged: {show(error)}",
             hint=f"delete it and run the checks again: rm {FILE} && porting verify",
         ) from None
+
+
+def _recent(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The newest records of every claim and portfile, in their order."""
+    count = Counter((entry["portfile"], entry["claim"]) for entry in records)
+    recent = []
+    for entry in records:
+        if count[entry["portfile"], entry["claim"]] <= KEPT:
+            recent.append(entry)
+        count[entry["portfile"], entry["claim"]] -= 1
+    return recent
 
 
 def _record(entry: Any) -> Record:

@@ -9,7 +9,7 @@ import pytest
 
 from porting import evidence
 from porting.errors import OutputError
-from porting.evidence import FILE, EvidenceError, Outcome, is_stale, newest_records, record
+from porting.evidence import FILE, KEPT, EvidenceError, Outcome, is_stale, newest_records, record
 from porting.portfile import Portfile
 
 PORTFILE = "def original(): ...\ndef ported(): ...\ndef inputs(): ...\n"
@@ -33,6 +33,16 @@ def test_the_newest_record_of_a_claim_counts(tmp_path: Path) -> None:
     assert (found["outputs-equal"].result, found["outputs-equal"].figures) == ("passed", {"outputs": 2})
     assert found["layers-equal"].result == "passed"
     assert len(json.loads((tmp_path / FILE).read_text())["records"]) == 3
+
+
+def test_of_many_records_of_a_claim_the_newest_are_kept(tmp_path: Path) -> None:
+    loaded = portfile(tmp_path)
+    record(loaded, [outcome(claim="layers-equal")], "porting verify")
+    for number in range(KEPT + 3):
+        record(loaded, [outcome(outputs=number)], "porting verify")
+    records = json.loads((tmp_path / FILE).read_text())["records"]
+    assert [entry["figures"].get("outputs") for entry in records] == [None, *range(3, KEPT + 3)]
+    assert newest_records(loaded)["outputs-equal"].figures == {"outputs": KEPT + 2}
 
 
 def test_a_record_says_what_it_speaks_of(tmp_path: Path) -> None:

@@ -96,6 +96,8 @@ class PortingRun:
         report = yield
         if hasattr(item, "facts") and (report.when == "call" or not report.passed):
             report.porting = item.facts(report)  # type: ignore[attr-defined]
+            if isinstance(report.longrepr, tuple):  # of a skip: path, line and reason
+                report.longrepr = (str(item.path), 1, report.longrepr[2])
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

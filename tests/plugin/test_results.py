@@ -131,7 +131,7 @@ def test_a_skipped_check_shows_its_reason(pytester: pytest.Pytester, run_pytest:
     )
     result = run_pytest(*OPTION, "-rs")
     result.assert_outcomes(passed=2, skipped=1)
-    result.stdout.fnmatch_lines(["SKIPPED * the port has no parameters"])
+    result.stdout.fnmatch_lines(["SKIPPED [[]1] portfile.py:1: the port has no parameters"])
     assert result.ret == 0
 
 
