@@ -39,7 +39,7 @@ class PortfileCollector(pytest.File):
             CollectError: the portfile cannot be loaded.
         """
         try:
-            common = shared(self.config, self.path.resolve())
+            common = shared(self.config, self.path)
         except PortingError as error:
             raise self.CollectError(said(error)) from None
         settings = settings_of(self.config)
@@ -89,7 +89,7 @@ class CheckItem(pytest.Item):
             "claim": self.check.claim,
             **(result.to_dict() if result is not None else {"message": _reason(report), "hint": "", "figures": {}}),
             "status": status,
-            "portfile": str(self.path.resolve()),
+            "portfile": str(portfile.path),
             "tolerance": str(portfile.tolerance()),
             "loosened": self.common.loosened,
             "devices": self._devices(),
