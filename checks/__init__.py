@@ -15,6 +15,7 @@ from porting.checks.report import CheckReport
 from porting.checks.running import Check, CheckResult, expected_failures, iterate_checks, run_check
 from porting.checks.saving import check_loading_info_clean, check_save_load_round_trip
 from porting.checks.selecting import SelectionError, select_checks
+from porting.checks.skeleton import check_default_config_builds, check_init_covers_weights, check_init_keeps_loaded
 from porting.checks.suite import run_checks
 from porting.checks.weights import (
     check_no_random_weights,
@@ -37,10 +38,13 @@ __all__ = [
     "Skip",
     "check_attention_equal",
     "check_cache_equals_full_forward",
+    "check_default_config_builds",
     "check_follows_device",
     "check_generate_equals_greedy_loop",
     "check_greedy_tokens_equal",
     "check_hidden_states_equal",
+    "check_init_covers_weights",
+    "check_init_keeps_loaded",
     "check_loading_info_clean",
     "check_no_random_weights",
     "check_norms_equal",

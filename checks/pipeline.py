@@ -164,9 +164,12 @@ def _model_itself(context: CheckContext, interview: Interview) -> str:
     from porting.checks.batching import check_padding_left, check_padding_right
 
     tokenizer = interview.equipment.get("tokenizer")
-    if tokenizer is None or _cause(interview)[0]:
-        return ""
-    side = "left" if interview.task.generates else tokenizer.padding_side
+    left = tokenizer is not None and tokenizer.padding_side == "left" and not interview.task.generates
+    if left and interview.causal:
+        return "the tokenizer pads on the left, as for generation, and a forward counts positions from the first"
+    if tokenizer is None or interview.task.generates or _cause(interview)[0]:
+        return ""  # generation counts positions from the mask, so that no right port depends on padding there
+    side = tokenizer.padding_side
     try:
         (check_padding_left if side == "left" else check_padding_right)(context)
     except (Skip, Inconclusive) as reason:
@@ -182,16 +185,16 @@ def _cause(interview: Interview) -> tuple[str, str]:
     if tokenizer is None:
         return "", "compare the processor's arrays of a batch with those of each sample alone"
     other = {"left": "right", "right": "left"}[tokenizer.padding_side]
-    if _right(interview.with_equipment(padding_side=other)):
-        return (
-            f"; padded on the {other} it is the same",
-            f"set the tokenizer's padding_side = {other!r}, and save it",
-        )
     if _right_with_shared_token(interview):
         number = tokenizer.pad_token_id
         return (
             f"; with the tokenizer's pad_token_id {number} in the config it is the same",
             f"set config.pad_token_id = {number}",
+        )
+    if _right(interview.with_equipment(padding_side=other)):
+        return (
+            f"; padded on the {other} it is the same",
+            f"set the tokenizer's padding_side = {other!r}, and save it",
         )
     return "", "compare model(**tokenizer(texts, padding=True)) with each text alone"
 

@@ -15,6 +15,7 @@ from porting.checks import (
     device,
     forward,
     generation,
+    gradients,
     kernels,
     mistakes,
     modes,
@@ -25,6 +26,7 @@ from porting.checks import (
     probing,
     processor,
     saving,
+    skeleton,
     tokenizer,
     weights,
 )
@@ -124,6 +126,7 @@ def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
     for step in (
         original,
+        skeleton,
         weights,
         saving,
         forward,
@@ -135,6 +138,7 @@ def iterate_checks() -> Iterator[Check]:
         positions,
         kernels,
         precision,
+        gradients,
         tokenizer,
         chat,
         processor,

@@ -1,4 +1,4 @@
-"""The port behind ``transformers.pipeline``: what it answers alone and in batches, and what the port itself answers."""
+"""The port behind ``transformers.pipeline``: what that answers, alone and in batches, and what the port answers."""
 
 from __future__ import annotations
 

@@ -141,6 +141,17 @@ class Interview:
         """
         return self._judged(self._piped(self.questions, len(self.questions)))
 
+    @cached_property
+    def causal(self) -> bool:
+        """Whether what comes for a token is independent of the tokens after it, as in models that generate."""
+        ids = self.encoded(max(self.questions, key=len))["input_ids"]
+        whole, half = (self._hidden(ids[:, :length]) for length in (ids.shape[1], ids.shape[1] // 2))
+        return bool((whole[:, : half.shape[1]] - half).abs().max() <= self._allowed)
+
+    def _hidden(self, ids: torch.Tensor) -> torch.Tensor:
+        subject = Subject("ported", self.model.base_model, Inputs(kwargs={"input_ids": ids}), _forwarded, _everything)
+        return next(iter(subject.given.values()))
+
     def with_equipment(self, **changes: Any) -> Interview:
         """The same with other settings of the tokenizer or processor."""
         equipment = {name: copy.deepcopy(part) for name, part in self.equipment.items()}
@@ -164,7 +175,7 @@ class Interview:
         tokenizer = self.equipment["tokenizer"]
         mask = f" {tokenizer.mask_token}" if "mask_token" in self.task.needs else ""
         texts = [f"{text}{mask}" for text in TEXTS]
-        rows = self.model.get_input_embeddings().weight.shape[0]
+        rows = len(getattr(self.model.get_input_embeddings(), "weight", ()))
         return [text for text in texts if max(tokenizer(text)["input_ids"], default=rows) < rows]
 
     def _answered(self, question: Any) -> Answer:
@@ -198,12 +209,17 @@ class Interview:
             try:
                 equipment = {name: copy.deepcopy(part) for name, part in self.equipment.items()}
                 made = pipeline(self.task.name, model=self.model, device=self.model.device, **equipment)
-                given = made(asked, batch_size=batch, num_workers=0, **self.task.options(self.model))
+                given = made(asked if batch > 1 else asked[0], batch_size=batch, num_workers=0, **self._options)
+                given = given if batch > 1 else [given]
                 return [self.task.read(self.model, each, before) for each in given]
             except Exception as error:
                 raise PipelineFailedError(
                     f"pipeline({self.task.name!r}) raised {type(error).__name__}: {show(error, 300)}"
                 ) from error
+
+    @property
+    def _options(self) -> Mapping[str, Any]:
+        return self.task.options(self.model)
 
     def _asked(self, question: Any) -> Any:
         if self.task.material != "audio":

@@ -88,7 +88,7 @@ def prose(text: str, indent: int) -> str:
         GenerationError: a docstring with it would not hold it.
     """
     lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
-    escaped = [line.encode("unicode_escape").decode("ascii").replace('"', '\\"') for line in lines]
+    escaped = [line.encode("unicode_escape").decode("ascii").replace('"""', r"\"\"\"") for line in lines]
     found = "\n".join(" " * indent + line if line else "" for line in escaped)
     if ast.literal_eval(f'"""\n{found}\n"""') != "\n".join(
         ["", *(" " * indent + line if line else "" for line in lines), ""]

@@ -11,7 +11,17 @@ from porting.stubs.written import WIDTH, neutral, text, written
 
 NEUTRAL: dict[str, Any] = {
     **dict.fromkeys(
-        ("checkpoint", "revision", "original_class", "devices", "torch_version", "python_version", "date", "command"),
+        (
+            "checkpoint",
+            "revision",
+            "original_class",
+            "devices",
+            "torch_version",
+            "python_version",
+            "date",
+            "command",
+            "source",
+        ),
         "x",
     ),
     "measured": "0",
@@ -19,6 +29,10 @@ NEUTRAL: dict[str, Any] = {
     "notes": [],
     "scalars": [],
     "tensors": [("x", [0], "int64")],
+    "prompt_scalars": [],
+    "prompt_tensors": [("x", [0], "int64")],
+    "provenance": {"x": "x"},
+    "expected": [("x", [("x", [0])])],
     "outputs": [
         {
             "name": "x",

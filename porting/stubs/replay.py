@@ -23,6 +23,8 @@ MOST_IN_TEST = 512
 MOST_STORED = 1 << 20
 """Elements of one input that such a folder can hold."""
 
+DeviceKey = tuple[str, tuple[int, int]] | tuple[None, None]
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:
@@ -37,6 +39,7 @@ class Replay:
         checkpoint: Hub id, or a local folder.
         revision: of the Hub's repository.
         left: what is still to be done in the portfile, in sentences.
+        device_keys: kinds of device, with their capability, on which the original ran; last any other.
     """
 
     call: Call
@@ -47,6 +50,7 @@ class Replay:
     checkpoint: str
     revision: str
     left: tuple[str, ...]
+    device_keys: tuple[DeviceKey, ...] = ((None, None),)
 
 
 def replay_of(portfile: Portfile, verification: Verification) -> Replay:
@@ -61,7 +65,19 @@ def replay_of(portfile: Portfile, verification: Verification) -> Replay:
     call, given = forward_of(verification)
     module, model_class = _class_of(ported, call)
     checkpoint, revision, left = _weights(portfile)
-    return Replay(call, given, module, model_class, dtype_of(ported), checkpoint, revision, left)
+    keys = device_keys(portfile, verification.original)
+    return Replay(call, given, module, model_class, dtype_of(ported), checkpoint, revision, left, keys)
+
+
+def device_keys(portfile: Portfile, original: Trace) -> tuple[DeviceKey, ...]:
+    """The device of the original's run as Transformers' ``Expectations`` names it, where it is this machine's, and the
+    default, which every other device takes.
+    """
+    devices = {str(name).split(":")[0] for name in original.run.get("devices", [])}
+    here = portfile.original_trace is None and portfile.original_python is None
+    if devices != {"cuda"} or not here or not torch.cuda.is_available():
+        return ((None, None),)
+    return (("cuda", torch.cuda.get_device_capability()), (None, None))
 
 
 def forward_of(verification: Verification) -> tuple[Call, dict[str, Any]]:

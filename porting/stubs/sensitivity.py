@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from porting.behaviour import Subject
-from porting.errors import CaptureError
+from porting.behaviour.subject import named_tensors
 from porting.hooks.module_tree import executed_modules
+from porting.hooks.preserving import preserved, seed_everything
 
 MOST_MODULES = 48
 SIZE = 1e-2
@@ -22,19 +23,26 @@ def moves(subject: Subject) -> list[dict[str, torch.Tensor]]:
 
     Of many modules an even selection is perturbed: one run of the port for each.
     """
-    found = []
-    modules = [(path, module) for path, module in executed_modules(subject.model) if path]
+    modules = [module for path, module in executed_modules(subject.model) if path]
     step = max(1, -(-len(modules) // MOST_MODULES))
-    for _, module in modules[::step]:
-        try:
-            with perturbed(module):
-                outputs = subject.outputs()
-        except CaptureError:
-            continue
-        moved = {name: _distance(tensor, outputs.get(name)) for name, tensor in subject.given.items()}
-        if any(bool(each.any()) for each in moved.values()):
-            found.append(moved)
+    given, found = subject.given, []
+    with preserved(subject.model), torch.no_grad():
+        for module in modules[::step]:
+            outputs = _run(subject, module)
+            moved = {name: _distance(tensor, outputs.get(name)) for name, tensor in given.items()}
+            if any(bool(each.any()) for each in moved.values()):
+                found.append(moved)
     return found
+
+
+def _run(subject: Subject, module: torch.nn.Module) -> Mapping[str, torch.Tensor]:
+    """What the model returns while one of its modules is perturbed; nothing if it raises."""
+    seed_everything(0)
+    try:
+        with perturbed(module):
+            return named_tensors(subject.forward(subject.model, subject.inputs.fresh()))
+    except Exception:
+        return {}
 
 
 @contextmanager
@@ -70,4 +78,4 @@ def _changed(tensor: torch.Tensor) -> torch.Tensor:
 def _distance(tensor: torch.Tensor, other: torch.Tensor | None) -> torch.Tensor:
     if other is None or other.shape != tensor.shape:
         return torch.zeros_like(tensor)
-    return (other.float() - tensor.float()).abs().nan_to_num(0.0, posinf=0.0)
+    return (other.float().cpu() - tensor.float()).abs().nan_to_num(0.0, posinf=0.0)

@@ -22,12 +22,15 @@ def replayed(model: torch.nn.Module, given: Mapping[str, Any]) -> Subject:
 
 
 def other_ways(subject: Subject) -> list[Mapping[str, torch.Tensor]]:
-    """The port's outputs on its own threads again, on one and on two, under each attention, and in float64.
+    """The port's outputs as they are, on another number of threads, under each attention, and in float64.
 
     A way that the model does not take is left out.
     """
     found = [subject.given]
-    for way in (_threads(1), _threads(2), *(attention(subject.model, name) for name in ATTENTIONS)):
+    for way in (
+        _threads(1 if torch.get_num_threads() > 1 else 2),
+        *(attention(subject.model, name) for name in ATTENTIONS),
+    ):
         try:
             with way:
                 found.append(subject.outputs())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porting.progress import Progress, silent
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from porting.portfile import Portfile
+    from porting.stubs.material import Material
     from porting.verification import Verification
 
 
@@ -40,6 +40,7 @@ def write_tests(
     verification: Verification,
     output: str | os.PathLike[str] | None = None,
     *,
+    original: torch.nn.Module | None = None,
     ported: torch.nn.Module | None = None,
     wanted: Wanted | None = None,
     progress: Progress = silent,
@@ -51,6 +52,7 @@ def write_tests(
         verification: of the same portfile.
         output: the root of a Transformers checkout, or any folder; of a test that stands alone also a file. The
             portfile's folder, if None.
+        original: the original, where ``original()`` was called before; None calls it, if it is live.
         ported: the port, where ``ported()`` was called before; None calls it.
         wanted: what kind of files; the tree, if None.
         progress: called as the work goes on.
@@ -63,22 +65,63 @@ def write_tests(
         PortfileError: a function of the portfile does not keep its contract.
         OutputError: something else is at a path, or it cannot be written.
     """
-    from porting.stubs.modeling import modeling_tests
+    from porting.stubs.material import gather
 
     wanted = wanted or Wanted()
     require_match(verification)
     require_original(verification)
     root = portfile.folder if output is None else output
     place = standalone_path(portfile.model_name, root) if wanted.standalone else Tree.of(portfile.model_name, root)
-    model = portfile.build("ported") if ported is None else ported
-    generated = modeling_tests(portfile, verification, model, place, wanted, progress)
+    port = portfile.build("ported") if ported is None else ported
+    material = gather(portfile, verification, port, _live(portfile, original), place, progress)
+    generated = _generate(material, wanted)
     for path in generated.files:
         require_own(path, force=wanted.force)
     if not wanted.dry_run:
-        files = {**generated.files, **_packages(place)}
-        write_files(files, hint="name another place with --output")
+        packages = dict.fromkeys(place.packages(), "") if isinstance(place, Tree) else {}
+        write_files({**generated.files, **packages}, hint="name another place with --output")
     return generated
 
 
-def _packages(place: Tree | Path) -> dict[Path, str]:
-    return dict.fromkeys(place.packages(), "") if isinstance(place, Tree) else {}
+def _live(portfile: Portfile, original: torch.nn.Module | None) -> torch.nn.Module | None:
+    if original is None and portfile.original_trace is None and portfile.original_python is None:
+        return portfile.build("original")
+    return original
+
+
+def _generate(material: Material, wanted: Wanted) -> GeneratedTests:
+    """The text of every file."""
+    from porting.stubs.generation import continuation_of
+    from porting.stubs.material import Untested
+    from porting.stubs.modeling import class_name, modeling_files
+    from porting.stubs.reproducing import reproducer_name, reproducer_text
+
+    skipped = []
+    try:
+        continuation = continuation_of(material)
+    except Untested as error:
+        continuation = None
+        skipped.append(error.message)
+    script = "" if material.standalone else reproducer_name(material.portfile)
+    files = modeling_files(material, continuation, script)
+    if script:
+        files[material.portfile.folder / script] = reproducer_text(material)
+    return GeneratedTests(
+        files,
+        class_name(material),
+        tuple(output.name for output in material.outputs),
+        material.atol,
+        material.rtol,
+        _left(material),
+        tuple(skipped),
+        dry_run=wanted.dry_run,
+        slow=not wanted.standalone,
+    )
+
+
+def _left(material: Material) -> tuple[str, ...]:
+    """What a person has still to do."""
+    if not isinstance(material.place, Tree) or not material.place.modeling()[1]:
+        return material.replay.left
+    name = material.place.modeling()[0].name
+    return (*material.replay.left, f"{name} stands beside the model tests: move its class there if you wish.")

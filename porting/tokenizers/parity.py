@@ -19,6 +19,8 @@ from porting.tokenizers.stages import STAGES, Stage, Stages
 
 MOST_SHOWN = 3
 """Texts of a category that are shown."""
+MOST_NAMED = 100
+"""Texts of a category of which the stage is named."""
 WINDOW = 6
 """Pieces that are shown from shortly before the first one that differs."""
 PLACES = ("equal", "different", "noted", "skipped")
@@ -73,7 +75,7 @@ class TokenizerParity(Result):
         counts: by category and then by status, how many texts.
         special: whether the added special tokens were compared, too.
         added: what the original and the port add around each text, as pieces before and after.
-        stages: how many texts differ first in which stage.
+        stages: how many texts differ first in which stage, of at most 100 of each category.
         differences: some of the texts that differ, a few of each category.
         smallest: the shortest text found that still differs, one for each stage.
         noted: some differences that count for nothing, with the reason.
@@ -144,7 +146,7 @@ class TokenizerParity(Result):
         if self.proof is None:
             return ""
         text = "; and ".join(each.summary for each in self.proof.repairs)
-        return f"proven: {text}" if self.proof.proven else f"mends {self.proof.mended} of them: {text}"
+        return f"proven: {text}" if self.proof.proven else f"not proven: {text}; {self.proof.left} texts still differ"
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON."""
@@ -179,7 +181,7 @@ def parity_of(
 ) -> TokenizerParity:
     """What follows from both sides' answers: counts, stages, the smallest texts, the repair."""
     failing = compared.of("different")
-    named = {pair.sample: stages.of(pair) for pair in failing}
+    named = {pair.sample: stages.of(pair) for pair in _some(failing, MOST_NAMED)}
     count = Counter(named.values())
     proof = prove(ported, compared, stages.numbers, [stage for stage, _ in count.most_common()]) if failing else None
     noted = [difference_of(pair, stages, ported) for pair in _some(compared.of("noted"))]
@@ -203,12 +205,12 @@ def _counts(compared: Compared) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _some(pairs: Sequence[Pair]) -> list[Pair]:
+def _some(pairs: Sequence[Pair], most: int = MOST_SHOWN) -> list[Pair]:
     """A few of each category, the shortest."""
     shown: Counter[str] = Counter()
     chosen = []
     for pair in sorted(pairs, key=lambda each: len(each.sample.text)):
-        if shown[pair.sample.category] < MOST_SHOWN:
+        if shown[pair.sample.category] < most:
             shown[pair.sample.category] += 1
             chosen.append(pair)
     return chosen

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SHORT = 400
-FEW = 60
+EACH, MOST = 3, 120
+"""Texts of a category, and of all, on which repairs are tried first."""
+WORSE = 2
+"""A text that a repair breaks counts as this many that it mends."""
 MOST_TOGETHER = 3
 """Repairs that are tried one upon the other."""
 SECONDS = 20.0
@@ -151,7 +154,7 @@ def prove(
 
 
 def _greedy(trials: Trials, repairs: Iterable[Repair], failing: list[Pair], passing: list[Pair]) -> list[Repair]:
-    """The repair that mends most without breaking anything, then the next on top of it."""
+    """The repair that mends most, less what it breaks; then the next on top of it."""
     until = time.perf_counter() + SECONDS
     found: list[Repair] = []
     candidates = list(repairs)
@@ -160,10 +163,13 @@ def _greedy(trials: Trials, repairs: Iterable[Repair], failing: list[Pair], pass
         scored: list[tuple[int, Repair]] = []
         for repair in candidates:
             count = trials.mended_by(repair, failing) if time.perf_counter() < until else 0
-            if count > best and trials.mended_by(repair, passing) == len(passing):
-                scored.append((count, repair))
-                if count == len(failing):
-                    break
+            if count <= best:
+                continue
+            score = count - WORSE * (len(passing) - trials.mended_by(repair, passing))
+            if score > best:
+                scored.append((score, repair))
+            if score == len(failing):
+                break
         if not scored:
             break
         best, chosen = max(scored, key=lambda each: each[0])
@@ -179,10 +185,10 @@ def _few(pairs: Sequence[Pair]) -> list[Pair]:
     chosen = []
     for pair in sorted(pairs, key=lambda each: len(each.sample.text)):
         count = counts.get(pair.sample.category, 0)
-        if len(pair.sample.text) <= SHORT and count < max(3, FEW // 20):
+        if len(pair.sample.text) <= SHORT and count < EACH:
             counts[pair.sample.category] = count + 1
             chosen.append(pair)
-    return chosen[: 2 * FEW] or sorted(pairs, key=lambda each: len(each.sample.text))[:1]
+    return chosen[:MOST] or sorted(pairs, key=lambda each: len(each.sample.text))[:1]
 
 
 def _control_tokens(ported: PortedTokenizer, failing: Sequence[Pair]) -> list[str]:

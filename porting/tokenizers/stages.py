@@ -78,8 +78,12 @@ class Stages:
 
     def _spaced_as_normalised(self, theirs: list[Piece], text: str) -> bool:
         """Whether the original has the whitespace of the port's normaliser, which only what follows changes."""
-        spelled, normal = _joined(theirs), self._normal(text)
-        return spelled is not None and normal is not None and _spaced(spelled) == _spaced(normal.encode())
+        normal = self._normal(text)
+        if normal is None:
+            return False
+        pieces = [Piece(piece.spelled and _spaced(piece.spelled), piece.begins) for piece in theirs]
+        spaced = _spaced(normal.encode())
+        return any(spells(pieces, text) for text in (spaced, b" " + spaced, spaced.strip(), b" " + spaced.strip()))
 
     def _of_parts(self, theirs: list[Piece], ours: list[Piece], parts: list[bytes] | None) -> Stage:
         if self._spelling.continues:
@@ -147,8 +151,8 @@ def _without_panic(stage: Callable[[str], Any], text: str) -> Any:
 
 
 def _spaced(text: bytes) -> bytes:
-    """A text with a space for everything that stands for whitespace, and none at its ends."""
-    return WHITESPACE.sub(b" ", text).strip()
+    """A text with a space for everything that stands for whitespace."""
+    return WHITESPACE.sub(b" ", text)
 
 
 def _words(pieces: Sequence[Piece]) -> list[bytes]:

@@ -17,6 +17,8 @@ TOGETHER = 64
 MOST_GLUED = 4096
 STEPS = (7919, 104_729)
 """How far apart two glued words are: primes, so that they walk through the whole vocabulary."""
+USELESS = 0.8
+"""Share of the pieces that are still left after a context, so that no other is tried."""
 CONTEXTS = ("", "q", "xz", "a")
 """What may stand before a piece that continues a word."""
 _NOTED = frozenset(c for category in NOTED for text in HARD.get(category, ()) for c in text if not c.isascii())
@@ -32,8 +34,10 @@ def vocabulary_samples(ported: PortedTokenizer) -> list[Sample]:
         lines = list(_lines(f"{context}{word}" for word in wanted.values()))
         texts += lines
         given = {number for text in lines for number in ask(ported.encode_plain, text).ids or ()}
-        wanted = {number: word for number, word in wanted.items() if number not in given}
-        if len(wanted) < TOGETHER:
+        left = {number: word for number, word in wanted.items() if number not in given}
+        few = len(left) < TOGETHER or len(left) > USELESS * len(wanted)
+        wanted = left
+        if few:
             break
     return [Sample(CATEGORY, text) for text in texts]
 

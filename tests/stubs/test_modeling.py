@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,12 +25,13 @@ from porting.stubs import Wanted, write_tests
 from porting.stubs.expectations import expected_outputs, tolerance_of
 from porting.stubs.layout import MARKER, Tree
 from porting.stubs.literals import FILTERS
-from porting.stubs.modeling import TEMPLATE
 from porting.stubs.rendering import NEUTRAL
+from porting.stubs.reproducing import reproduce
 from porting.tolerance import Tolerance
 from porting.verification import Verification
 from porting.verifying import verify_portfile
 
+TEMPLATES = ("test_modeling.py.jinja", "test_header.py.jinja", "reproducer.py.jinja")
 RUFF_SETTINGS = Path(__file__).with_name("transformers-ruff.toml")
 PORTFILE = '''
 MODEL_NAME = "tiny_bert"
@@ -260,15 +262,17 @@ def test_a_hostile_output_or_class_is_refused_or_left_alone(
 
 
 def test_every_value_in_a_template_goes_through_a_filter() -> None:
-    text = "".join(
-        (files("porting.templates") / name).read_text(encoding="utf-8") for name in (TEMPLATE, "test_header.py.jinja")
-    )
+    text = "".join((files("porting.templates") / name).read_text(encoding="utf-8") for name in TEMPLATES)
     expressions = re.findall(r"{{(.*?)}}", text, re.DOTALL)
     assert len(expressions) > 20
     for expression in expressions:
-        assert re.fullmatch(rf" [\w.]+ \| ({'|'.join(FILTERS)}|imported)(\(\d+\))? ", expression), expression
+        if expression.startswith(" arguments("):
+            continue  # a macro of this file
+        assert re.fullmatch(rf" [\w.]+ \| ({'|'.join(FILTERS)}|imported|written)(\([\d, ]+\))? ", expression), (
+            expression
+        )
     statements = re.findall(r"{%-?(.*?)-?%}", text, re.DOTALL)
-    plain = r" (for [\w, ]+ in [\w.]+|endfor|if [\w. ]+|else|endif|include \"test_header.py.jinja\") "
+    plain = r" (for [\w, ]+ in [\w.]+|endfor|if [\w. ]+|else|endif|include \"[\w.]+\"|macro [\w(), ]+|endmacro) "
     assert all(re.fullmatch(plain, statement) for statement in statements)
     assert MARKER in text.splitlines()
     assert set(NEUTRAL["outputs"][0]["expected"]) <= set(re.findall(r"output\.expected\.(\w+)", text))
@@ -452,6 +456,36 @@ def test_training_mode_two_dtypes_and_missing_weights_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_the_reproducer_makes_the_values_again_and_finds_other_ones(
+    portfile: Portfile, verification: Verification, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generated = write_tests(portfile, verification, tmp_path)
+    script = generated.files[portfile.folder / "reproduce_tiny_bert.py"]
+    variables = runpy.run_path(str(portfile.folder / "reproduce_tiny_bert.py"))
+    made_from, expected = variables["PROVENANCE"], variables["EXPECTED"]
+    assert made_from["files"]["portfile.py"] == portfile.sha256
+    assert set(made_from["files"]) >= {"checkpoint: config.json", "checkpoint: model.safetensors"}
+    assert made_from["versions"]["torch"] == torch.__version__
+    reproduce(portfile.folder, made_from, expected)
+    assert "last_hidden_state: the original's values again, within" in capsys.readouterr().out
+    assert isinstance(script, str)
+    expected["last_hidden_state"]["slice"][0][0] += 1e-2
+    made_from["files"]["checkpoint: config.json"] = "0"
+    with pytest.raises(GenerationError, match="differs from the expected values"):
+        reproduce(portfile.folder, made_from, expected)
+    assert "changed since then: checkpoint: config.json" in capsys.readouterr().out
+
+
+def test_the_docstring_quotes_the_originals_code(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    text = written(portfile, verification, tmp_path)
+    assert 'return OriginalBert.from_pretrained("checkpoint", attn_implementation="eager").eval()' in text
+    assert "return BertModel.from_pretrained" not in text
+    other = replace(portfile, sha256="0")
+    assert "OriginalBert.from_pretrained" not in written(other, verification, tmp_path / "other")
+
+
 def test_classes_that_a_test_cannot_load_are_refused(
     portfile: Portfile, verification: Verification, tmp_path: Path
 ) -> None:
@@ -487,7 +521,7 @@ def test_the_command_writes_the_test_and_the_evidence(portfile: Portfile, tmp_pa
     document = json.loads(outcome.stdout)
     path = "tests/models/tiny_bert/test_modeling_tiny_bert.py"
     assert document["path"] == str(tmp_path / path)
-    assert document["files"] == [document["path"]]
+    assert document["files"] == [document["path"], str(portfile.folder / "reproduce_tiny_bert.py")]
     assert document["next"] == f"RUN_SLOW=1 python -m pytest {path}"
     assert document["outputs"] == ["last_hidden_state", "pooler_output"]
     evidence = json.loads((portfile.folder / "porting-evidence.json").read_text())
