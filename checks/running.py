@@ -33,7 +33,7 @@ from porting.checks import (
 from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
-from porting.text import show
+from porting.text import show, show_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -193,9 +193,8 @@ def _run(check: Check, context: CheckContext) -> CheckResult:
         return CheckResult(check.name, check.step, "passed", figures=check.function(context), claim=check.claim)
     except PortingError as error:
         figures = error.figures if isinstance(error, Outcome) else {}
-        return CheckResult(
-            check.name, check.step, _status(error), error.message, error.hint, figures, claim=check.claim
-        )
+        message, hint = show_lines(error.message), show_lines(error.hint)
+        return CheckResult(check.name, check.step, _status(error), message, hint, figures, claim=check.claim)
 
 
 def _status(error: PortingError) -> Status:

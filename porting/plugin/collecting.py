@@ -93,6 +93,7 @@ class CheckItem(pytest.Item):
             "tolerance": str(portfile.tolerance()),
             "loosened": self.common.loosened,
             "devices": self._devices(),
+            "warnings": [message for _, message in self.common.context.warnings],
         }
 
     def _devices(self) -> list[str]:

@@ -55,6 +55,14 @@ def test_a_context_that_has_run_a_part_is_used(portfile: Portfile) -> None:
     assert (portfile.folder / "built.txt").read_text() == "ported\n"
 
 
+def test_what_weakens_the_results_is_told(tmp_path: Path, write_portfile: WritePortfile) -> None:
+    weak = "def inputs():\n    import torch\n    return {'input': torch.linspace(-1, 1, 20).reshape(1, 5, 4)}"
+    report = run_checks(Portfile.load(write_portfile(tmp_path, extra=weak)), FORWARD)
+    assert report.ok
+    assert [warning["code"] for warning in report.to_dict()["warnings"]] == [code for code, _ in report.warnings]
+    assert f"[{report.warnings[0][0]}]" in report.text()
+
+
 def test_a_bug_in_one_check_leaves_the_results_of_the_others(
     portfile: Portfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
