@@ -118,7 +118,7 @@ class CheckResult(Result):
             "status": self.status,
             "message": self.message,
             "hint": self.hint,
-            "figures": {name: _finite(value) for name, value in self.figures.items()},
+            "figures": {name: _plain(value) for name, value in self.figures.items()},
         }
 
 
@@ -205,5 +205,12 @@ def _status(error: PortingError) -> Status:
     return "skipped" if isinstance(error, Skip) else "error"
 
 
-def _finite(value: Figure) -> Figure:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _plain(value: Figure) -> Figure:
+    """A figure as JSON and other processes take it: no number of NumPy's, no NaN or Infinity."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return str(value)

@@ -67,9 +67,8 @@ class CheckItem(pytest.Item):
         """Run the check; what it measured goes into the report's properties."""
         result = self.result = run_check(self.check, self.common.context)
         self.user_properties.append(("porting.status", result.status))
-        self.user_properties += [
-            (f"porting.{name}", value) for name, value in result.figures.items() if value is not None
-        ]
+        figures = result.to_dict()["figures"]
+        self.user_properties += [(f"porting.{name}", value) for name, value in figures.items() if value is not None]
         if result.status == "skipped":
             pytest.skip(result.message)
         if result.status == "expected failure":

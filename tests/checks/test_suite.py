@@ -4,6 +4,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from porting.checks import (
@@ -134,10 +135,12 @@ def test_the_first_result_with_the_deciding_code_is_named() -> None:
 
 
 def test_the_document_is_json_without_nan() -> None:
-    result = CheckResult("check_mine", 7, "passed", figures={"max_abs": math.nan, "size": 2}, claim="It is so.")
+    figures: Figures = {"max_abs": math.nan, "size": 2, "mean": np.float64(0.5)}
+    result = CheckResult("check_mine", 7, "passed", figures=figures, claim="It is so.")
     document = json.loads(json.dumps(CheckReport((result,)).to_dict(), allow_nan=False))
     assert (document["schema"], document["ok"], document["counts"]) == (1, True, {"passed": 1})
-    assert document["checks"][0]["figures"] == {"max_abs": None, "size": 2}
+    assert document["checks"][0]["figures"] == {"max_abs": None, "size": 2, "mean": 0.5}
+    assert type(result.to_dict()["figures"]["mean"]) is float
     assert document["checks"][0]["claim"] == "It is so."
 
 
