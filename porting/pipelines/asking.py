@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -140,6 +141,23 @@ class Interview:
             PipelineFailedError: the pipeline raised.
         """
         return self._judged(self._piped(self.questions, len(self.questions)))
+
+    def takes_batch(self) -> bool:
+        """Whether the model itself takes all questions at once."""
+        rows = [self.encoded(question) for question in self.questions]
+        if "tokenizer" in self.equipment:
+            rows = [dict(self.equipment["tokenizer"](self.questions, padding=True, return_tensors="pt"))]
+        inputs = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        try:
+            Subject("ported", self.model, Inputs(kwargs=inputs), _forwarded, _everything).result()
+        except Exception:
+            return False
+        return True
+
+    @property
+    def counts_from_mask(self) -> bool:
+        """Whether generation tells the model the positions of tokens, counted from the mask."""
+        return self.task.generates and "position_ids" in inspect.signature(self.model.forward).parameters
 
     @cached_property
     def causal(self) -> bool:
