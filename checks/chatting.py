@@ -29,6 +29,8 @@ def chat_tokenizer(context: CheckContext) -> Any:
     """
     tokenizer = context.returned("ported_tokenizer")
     if not callable(getattr(tokenizer, "apply_chat_template", None)):
+        if callable(getattr(tokenizer, "encode", None)) and "original_prompt" not in context.portfile.functions:
+            raise Skip(f"{type(tokenizer).__name__} is no tokenizer of Transformers, which alone write prompts")
         raise PortfileError(
             f"ported_tokenizer() must return a tokenizer of Transformers, and returned {kind_of(tokenizer)}"
         )
