@@ -214,7 +214,7 @@ def _right(interview: Interview) -> bool:
 
 
 def _right_with_shared_token(interview: Interview) -> bool:
-    from porting.pipelines.asking import own_config
+    from porting.pipelines.calling import own_config
 
     config = interview.model.config
     number = interview.equipment["tokenizer"].pad_token_id
