@@ -165,6 +165,12 @@ class CheckContext:
         """
         return _unless_failed(self._verification)
 
+    @property
+    def warnings(self) -> tuple[tuple[str, str], ...]:
+        """Code and message of what weakens `verification`, if it was asked for and could be made."""
+        made = vars(self).get("_verification")
+        return () if made is None or isinstance(made, PortingError) else made.warnings
+
     def trace(self, side: Side) -> Trace:
         """What one side did: as `verification` saw it, else recorded alone, as where the other side cannot run.
 

@@ -28,11 +28,13 @@ class CheckReport(Result):
 
     Attributes:
         results: of each check, in the order in which they ran.
+        warnings: code and message of what weakens them, if the models were compared.
     """
 
     renderer: ClassVar[str] = "porting.report.checks:render_checks"
 
     results: tuple[CheckResult, ...]
+    warnings: tuple[tuple[str, str], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -87,4 +89,5 @@ class CheckReport(Result):
                 {name: value for name, value in result.to_dict().items() if name != "schema"}
                 for result in self.results
             ],
+            "warnings": [{"code": code, "message": message} for code, message in self.warnings],
         }

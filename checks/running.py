@@ -12,7 +12,9 @@ from porting.checks import (
     batching,
     caching,
     chat,
+    conventions,
     device,
+    documents,
     forward,
     generation,
     gradients,
@@ -33,7 +35,7 @@ from porting.checks import (
 from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
-from porting.text import show
+from porting.text import show, show_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -118,7 +120,7 @@ class CheckResult(Result):
             "status": self.status,
             "message": self.message,
             "hint": self.hint,
-            "figures": {name: _finite(value) for name, value in self.figures.items()},
+            "figures": {name: _plain(value) for name, value in self.figures.items()},
         }
 
 
@@ -127,6 +129,7 @@ def iterate_checks() -> Iterator[Check]:
     for step in (
         original,
         skeleton,
+        conventions,
         weights,
         saving,
         forward,
@@ -145,6 +148,7 @@ def iterate_checks() -> Iterator[Check]:
         generation,
         pipeline,
         device,
+        documents,
     ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
@@ -193,9 +197,8 @@ def _run(check: Check, context: CheckContext) -> CheckResult:
         return CheckResult(check.name, check.step, "passed", figures=check.function(context), claim=check.claim)
     except PortingError as error:
         figures = error.figures if isinstance(error, Outcome) else {}
-        return CheckResult(
-            check.name, check.step, _status(error), error.message, error.hint, figures, claim=check.claim
-        )
+        message, hint = show_lines(error.message), show_lines(error.hint)
+        return CheckResult(check.name, check.step, _status(error), message, hint, figures, claim=check.claim)
 
 
 def _status(error: PortingError) -> Status:
@@ -206,5 +209,12 @@ def _status(error: PortingError) -> Status:
     return "skipped" if isinstance(error, Skip) else "error"
 
 
-def _finite(value: Figure) -> Figure:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _plain(value: Figure) -> Figure:
+    """A figure as JSON and other processes take it: no number of NumPy's, no NaN or Infinity."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return str(value)

@@ -45,7 +45,7 @@ def run_checks(
     for number, check in enumerate(checks):
         progress(check.name, number, len(checks))
         results.append(_result_of(check, context))
-    return CheckReport(tuple(results))
+    return CheckReport(tuple(results), context.warnings)
 
 
 def _result_of(check: Check, context: CheckContext) -> CheckResult:

@@ -35,6 +35,8 @@ OPTIONS = {
 """Placeholder and help of each option that takes a value; the ini keys have the same names, with underscores."""
 SEVERAL = ("portfile", "checks", "skip", "step")
 """Options that may be given several times; in an ini key, one a line."""
+NUMBERS = ("atol", "rtol")
+"""Options whose ini key is a number."""
 PATH = "_porting_path"
 """The fixture that the portfile of a test is given to."""
 
@@ -45,7 +47,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, (metavar, text) in OPTIONS.items():
         action = "append" if name in SEVERAL else "store"
         group.addoption(f"--porting-{name}", action=action, metavar=metavar, help=text)
-        parser.addini(f"porting_{name}", text)
+        if name in NUMBERS:
+            parser.addini(f"porting_{name}", text, type="float", default=None)
+        else:
+            parser.addini(f"porting_{name}", text, default=None)
     strict = "fail on a suspicious port: a bug that the tolerance hides"
     group.addoption("--porting-strict", action="store_true", default=None, help=strict)
     parser.addini("porting_strict", strict, type="bool", default=False)

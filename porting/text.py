@@ -26,6 +26,16 @@ def show(value: object, limit: int = MAX_LENGTH) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
+def show_lines(value: object, limit: int = 10 * MAX_LENGTH) -> str:
+    """The same of a text of several lines, which stay lines.
+
+    Args:
+        value: anything; its ``str`` is taken.
+        limit: of a line.
+    """
+    return "\n".join(show(line, limit) for line in str(value).split("\n"))
+
+
 def size_words(count: int) -> str:
     """A number of bytes in words: ``6.1 MB``."""
     if count < 1000:

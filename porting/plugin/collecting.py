@@ -39,7 +39,7 @@ class PortfileCollector(pytest.File):
             CollectError: the portfile cannot be loaded.
         """
         try:
-            common = shared(self.config, self.path.resolve())
+            common = shared(self.config, self.path)
         except PortingError as error:
             raise self.CollectError(said(error)) from None
         settings = settings_of(self.config)
@@ -67,9 +67,8 @@ class CheckItem(pytest.Item):
         """Run the check; what it measured goes into the report's properties."""
         result = self.result = run_check(self.check, self.common.context)
         self.user_properties.append(("porting.status", result.status))
-        self.user_properties += [
-            (f"porting.{name}", value) for name, value in result.figures.items() if value is not None
-        ]
+        figures = result.to_dict()["figures"]
+        self.user_properties += [(f"porting.{name}", value) for name, value in figures.items() if value is not None]
         if result.status == "skipped":
             pytest.skip(result.message)
         if result.status == "expected failure":
@@ -89,10 +88,11 @@ class CheckItem(pytest.Item):
             "claim": self.check.claim,
             **(result.to_dict() if result is not None else {"message": _reason(report), "hint": "", "figures": {}}),
             "status": status,
-            "portfile": str(self.path.resolve()),
+            "portfile": str(portfile.path),
             "tolerance": str(portfile.tolerance()),
             "loosened": self.common.loosened,
             "devices": self._devices(),
+            "warnings": [message for _, message in self.common.context.warnings],
         }
 
     def _devices(self) -> list[str]:

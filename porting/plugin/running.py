@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from porting.errors import PortingError
-from porting.plugin.settings import settings_of
+from porting.plugin.settings import named_path, settings_of
 from porting.plugin.sharing import relative, said
 from porting.plugin.telling import Told, header
 from porting.text import show
@@ -60,7 +60,7 @@ class PortingRun:
     def arguments(self) -> list[str]:
         """The portfiles that pytest would not come to by its arguments."""
         folder = self.config.invocation_params.dir
-        named = {Path(folder, argument.partition("::")[0]).resolve() for argument in self.config.args}
+        named = {named_path(folder / argument.partition("::")[0]) for argument in self.config.args}
         return [str(path) for path in self.expected if path not in named]
 
     def pytest_report_header(self) -> str:
@@ -69,12 +69,11 @@ class PortingRun:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         """Collect the checks where pytest comes to a portfile."""
-        path = file_path.resolve()
-        if path not in self.settings.portfiles:
+        if file_path not in self.settings.portfiles:
             return None
         from porting.plugin.collecting import collector_of
 
-        self.collected.add(path)
+        self.collected.add(file_path)
         return collector_of(parent, file_path)
 
     def pytest_collection_modifyitems(self) -> None:

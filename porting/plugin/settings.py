@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ class Settings:
     """What a run was told.
 
     Attributes:
-        portfiles: of which checks are collected, resolved.
+        portfiles: of which checks are collected, as they are named: links lead to other folders.
         asked: whether the command line names them.
         checks: names, beginnings or patterns of the checks to run; empty: all.
         skip: the same of checks to leave out.
@@ -81,6 +82,11 @@ def settings_of(config: pytest.Config) -> Settings:
     return config.stash[_SETTINGS]
 
 
+def named_path(path: Path) -> Path:
+    """A path in full, with its links kept: a portfile's relative paths start where it is named."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolving would follow links
+
+
 def _read(config: pytest.Config) -> Settings:
     settings = Settings(
         portfiles=tuple(dict.fromkeys(_portfiles(config))),
@@ -117,12 +123,14 @@ def _workers(config: pytest.Config) -> int:
     """How many processes of pytest-xdist run the tests; 0 without it."""
     if hasattr(config, "workerinput"):
         return int(config.workerinput["workercount"])
+    if config.getoption("dist", "no") == "no":
+        return 0
     counts = [str(spec).partition("*")[0] for spec in config.getoption("tx", None) or ()]
     return sum(int(count) if count.isdigit() else 1 for count in counts)
 
 
 def _portfiles(config: pytest.Config) -> list[Path]:
-    found = [(folder / given).resolve() for folder, given in _values(config, "portfile")]
+    found = [named_path(folder / given) for folder, given in _values(config, "portfile")]
     for path in found:
         if not path.is_file():
             raise pytest.UsageError(f"the portfile {show(path)} does not exist; name it with --porting-portfile PATH")
@@ -165,5 +173,11 @@ def _values(config: pytest.Config, name: str) -> list[tuple[Path, str]]:
         values = given if isinstance(given, list) else [given]
         return [(config.invocation_params.dir, value) for value in values]
     folder = config.inipath.parent if config.inipath else config.rootpath
-    lines = (config.getini(f"porting_{name}") or "").splitlines()
-    return [(folder, line.strip()) for line in lines if line.strip()]
+    return [(folder, line.strip()) for line in _lines(config, name) if line.strip()]
+
+
+def _lines(config: pytest.Config, name: str) -> list[str]:
+    value = config.getini(f"porting_{name}")
+    if value is None:
+        return []
+    return value if isinstance(value, list) else str(value).splitlines()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from porting.errors import PortingError
-from porting.plugin.settings import settings_of
+from porting.plugin.settings import named_path, settings_of
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -119,6 +119,5 @@ def _marked(node: Any) -> Path | None:
             text = f'the marker takes a portfile, @pytest.mark.porting(portfile="PATH"), and not {show(unknown[0])}'
             pytest.fail(text, pytrace=False)
         if "portfile" in marker.kwargs:
-            path: Path = (node.path.parent / marker.kwargs["portfile"]).resolve()
-            return path
+            return named_path(node.path.parent / marker.kwargs["portfile"])
     return None

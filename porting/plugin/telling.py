@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from porting.atomic import write_text
 from porting.errors import OutputError
 from porting.plugin.sharing import relative
-from porting.text import show
+from porting.text import show, show_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,9 +106,8 @@ class Told:
         checks = self._of(path)
         statuses = [facts["status"] for facts in checks]
         counts = ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
-        found: dict[str, Any] = {}
-        for facts in checks:
-            found |= {name: value for name, value in facts["figures"].items() if value is not None}
+        judged = (facts["figures"] for facts in checks if "verdict" in facts["figures"])
+        found = {name: value for name, value in next(judged, {}).items() if value is not None}
         yield f"{found.get('verdict') or 'not compared'}: {counts}"
         if path in self.unverified:
             yield "every check was skipped, so that nothing was verified: the run fails"
@@ -116,6 +115,8 @@ class Told:
         yield f"tolerance: {checks[0]['tolerance']}{f'; on {show(devices)}' if devices else ''}"
         if checks[0]["loosened"]:
             yield f"tolerance loosened: {checks[0]['loosened']}"
+        warnings = list(dict.fromkeys(text for facts in checks for text in facts["warnings"]))
+        yield from (f"warning: {show_lines(text)}" for text in warnings)
         if "first_divergence" in found:
             yield f"first divergence: {show(found['first_divergence'])}"
         if "culprit" in found:

@@ -10,7 +10,7 @@ from rich.text import Text
 from porting.report.detail import typed
 from porting.report.figures import digits
 from porting.report.tables import FigureTable
-from porting.text import show
+from porting.text import show, show_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +40,8 @@ def render_checks(report: CheckReport) -> RenderableType:
     table = FigureTable(("step", "status", "check", ""), rows, ("step",), ())
     failures = [_failure(results) for results in _alike(report.failures)]
     verdict = Text(report.summary(), style="bold green" if report.ok else "bold red")
-    return Group(table, *failures, Text(), verdict, Text(f"Next: {_next(report)}"))
+    warnings = [Text(f"Warning: {show_lines(text)}  [{code}]", style="yellow") for code, text in report.warnings]
+    return Group(table, *failures, Text(), *warnings, verdict, Text(f"Next: {_next(report)}"))
 
 
 def render_listing(checks: Sequence[Check]) -> RenderableType:

@@ -75,6 +75,11 @@ def test_how_a_check_ends_is_its_status(ending: Exception, status: str, code: in
     assert (result.status, result.message, result.exit_code) == (status, "no", code)
 
 
+def test_what_an_ending_says_reaches_no_terminal_unescaped(context: CheckContext) -> None:
+    result = run_check(_raising(MismatchError("up: wrong\n\x1b[31mred\u202e", hint="mend \x07")), context)
+    assert (result.message, result.hint) == ("up: wrong\n\\x1b[31mred\\u202e", "mend \\x07")
+
+
 def test_a_passed_check_has_its_figures(context: CheckContext) -> None:
     result = run_check(Check("check_mine", 3, lambda _: {"size": 2}), context)
     assert result == CheckResult("check_mine", 3, "passed", figures={"size": 2})

@@ -4,6 +4,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from porting.checks import (
@@ -53,6 +54,14 @@ def test_a_context_that_has_run_a_part_is_used(portfile: Portfile) -> None:
     assert context.verification.ok
     assert run_checks(context, FORWARD).ok
     assert (portfile.folder / "built.txt").read_text() == "ported\n"
+
+
+def test_what_weakens_the_results_is_told(tmp_path: Path, write_portfile: WritePortfile) -> None:
+    weak = "def inputs():\n    import torch\n    return {'input': torch.linspace(-1, 1, 20).reshape(1, 5, 4)}"
+    report = run_checks(Portfile.load(write_portfile(tmp_path, extra=weak)), FORWARD)
+    assert report.ok
+    assert [warning["code"] for warning in report.to_dict()["warnings"]] == [code for code, _ in report.warnings]
+    assert f"[{report.warnings[0][0]}]" in report.text()
 
 
 def test_a_bug_in_one_check_leaves_the_results_of_the_others(
@@ -126,10 +135,12 @@ def test_the_first_result_with_the_deciding_code_is_named() -> None:
 
 
 def test_the_document_is_json_without_nan() -> None:
-    result = CheckResult("check_mine", 7, "passed", figures={"max_abs": math.nan, "size": 2}, claim="It is so.")
+    figures: Figures = {"max_abs": math.nan, "size": 2, "mean": np.float64(0.5)}
+    result = CheckResult("check_mine", 7, "passed", figures=figures, claim="It is so.")
     document = json.loads(json.dumps(CheckReport((result,)).to_dict(), allow_nan=False))
     assert (document["schema"], document["ok"], document["counts"]) == (1, True, {"passed": 1})
-    assert document["checks"][0]["figures"] == {"max_abs": None, "size": 2}
+    assert document["checks"][0]["figures"] == {"max_abs": None, "size": 2, "mean": 0.5}
+    assert type(result.to_dict()["figures"]["mean"]) is float
     assert document["checks"][0]["claim"] == "It is so."
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import porting, python
+from processes import command, porting, python, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,3 +99,25 @@ def test_a_bug_in_a_check_is_reported_beside_the_other_results(
     assert "passed  check_hidden_states_equal" in done.stdout
     assert "a bug in porting itself: ZeroDivisionError: division by zero" in done.stdout
     assert ("Traceback" in done.stderr) == traceback
+
+
+SLEEPING = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background may have it ignored
+
+def run_ported(model, inputs):
+    print("SLEEPING", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_an_interruption_ends_at_once_and_leaves_no_evidence(tmp_path: Path, write_portfile: WritePortfile) -> None:
+    write_portfile(tmp_path, extra=SLEEPING)
+    with subprocess.Popen(command("check", "outputs_equal"), **settings(tmp_path)) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "SLEEPING\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert err == "Error: interrupted before there was a result\n"
+    assert not (tmp_path / "porting-evidence.json").exists()

@@ -81,6 +81,22 @@ def test_the_portfile_may_lie_outside_of_the_root(
     result.stdout.fnmatch_lines(["*::check_outputs_equal PASSED*"])
 
 
+def test_a_link_to_a_portfile_has_its_own_folder(
+    pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
+) -> None:
+    (pytester.path / "link").mkdir()
+    (pytester.path / "link" / "portfile.py").symlink_to(write_portfile(pytester.path / "real"))
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.porting(portfile="other/../link/portfile.py")
+        def test_own(verification): assert verification.ok
+    """)
+    run_pytest("--porting-portfile", "link/../link/portfile.py", *OPTION[2:]).assert_outcomes(passed=4)
+    assert (pytester.path / "link" / "built.txt").read_text() == "ported\n"
+    assert not (pytester.path / "real" / "built.txt").exists()
+
+
 def test_several_portfiles_are_collected_and_told_apart(
     pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
 ) -> None:

@@ -167,6 +167,30 @@ def test_a_tighter_tolerance_is_not_called_loosened(
     result.stdout.no_fnmatch_line("tolerance loosened*")
 
 
+@pytest.mark.parametrize("text", ["porting_atol = 1e-1", "porting_atol = 1"])
+def test_a_tolerance_is_a_number_in_a_toml_file(
+    text: str, pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
+) -> None:
+    write_portfile(pytester.path, SMALL_BUG)
+    pytester.makefile(".toml", pytest=f"[pytest]\n{text}\n")
+    run_pytest(*OUTPUTS).assert_outcomes(passed=1)
+    pytester.makefile(".toml", pytest='[pytest]\nporting_atol = "much"\n')
+    result = run_pytest(*OUTPUTS)
+    result.stderr.fnmatch_lines(["ERROR: *porting_atol*expects a float, *"])
+    assert result.ret == 4
+
+
+def test_older_configuration_files_may_list_portfiles(
+    pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
+) -> None:
+    write_portfile(pytester.path / "one")
+    write_portfile(pytester.path / "two")
+    pytester.makepyprojecttoml(
+        '[tool.pytest.ini_options]\nporting_portfile = ["one/portfile.py", "two/portfile.py"]\n'
+    )
+    run_pytest("--porting-checks", "outputs_equal", "-W", "ignore").assert_outcomes(passed=2)
+
+
 # --porting-strict
 
 

@@ -162,6 +162,16 @@ def test_an_interruption_ends_the_run(
     result.stdout.fnmatch_lines(["test_own.py .*", "!* KeyboardInterrupt !*", "*1 passed*"])
 
 
+def test_what_weakens_the_results_is_told(
+    pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
+) -> None:
+    weak = "def inputs():\n    import torch\n    return {'input': torch.linspace(-1, 1, 20).reshape(1, 5, 4)}"
+    write_portfile(pytester.path, extra=weak)
+    result = run_pytest(*OPTION, "-k", "equal")
+    result.assert_outcomes(passed=2, deselected=1)
+    result.stdout.fnmatch_lines(["match: 2 passed", "warning: *batch*"])
+
+
 def test_no_summary_when_no_check_ran(
     pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
 ) -> None:
