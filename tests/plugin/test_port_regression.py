@@ -116,7 +116,7 @@ def test_other_inputs_are_no_regression(pytester: pytest.Pytester, run_pytest: R
     result.stdout.fnmatch_lines(["E *the golden trace was made with another args.0", "E *Next: *"])
 
 
-@pytest.mark.parametrize("test", [PORT, LIVE, BOTH])
+@pytest.mark.parametrize("test", [PORT, LIVE, BOTH], ids=["trace", "live", "both"])
 def test_a_port_is_held_against_the_golden_original(
     test: str, pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
 ) -> None:
