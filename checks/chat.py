@@ -9,8 +9,10 @@ from porting.checks.chatting import (
     bank_of,
     bounded_tokenizer,
     chat_tokenizer,
+    described,
     original_tokenize,
     prompts_on_both_sides,
+    refusal_line,
     right_prompts,
     template_of,
     unbounded,
@@ -22,7 +24,7 @@ from porting.text import show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from porting.chat import Prompt, Tokens
+    from porting.chat import Prompt
     from porting.checks.context import CheckContext
 
 STEP = 9
@@ -63,15 +65,27 @@ def check_chat_prompts_equal(context: CheckContext) -> Figures:
         Inconclusive: no conversation is taken by both.
         Skip: the portfile lacks one side.
     """
+    return _compared(context, [prompt for prompt in prompts_on_both_sides(context) if not prompt.odd])
+
+
+def check_chat_odd_prompts_equal(context: CheckContext) -> Figures:
+    """The same texts come where turns follow in no usual order or are empty: two users in a row, a system turn later.
+
+    Recipe, "chat templates", where original and port most easily part: judged by itself, so that a known difference
+    can be expected (``EXPECTED_FAILURES``).
+
+    Raises:
+        ClaimRefuted: a text differs.
+        Skip: the portfile lacks one side, both take none of these conversations, or usual ones differ already.
+    """
     prompts = prompts_on_both_sides(context)
-    wrong = [prompt for prompt in prompts if prompt.comparable and not prompt.equal]
-    compared = sum(prompt.comparable for prompt in prompts)
-    figures: Figures = {"compared_prompts": compared, "differing_prompts": len(wrong)}
-    if not compared:
-        raise Inconclusive("no conversation is taken by both sides", hint=TRY_ONE, figures=figures)
-    if wrong and not _equal_as_ids(context, wrong):
-        raise ClaimRefuted(**_described(context, prompts, wrong, figures))
-    return figures
+    usual = [prompt for prompt in prompts if prompt.comparable and not prompt.equal and not prompt.odd]
+    if usual and not _equal_as_ids(context, usual):
+        raise Skip("usual conversations differ already: see check_chat_prompts_equal")
+    odd = [prompt for prompt in prompts if prompt.odd]
+    if not any(prompt.comparable for prompt in odd):
+        raise Skip("no odd conversation is taken by both sides")
+    return _compared(context, odd)
 
 
 def check_chat_refusals_equal(context: CheckContext) -> Figures:
@@ -88,7 +102,7 @@ def check_chat_refusals_equal(context: CheckContext) -> Figures:
     both = sum(not isinstance(prompt.original, str) and not isinstance(prompt.ported, str) for prompt in prompts)
     figures: Figures = {"prompts": len(prompts), "refused_by_both": both, "refused_by_one": len(once)}
     if once:
-        lines = [_refusal_line(prompt) for prompt in once]
+        lines = [refusal_line(prompt) for prompt in once]
         head = f"{lines[0]}\n\nConversations that one side alone refuses: {len(once)} of {len(prompts)}"
         raise ClaimRefuted(
             "\n".join((head, *(f"  {line}" for line in lines[1:MOST_LINES]), *more(len(once)))),
@@ -165,6 +179,7 @@ def check_chat_ids(context: CheckContext) -> Figures:
 CHECKS = (
     check_chat_template_bounded,
     check_chat_prompts_equal,
+    check_chat_odd_prompts_equal,
     check_chat_refusals_equal,
     check_chat_generation_prompt,
     check_chat_ids,
@@ -175,6 +190,17 @@ _ID_HINTS = {
     "missing": "write bos_token in the template: apply_chat_template adds no special tokens",
     "other": "if the tokenizer's own checks pass, compare the special tokens and their ids",
 }
+
+
+def _compared(context: CheckContext, prompts: Sequence[Prompt]) -> Figures:
+    wrong = [prompt for prompt in prompts if prompt.comparable and not prompt.equal]
+    compared = sum(prompt.comparable for prompt in prompts)
+    figures: Figures = {"compared_prompts": compared, "differing_prompts": len(wrong)}
+    if not compared:
+        raise Inconclusive("no conversation is taken by both sides", hint=TRY_ONE, figures=figures)
+    if wrong and not _equal_as_ids(context, wrong):
+        raise ClaimRefuted(**described(context, prompts, wrong, figures))
+    return figures
 
 
 def _equal_as_ids(context: CheckContext, wrong: Sequence[Prompt]) -> bool:
@@ -189,46 +215,6 @@ def _equal_as_ids(context: CheckContext, wrong: Sequence[Prompt]) -> bool:
     return tokenize is not None and all(
         tokenize(str(prompt.original)) == chat_ids(tokenizer, prompt) for prompt in wrong
     )
-
-
-def _described(
-    context: CheckContext, prompts: Sequence[Prompt], wrong: Sequence[Prompt], figures: Figures
-) -> dict[str, Any]:
-    """Message, hint and figures of texts that differ."""
-    from porting.chat import explain, original_builder, ported_builder
-
-    tokenizer = context.returned("ported_tokenizer")
-    found = explain(prompts, original_builder(context.portfile), ported_builder(tokenizer), _tokens(tokenizer))
-    turns = ", ".join(show(message["role"], 40) for message in found.prompt.conversation.messages[:MOST_LINES])
-    original, ported = found.context()
-    compared = sum(prompt.comparable for prompt in prompts)
-    lines = (
-        f"{found.kind}: {found.text}",
-        "",
-        f"Prompts that differ: {len(wrong)} of {compared}",
-        f"The smallest conversation: {turns} ({show(found.prompt.label)}); first difference at {found.place}:",
-        f"  original: {original}",
-        f"  ported:   {ported}",
-    )
-    return {
-        "message": "\n".join(lines),
-        "hint": f"mend the {found.kind} in the chat template, then: {context.command('tokenizer')}",
-        "figures": {**figures, "kind": found.kind},
-    }
-
-
-def _tokens(tokenizer: Any) -> Tokens:
-    from porting.chat import Tokens
-
-    return Tokens(tokenizer.bos_token, tokenizer.eos_token, tuple(tokenizer.all_special_tokens))
-
-
-def _refusal_line(prompt: Prompt) -> str:
-    sides = ("original", "port") if not isinstance(prompt.original, str) else ("port", "original")
-    said = prompt.ported if isinstance(prompt.original, str) else prompt.original
-    reason = said.said if not isinstance(said, str) else ""
-    roles = ", ".join(show(message["role"], 40) for message in prompt.conversation.messages[:MOST_LINES])
-    return f"refusal: the {sides[0]} refuses {roles} ({show(prompt.label)}), the {sides[1]} does not: {show(reason)}"
 
 
 def _is_suffix(build: Any, messages: Any) -> bool | None:

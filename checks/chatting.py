@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Skip
+from porting.checks.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.wording import MOST_LINES
 from porting.errors import PortfileError
 from porting.kinds import kind_of
+from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from porting.chat import Conversation, Prompt, Unbounded
+    from porting.chat import Conversation, Prompt, Tokens, Unbounded
     from porting.chat.ids import Tokenize
     from porting.checks.context import CheckContext
 
@@ -27,6 +29,8 @@ def chat_tokenizer(context: CheckContext) -> Any:
     """
     tokenizer = context.returned("ported_tokenizer")
     if not callable(getattr(tokenizer, "apply_chat_template", None)):
+        if callable(getattr(tokenizer, "encode", None)) and "original_prompt" not in context.portfile.functions:
+            raise Skip(f"{type(tokenizer).__name__} is no tokenizer of Transformers, which alone write prompts")
         raise PortfileError(
             f"ported_tokenizer() must return a tokenizer of Transformers, and returned {kind_of(tokenizer)}"
         )
@@ -143,3 +147,44 @@ def original_tokenize(context: CheckContext, tokenizer: Any, prompts: Sequence[P
         return tokenize if takes_control_tokens(tokenizer, prompts, tokenize) else None
     except PortfileError:
         return None
+
+
+def described(
+    context: CheckContext, prompts: Sequence[Prompt], wrong: Sequence[Prompt], figures: Figures
+) -> dict[str, Any]:
+    """Message, hint and figures of texts that differ."""
+    from porting.chat import explain, original_builder, ported_builder
+
+    tokenizer = context.returned("ported_tokenizer")
+    found = explain(prompts, original_builder(context.portfile), ported_builder(tokenizer), _tokens(tokenizer))
+    turns = ", ".join(show(message["role"], 40) for message in found.prompt.conversation.messages[:MOST_LINES])
+    original, ported = found.context()
+    compared = sum(prompt.comparable for prompt in prompts)
+    lines = (
+        f"{found.kind}: {found.text}",
+        "",
+        f"Prompts that differ: {len(wrong)} of {compared}",
+        f"The smallest conversation: {turns} ({show(found.prompt.label)}); first difference at {found.place}:",
+        f"  original: {original}",
+        f"  ported:   {ported}",
+    )
+    return {
+        "message": "\n".join(lines),
+        "hint": f"mend the {found.kind} in the chat template, then: {context.command('tokenizer')}",
+        "figures": {**figures, "kind": found.kind},
+    }
+
+
+def _tokens(tokenizer: Any) -> Tokens:
+    from porting.chat import Tokens
+
+    return Tokens(tokenizer.bos_token, tokenizer.eos_token, tuple(tokenizer.all_special_tokens))
+
+
+def refusal_line(prompt: Prompt) -> str:
+    """Which side alone refuses which turns, and what it says."""
+    sides = ("original", "port") if not isinstance(prompt.original, str) else ("port", "original")
+    said = prompt.ported if isinstance(prompt.original, str) else prompt.original
+    reason = said.said if not isinstance(said, str) else ""
+    roles = ", ".join(show(message["role"], 40) for message in prompt.conversation.messages[:MOST_LINES])
+    return f"refusal: the {sides[0]} refuses {roles} ({show(prompt.label)}), the {sides[1]} does not: {show(reason)}"

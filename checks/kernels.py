@@ -183,8 +183,23 @@ def _with(context: CheckContext, arguments: Mapping[str, Any], *, partly: bool =
     expected = {name: tensor for name, tensor in subject.given.items() if name in found or not partly}
     kept = {name: found[name] for name in expected if name in found}
     agreement = agree(expected, kept, subject.allowance, _valid(subject))
+    if agreement.wrong and _original_changes(context, arguments):
+        raise Skip(f"{said} changes what the original returns, too")
     _require(context, agreement, f"{said} against the usual call", hint)
     return agreement
+
+
+def _original_changes(context: CheckContext, arguments: Mapping[str, Any]) -> bool:
+    """Whether the original takes the same argument, and returns something else with it."""
+    from porting.behaviour import agree, outputs_with
+
+    try:
+        subject = context.original
+        found = outputs_with(subject, **arguments)
+    except (Skip, CaptureError):
+        return False
+    expected = {name: tensor for name, tensor in subject.given.items() if name in found}
+    return bool(agree(expected, found, subject.allowance).wrong)
 
 
 def _valid(subject: Subject) -> torch.Tensor | None:

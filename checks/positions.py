@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.settling import LIVE, figures_of, original_agrees, ported_agreement, refuse_random
+from porting.checks.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.settling import figures_of, original_agrees, ported_agreement, refuse_random
 from porting.checks.wording import head, require_agreement
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def check_token_order(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: the port and the original are not alike in this.
-        Inconclusive: it changes nothing, and the original cannot be asked.
-        Skip: there is no text in which two tokens can be exchanged.
+        Skip: there is no text in which two tokens can be exchanged, or it changes nothing and the original cannot be
+            asked.
     """
     trial = _exchange(context)
     agreement = ported_agreement(context, trial)
@@ -72,7 +72,7 @@ def check_token_order(context: CheckContext) -> Figures:
     agrees, why = original_agrees(context, trial)
     if agrees is None and not matters:
         text = f"{trial.what}: nothing changes; whether something does in the original is not known: {why}"
-        raise Inconclusive(text, hint=LIVE, figures=figures)
+        raise Skip(text, figures=figures)
     if agrees is matters:
         raise ClaimRefuted(
             f"{trial.what}: {_unlike(matters)}",

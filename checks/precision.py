@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from porting.checks.context import CheckContext
 
 STEP = 8
-UNAVAILABLE = "not implemented for"
+UNAVAILABLE = ("not implemented for", "unsupported dtype", "not supported")
 """What torch says of an operation that this machine does not have in a dtype."""
 
 
@@ -75,7 +75,7 @@ def _require(context: CheckContext, dtype: torch.dtype) -> Figures:
 
 
 def _raised(context: CheckContext, dtype: torch.dtype, message: str) -> Figures:
-    if UNAVAILABLE in message:
+    if any(said in message.lower() for said in UNAVAILABLE):
         raise Skip(f"this machine cannot run it in {_name(dtype)}: {message}")
     other, why = _original(context, dtype)
     text = f"in {_name(dtype)} {message}"

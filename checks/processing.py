@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from porting.tolerance import Tolerance
 
 
+class BadReturnError(PortfileError):
+    """A function of the portfile returned what it must not, for whichever sample."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Both sides on the samples of one kind.
@@ -123,6 +127,7 @@ def _compared(context: CheckContext, processor: Processor) -> Comparison:
     from porting.processors import pair_arrays
     from porting.processors.running import ProcessorError
 
+    tolerance = context.portfile.tolerance()
     pairs: list[tuple[Sample, ArrayPair]] = []
     refused: list[tuple[Sample, str]] = []
     taken, samples = _taken(context, processor), samples_for(context, processor)
@@ -133,33 +138,55 @@ def _compared(context: CheckContext, processor: Processor) -> Comparison:
         except ProcessorError as error:
             refused.append((sample, f"the original takes {sample.label}, the port raises {error.message}"))
             continue
-        pairs += [(sample, _channels_first(pair)) for pair in pair_arrays(original, ported)]
+        made = [_channels_first(pair) for pair in pair_arrays(original, ported)]
+        moving = _moving(context, processor, sample) if any(not pair.agrees(tolerance) for pair in made) else set()
+        pairs += [(sample, pair) for pair in made if not {pair.original_name, pair.ported_name} & moving]
     return Comparison(
         processor,
-        context.portfile.tolerance(),
+        tolerance,
         tuple(pairs),
         tuple(text for _, text in refused),
         tuple(sample for sample, _ in refused),
     )
 
 
+def _moving(context: CheckContext, processor: Processor, sample: Sample) -> set[str]:
+    """The names of arrays that either side makes otherwise every time, as random crops and noise."""
+    from porting.processors.pairing import difference
+
+    runs = [_arrays_of(context, sample), _arrays_of(context, sample)], [processor.alone(sample.value) for _ in "12"]
+    return {name for one, two in runs for name in one.keys() & two.keys() if difference(one[name], two[name]) > 0}
+
+
+def _arrays_of(context: CheckContext, sample: Sample) -> Mapping[str, np.ndarray]:
+    """The original's arrays of a sample.
+
+    Raises:
+        PortfileError: it raised, or returned no dict.
+    """
+    from porting.processors.running import NUMERIC, as_array
+
+    made = context.portfile.call("original_preprocess", _copied(sample.value))
+    if not hasattr(made, "items"):
+        raise BadReturnError(f"original_preprocess() must return a dict of arrays, and returned {kind_of(made)}")
+    arrays = {show(name): as_array(value) for name, value in made.items()}
+    return {name: array for name, array in arrays.items() if array.dtype.kind in NUMERIC}
+
+
 def _taken(context: CheckContext, processor: Processor) -> dict[int, Mapping[str, np.ndarray]]:
     """What the original makes of the samples that it takes, by their numbers."""
-    from porting.processors.running import as_array
-
     taken: dict[int, Mapping[str, np.ndarray]] = {}
     error: PortfileError | None = None
     for number, sample in enumerate(samples_for(context, processor)):
         try:
-            made = context.portfile.call("original_preprocess", _copied(sample.value))
+            taken[number] = _arrays_of(context, sample)
+        except BadReturnError:
+            raise
         except PortfileError as raised:
             error = error or raised
-            continue
-        if not hasattr(made, "items"):
-            raise PortfileError(f"original_preprocess() must return a dict of arrays, and returned {kind_of(made)}")
-        taken[number] = {show(name): as_array(value) for name, value in made.items()}
     if not taken and error is not None:
-        raise error
+        hint = "return samples that original_preprocess() takes from samples() in the portfile"
+        raise PortfileError(f"it takes none of the samples: {error.message}", hint=hint)
     return taken
 
 

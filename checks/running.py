@@ -12,7 +12,9 @@ from porting.checks import (
     batching,
     caching,
     chat,
+    conventions,
     device,
+    documents,
     forward,
     generation,
     gradients,
@@ -127,6 +129,7 @@ def iterate_checks() -> Iterator[Check]:
     for step in (
         original,
         skeleton,
+        conventions,
         weights,
         saving,
         forward,
@@ -145,6 +148,7 @@ def iterate_checks() -> Iterator[Check]:
         generation,
         pipeline,
         device,
+        documents,
     ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 import unittest
+from collections.abc import Callable
 from pathlib import Path
+from shutil import which
 from types import ModuleType
 from typing import Any
 from unittest import mock
 
+import pytest
 import torch
 from checked import portfile_of
 from pairs.pair import Pair
 
 from porting.stubs import GeneratedTests, Wanted, write_tests
 from porting.verifying import verify_portfile
+
+SETTINGS = Path(__file__).parent / "stubs" / "transformers-ruff.toml"
 
 
 def generate(pair: Pair, folder: Path, *, standalone: bool = False, **more: Any) -> GeneratedTests:
@@ -26,20 +34,41 @@ def generate(pair: Pair, folder: Path, *, standalone: bool = False, **more: Any)
         standalone: whether in one file.
         more: further functions and constants of the portfile, by name.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     portfile = portfile_of(pair, folder, HUB_ID="org/name", REVISION="0123abc", MODEL_NAME="some_model", **more)
     verification = verify_portfile(portfile, original=pair.original, ported=pair.ported)
     return write_tests(portfile, verification, folder, ported=pair.ported, wanted=Wanted(standalone))
 
 
 def failures(generated: GeneratedTests, model: torch.nn.Module) -> list[str]:
-    """Run the tests of the outputs on a model instead of the checkpoint; what those said that failed."""
-    kind = getattr(imported(generated.path), generated.test_class)
-    local = type("LocalTest", (kind,), {"load_model": lambda self: model})
+    """Run the tests of the model on another one than the checkpoint's; what those said that failed."""
+    return failures_of(generated.path, load_model=lambda self: model)
+
+
+def failures_of(path: Path, **methods: Callable[[Any], Any]) -> list[str]:
+    """Run the tests of a file with other methods in its class; what those said that failed."""
+    module = imported(path)
+    (kind,) = (
+        each for each in vars(module).values() if isinstance(each, type) and issubclass(each, unittest.TestCase)
+    )
     result = unittest.TestResult()
-    unittest.defaultTestLoader.loadTestsFromTestCase(local).run(result)
+    unittest.defaultTestLoader.loadTestsFromTestCase(type("LocalTest", (kind,), methods)).run(result)
     assert result.testsRun
     assert not result.skipped
     return [text for _, text in (*result.failures, *result.errors)]
+
+
+def ruff_findings(folder: Path) -> str:
+    """What ruff says, with Transformers' own settings, of the files in a folder and of how they are formatted."""
+    ruff = which("ruff", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if ruff is None:
+        pytest.skip("ruff is not installed")
+    found = ""
+    for command in (["check"], ["format", "--diff"]):
+        arguments = [ruff, *command, "--quiet", "--no-cache", "--config", str(SETTINGS), str(folder)]
+        done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+        found += done.stdout + done.stderr
+    return found
 
 
 def imported(path: Path) -> ModuleType:

@@ -5,7 +5,12 @@ the two sides here, and no verdict is given: the checks do both.
 from __future__ import annotations
 
 from porting.behaviour.agreement import Agreement, agree
-from porting.behaviour.checkpointing import CheckpointingError, supports_checkpointing, with_checkpointing
+from porting.behaviour.checkpointing import (
+    Checkpointing,
+    CheckpointingError,
+    supports_checkpointing,
+    with_checkpointing,
+)
 from porting.behaviour.flags import outputs_with, takes, tuple_outputs
 from porting.behaviour.gradients import backward_of
 from porting.behaviour.kernels import Implementations, can_change_attention, under_each_implementation
@@ -36,6 +41,7 @@ from porting.behaviour.trials import Trial, part_of, same_places
 
 __all__ = [
     "Agreement",
+    "Checkpointing",
     "CheckpointingError",
     "Half",
     "Implementations",

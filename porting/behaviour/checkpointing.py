@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,8 @@ def supports_checkpointing(model: torch.nn.Module) -> bool:
 
 
 def with_checkpointing(subject: Subject) -> Checkpointing:
-    """Run in training mode without checkpointing, twice, and with it.
+    """Run in training mode without checkpointing, twice, and with it; what only one of them returns, as a cache, is
+    left out.
 
     Raises:
         CheckpointingError: it cannot be switched on, or the run raises under it.
@@ -54,13 +55,20 @@ def with_checkpointing(subject: Subject) -> Checkpointing:
     """
     with preserved(subject.model):
         subject.model.train()
-        plain, again = (_tensors(subject) for _ in range(2))
-        calls = [0]
+        names = set(subject.outputs())
+    calls = [0]
+    with preserved(subject.model):
+        subject.model.train()
         try:
             with _checkpointed(subject.model, calls):
-                checkpointed = _tensors(subject)
+                names &= set(subject.outputs())
+                calls[0] = 0
+                checkpointed = _tensors(subject, names)
         except CaptureError as error:
             raise CheckpointingError(error.message, side=subject.side) from error
+    with preserved(subject.model):
+        subject.model.train()
+        plain, again = (_tensors(subject, names) for _ in range(2))
     return Checkpointing(plain, again, checkpointed, calls[0])
 
 
@@ -100,12 +108,12 @@ def _counting(function: Callable[..., Any], calls: list[int]) -> Callable[..., A
     return counted
 
 
-def _tensors(subject: Subject) -> dict[str, torch.Tensor]:
-    """Outputs that are projected and the gradients of the parameters."""
+def _tensors(subject: Subject, wanted: Collection[str]) -> dict[str, torch.Tensor]:
+    """The outputs that are projected, and the gradients of the parameters."""
     names: list[str] = []
 
     def select(result: object) -> list[torch.Tensor]:
-        tensors = {name: each for name, each in named_tensors(result).items() if each.requires_grad}
+        tensors = {name: each for name, each in named_tensors(result).items() if name in wanted}
         names.extend(tensors)
         return list(tensors.values())
 

@@ -62,7 +62,8 @@ def rounding_to(model: torch.nn.Module, dtype: torch.dtype) -> Iterator[None]:
     """Let a model compute in its own precision, with its weights and every result of torch rounded to another one.
 
     That is what the other precision costs by itself. Its range is not: values that it cannot hold become the largest
-    that it can. Afterwards the model's own values are back in place.
+    that it can. Afterwards the model's own values are back in place. What else torch looks at meanwhile is rounded,
+    too, where it lies: make the inputs before.
     """
     saved = [(tensor, tensor.data) for tensor in all_tensors(model) if tensor.is_floating_point()]
     try:

@@ -65,8 +65,9 @@ def in_half(subject: Subject, dtype: torch.dtype) -> Half:
 
 def rounded_outputs(subject: Subject, dtype: torch.dtype) -> Outputs:
     """What a model returns in its own precision, with its weights and every result rounded to another one."""
+    inputs = rounded_inputs(subject.inputs, dtype)
     with rounding_to(subject.model, dtype):
-        return subject.outputs(rounded_inputs(subject.inputs, dtype))
+        return subject.outputs(inputs)
 
 
 def losses(subject: Subject, outputs: Outputs) -> dict[str, float]:
@@ -93,8 +94,9 @@ def first_nonfinite(half: Half) -> str | None:
 def first_lossy(half: Half, factor: float) -> str | None:
     """The first call that loses ``factor`` times what rounding every result explains there."""
     own, low = _trace(half.subject), half.trace()
+    inputs = rounded_inputs(half.subject.inputs, half.dtype)
     with rounding_to(half.subject.model, half.dtype):
-        explained = _trace(half.subject, rounded_inputs(half.subject.inputs, half.dtype))
+        explained = _trace(half.subject, inputs)
     least = torch.finfo(half.dtype).eps
     for call in low.completed:
         if call.key not in own.by_key or call.key not in explained.by_key:

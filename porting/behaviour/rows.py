@@ -36,7 +36,14 @@ def row_trials(material: Material, subject: Subject, batch: Tensors) -> Iterator
     for number in range(min(rows, ROWS)):
         own = None if valid is None else valid[number : number + 1]
         alone = taken(batch, rows, [number])
-        yield Trial(f"row {number} alone against the same row in its batch", batch, alone, row_of(number, rows), own)
+        yield Trial(
+            f"row {number} alone against the same row in its batch",
+            batch,
+            alone,
+            row_of(number, rows),
+            own,
+            carried=True,
+        )
     order = list(reversed(range(rows)))
     turned = None if valid is None else valid[order]
     what = "the rows in another order against the same rows in theirs"

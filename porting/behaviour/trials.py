@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,9 @@ from porting.behaviour.subject import Subject
 from porting.errors import PortingError
 from porting.probes.deriving import Underivable
 from porting.runs import Inputs
+
+CARRIED = re.compile(r"(past|cache|mems|memory|states?)([._]|$)")
+"""Results by name that are for a next call, as caches and states: they hold what was seen, padding included."""
 
 Match = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor] | None]
 """The parts of a tensor of each run that should be the same; None if there are none."""
@@ -30,6 +34,7 @@ class Trial:
         match: of a tensor of each run.
         valid: bool (batch, sequence) of what counts in the matched parts; None: everything.
         told_by: the name of the input that tells the two apart for the model, as a mask; empty if none has to.
+        carried: whether what is for a next call has to agree, too.
     """
 
     what: str
@@ -38,6 +43,7 @@ class Trial:
     match: Match
     valid: torch.Tensor | None = None
     told_by: str = ""
+    carried: bool = False
 
     def run(self, subject: Subject, base: Inputs, other: Inputs) -> Agreement:
         """Run a model on both inputs.
@@ -49,7 +55,9 @@ class Trial:
         pairs = {
             name: pair
             for name, tensor in expected.items()
-            if name in found and (pair := self.match(tensor, found[name])) is not None
+            if name in found
+            and (self.carried or not CARRIED.match(name))
+            and (pair := self.match(tensor, found[name])) is not None
         }
         left = {name: pair[0] for name, pair in pairs.items()}
         return agree(left, {name: pair[1] for name, pair in pairs.items()}, subject.allowance, self.valid)

@@ -36,11 +36,13 @@ class Conversation:
         label: what is special about it.
         messages: its turns.
         in_parts: whether contents are lists of parts, which a format may take or not.
+        odd: whether turns are in no order in which chats go, or say nothing.
     """
 
     label: str
     messages: Messages
     in_parts: bool = False
+    odd: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,11 +56,14 @@ def conversations(special_tokens: Sequence[str] = ()) -> list[Conversation]:
     Args:
         special_tokens: of the tokenizer, which are then written into contents, too.
     """
-    bank = [Conversation(f"turns {turns}", _turns(turns)) for turns in (*TURNS, *ODD_TURNS)]
+    bank = [Conversation(f"turns {turns}", _turns(turns)) for turns in TURNS]
+    bank += [Conversation(f"turns {turns}", _turns(turns), odd=True) for turns in ODD_TURNS]
     marks = " and ".join(dict.fromkeys((*special_tokens[:40], *MARKS)))
     for label, content in {**CONTENTS, "control tokens": f"I write {marks} myself"}.items():
         bank += [
-            Conversation(f"{label} in the {ROLES[turns[place]]}'s turn", _with(turns, place, content))
+            Conversation(
+                f"{label} in the {ROLES[turns[place]]}'s turn", _with(turns, place, content), odd=not content.strip()
+            )
             for turns, place in (("u", 0), ("su", 0), ("uau", 1), ("ua", 1))
         ]
     parts = [{"type": "text", "text": "a part"}]

@@ -15,7 +15,7 @@ from porting.chat.prompts import Builder, Prompt
 from porting.chat.segments import Control, Tokens, segment_difference
 from porting.text import show
 
-Kind = Literal["generation prompt", "default system prompt", "trimming", "content", "order"] | Control
+Kind = Literal["generation prompt", "system prompt", "trimming", "content", "order"] | Control
 CONTEXT = 40
 """Characters shown on each side of the first difference."""
 
@@ -122,7 +122,7 @@ def _default_system(builders: Builders, prompt: Prompt) -> Found:
         does = "writes one that the original does not" if ported > original else "does not write the original's"
         if original == ported:
             does = "writes another one"
-        yield "default system prompt", f"where a conversation has no system turn, the port {does}: {_extra(prompt)}"
+        yield "system prompt", f"where a conversation has no system turn, the port {does}: {_extra(prompt)}"
 
 
 def _trimming(builders: Builders, prompt: Prompt) -> Found:
@@ -153,10 +153,12 @@ def _contents(builders: Builders, prompt: Prompt) -> Found:
     orders = [_order(str(text), marked) for text in (again.original, again.ported)]
     if orders[0] != orders[1]:
         names = [_turn(messages, number) for number in range(len(messages))]
-        if missing := [name for number, name in enumerate(names) if number in set(orders[0]) - set(orders[1])]:
-            yield "content", f"the port leaves out the content of {missing[0]}"
-        elif missing := [name for number, name in enumerate(names) if number in set(orders[1]) - set(orders[0])]:
-            yield "content", f"the port writes the content of {missing[0]}, which the original leaves out"
+        dropped, added = (sorted(set(one) - set(two)) for one, two in (orders, orders[::-1]))
+        kind: Kind = "system prompt" if messages[[*dropped, *added, 0][0]]["role"] == "system" else "content"
+        if dropped:
+            yield kind, f"the port leaves out the content of {names[dropped[0]]}"
+        elif added:
+            yield kind, f"the port writes the content of {names[added[0]]}, which the original leaves out"
         else:
             yield "order", f"the original writes the turns in the order {orders[0]}, the port {orders[1]}"
 

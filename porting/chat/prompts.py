@@ -59,6 +59,11 @@ class Prompt:
         return self.comparable and self.original == self.ported
 
     @property
+    def odd(self) -> bool:
+        """Whether the conversation is odd, or an answer is asked for after an answer."""
+        return self.conversation.odd or (self.generation and self.conversation.messages[-1]["role"] == "assistant")
+
+    @property
     def refused_once(self) -> bool:
         """Whether one side alone refuses; contents in parts may be taken or not."""
         refused = [isinstance(text, Refusal) for text in (self.original, self.ported)]

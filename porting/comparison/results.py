@@ -42,10 +42,12 @@ def compare_results(
 
 
 def paired_results(original: Any, ported: Any) -> list[Pair]:
-    """The tensors of two results that correspond: by name where they have names in common, else by position."""
+    """The tensors of two results that correspond, none of them empty: by common names, else in order."""
     (left_structure, left), (right_structure, right) = flatten(original), flatten(ported)
-    ones = {name: leaf for name, leaf in left if isinstance(leaf, torch.Tensor)}
-    others = {name: leaf for name, leaf in right if isinstance(leaf, torch.Tensor)}
+    ones, others = (
+        {name: leaf for name, leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.numel()}
+        for leaves in (left, right)
+    )
     common = [name for name in others if name in ones]
     if is_named(left_structure) and is_named(right_structure) and common:
         return [(name, ones[name], others[name]) for name in common]

@@ -16,6 +16,10 @@ from porting.text import show
 Arrays = dict[str, np.ndarray]
 
 
+NUMERIC = "fiub"
+"""Kinds of dtypes that are compared; texts among the results are not."""
+
+
 class ProcessorError(PortingError):
     """A processor raised."""
 
@@ -103,7 +107,7 @@ class Processor:
                 arrays[name] = self.after(as_array(value[number]))
             elif count == 1:
                 arrays[name] = self.after(as_array(value))
-        return arrays
+        return {name: array for name, array in arrays.items() if array.dtype.kind in NUMERIC}
 
 
 def as_array(value: Any) -> np.ndarray:

@@ -94,7 +94,9 @@ def _generate(material: Material, wanted: Wanted) -> GeneratedTests:
     from porting.stubs.generation import continuation_of
     from porting.stubs.material import Untested
     from porting.stubs.modeling import class_name, modeling_files
+    from porting.stubs.processing import processing_files
     from porting.stubs.reproducing import reproducer_name, reproducer_text
+    from porting.stubs.tokenization import tokenization_files
 
     skipped = []
     try:
@@ -104,6 +106,11 @@ def _generate(material: Material, wanted: Wanted) -> GeneratedTests:
         skipped.append(error.message)
     script = "" if material.standalone else reproducer_name(material.portfile)
     files = modeling_files(material, continuation, script)
+    for further in (tokenization_files, processing_files):
+        try:
+            files |= further(material)
+        except Untested as error:
+            skipped.append(error.message)
     if script:
         files[material.portfile.folder / script] = reproducer_text(material)
     return GeneratedTests(

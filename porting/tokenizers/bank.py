@@ -79,7 +79,7 @@ def control_repairs(ported: PortedTokenizer, tokens: Sequence[str]) -> Iterator[
         for token in (each for each in tokens if each in known_tokens):
             value = not known_tokens[token].get(flag)
             change = partial(_flagged, data=data, token=token, flag=flag, value=value)
-            yield Repair("special tokens", f"{show(token)} with {flag}={value}", change)
+            yield Repair("special tokens", f"{show(token)} with {flag}={value}", change, rank=2)
 
 
 def _numbered(ported: PortedTokenizer, numbers: Mapping[int, int]) -> Iterator[Repair]:

@@ -37,9 +37,10 @@ def renumbered(compared: Compared, original: OriginalTokenizer, ported: PortedTo
         if len(others) == 1 and others != {mine} and all(len(back[other]) == 1 for other in others)
     }
     spelling = Spelling(ported)
+    probe = Probe(original, ported, compared)
     kept: dict[int, int] = {}
-    for mine, other in candidates.items():
-        probed = _probed(other, spelling, original, ported) if len(kept) < MOST_PROBES else True
+    for count, (mine, other) in enumerate(candidates.items()):
+        probed = probe.differs(other) if count < MOST_PROBES else 2 * len(kept) > count
         seen_enough = len(texts[mine]) >= WITNESSES and not _alike(*spelling.read([mine, other]))
         if probed or (probed is None and seen_enough):
             kept[mine] = other
@@ -78,14 +79,30 @@ def _aligned(compared: Compared) -> list[tuple[str, Ids, Ids]]:
     return found
 
 
-def _probed(other: int, spelling: Spelling, original: OriginalTokenizer, ported: PortedTokenizer) -> bool | None:
-    """Whether an id means another piece to the original than to the port; None if no text shows it."""
-    (piece,) = spelling.read([other])
-    if piece.spelled is None:
-        return None if other in ported.vocabulary else True
-    word = piece.spelled.decode("utf-8", "ignore").replace(SPACE_MARK, " ")
-    for text in (word, f" {word}", f"a{word}", f"b {word}", f"x{word}x"):
-        ours, theirs = ask(ported.encode_plain, text).ids, ask(original.encode, text).ids
-        if ours is not None and theirs is not None and other in ours:
-            return other not in theirs
-    return None
+class Probe:
+    """Texts made for single pieces, to see whether they have the same ids on both sides.
+
+    Args:
+        original: asked for the ids of a text.
+        ported: asked for them, too, and by whose vocabulary pieces are read.
+        compared: says what the original adds to a text.
+    """
+
+    def __init__(self, original: OriginalTokenizer, ported: PortedTokenizer, compared: Compared) -> None:
+        self._original = original
+        self._ported = ported
+        self._added = compared.original_added
+        self._spelling = Spelling(ported)
+
+    def differs(self, number: int) -> bool | None:
+        """Whether an id means another piece to the original than to the port; None if no text shows it."""
+        (piece,) = self._spelling.read([number])
+        if piece.spelled is None:
+            return None if number in self._ported.vocabulary else True
+        word = piece.spelled.decode("utf-8", "ignore").replace(SPACE_MARK, " ")
+        for text in (word, f" {word}", f"a{word}", f"b {word}", f"x{word}x"):
+            ours, theirs = ask(self._ported.encode_plain, text).ids, ask(self._original.encode, text).ids
+            if ours is not None and theirs is not None and number in ours:
+                theirs = self._added.without(theirs)
+                return number not in theirs and len(theirs) == len(ours)
+        return None

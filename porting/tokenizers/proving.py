@@ -25,7 +25,7 @@ WORSE = 2
 """A text that a repair breaks counts as this many that it mends."""
 MOST_TOGETHER = 3
 """Repairs that are tried one upon the other."""
-SECONDS = 20.0
+SECONDS = 10.0
 NOTHING = Repair("unknown", "nothing more", lambda tokenizer: tokenizer)
 MODEL_SETTINGS = ("byte_fallback", "fuse_unk", "ignore_merges", "dropout", "max_input_chars_per_word", "unk_token")
 

@@ -91,7 +91,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
     "contractions": (
         "I'm you're he'll we've they'd", "it's", "IT'S", "don\u2019t", "can't won't", "y'all", "'tis",
         "rock'n'roll", "O'Neill", "the dogs'", "I'Ve", "l'\u00e9cole", "d'abord", "'s", "'ll", "''s",
-        "dog's house", "do not can not", "a n't b", "they 're",
+        "dog's house", "do not can not", "IT'SEASY", "We'Llama", "a n't b", "they 're",
     ),
     "code": (
         "def f(x):\n    return x ** 2\n", "for (int i = 0; i < 10; ++i) { a[i] += 1; }", "if x == 1:\n\tpass",

@@ -16,6 +16,7 @@ from porting.portfile import Portfile
 CHECKS = (
     "check_chat_template_bounded",
     "check_chat_prompts_equal",
+    "check_chat_odd_prompts_equal",
     "check_chat_refusals_equal",
     "check_chat_generation_prompt",
     "check_chat_ids",
@@ -56,8 +57,8 @@ BUGS = [
     ("chatml", "{{- '<|im_start|>assistant\\n' }}", "{{- '<|im_start|>assistant' }}", "generation prompt"),
     ("chatml", "{%- if add_generation_prompt %}", "{%- if false %}", "generation prompt"),
     ("chatml", "{%- if add_generation_prompt %}", "{%- if true %}", "generation prompt"),
-    ("chatml", "!= 'system'", "== 'none'", "default system prompt"),
-    ("chatml", "You are a helpful", "You are a friendly", "default system prompt"),
+    ("chatml", "!= 'system'", "== 'none'", "system prompt"),
+    ("chatml", "You are a helpful", "You are a friendly", "system prompt"),
     ("chatml", "message['content'] +", "message['content'] | trim +", "trimming"),
     ("chatml", "message['content'] +", "message['content'] | replace('<', '&lt;') +", "content"),
     ("chatml", "in messages %}", "in messages | reverse %}", "order"),
@@ -67,7 +68,7 @@ BUGS = [
     ("llama2", "+ ' ' + eos_token", "", "eos"),
     ("llama2", "{{- ' ' + content.strip()", "{{- ' ' + content", "trimming"),
     ("llama2", "<<SYS>>\\n'", "<<SYSTEM>>\\n'", "role header"),
-    ("llama2", "system_message is not none", "false", "content"),
+    ("llama2", "system_message is not none", "false", "system prompt"),
     ("llama3", "{{- bos_token }}", "", "bos"),
     ("llama3", "message['role'] +", "message['role'] | upper +", "role header"),
     ("llama3", "<|end_header_id|>\\n\\n' }}\n    {{- m", "<|end_header_id|>\\n' }}\n    {{- m", "separator"),
@@ -77,7 +78,7 @@ BUGS = [
     ("mistral", "+ eos_token", "+ (eos_token if loop.last else '')", "eos"),
     ("mistral", "{{- bos_token }}", "{{- bos_token + bos_token }}", "bos"),
     ("zephyr", "'|>\\n' + message", "'|> ' + message", "separator"),
-    ("zephyr", "in messages %}", "in messages if message['content'] %}", "content"),
+    ("zephyr", "message['content'] +", "message['content'] | replace('café', 'cafe') +", "content"),
     ("zephyr", "<|assistant|>\\n' }}", "<|model|>\\n' }}", "generation prompt"),
 ]
 
@@ -87,10 +88,21 @@ def test_a_seeded_bug_is_found_and_named(name: str, right: str, wrong: str, kind
     style = FORMATS[name]
     assert style.template.count(right) == 1
     tokenizer = style.tokenizer(style.template.replace(right, wrong))
-    result = result_of("check_chat_prompts_equal", context_for(tokenizer, tmp_path, original_prompt=style.build))
+    context = context_for(tokenizer, tmp_path, original_prompt=style.build)
+    context.shared("chat bounded", lambda: None)  # these templates come to an end
+    result = result_of("check_chat_prompts_equal", context)
     assert result.status == "failed"
     assert result.figures["kind"] == kind, result.message
     assert ">>>" in result.message
+
+
+def test_a_difference_on_odd_conversations_alone_is_judged_by_itself(tmp_path: Path) -> None:
+    style = FORMATS["zephyr"]
+    template = style.template.replace("in messages %}", "in messages if message['content'] %}")
+    found = results(style, tmp_path, style.tokenizer(template))
+    assert found["check_chat_prompts_equal"].status == "passed"
+    assert found["check_chat_odd_prompts_equal"].status == "failed"
+    assert found["check_chat_odd_prompts_equal"].figures["kind"] == "content"
 
 
 def test_a_template_that_refuses_what_the_original_takes_is_found(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""Step 5 of the recipe: the port is written as Transformers' models are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from porting.checks.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.wording import listed
+from porting.text import show
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from porting.checks.context import CheckContext
+
+STEP = 5
+
+
+def check_structure(context: CheckContext) -> Figures:
+    """A model stands at most two classes above ``PreTrainedModel``, and takes no code from other models' files.
+
+    Recipe step 5. A modular file is made of other models; what is generated from it is not. Code of another model is
+    copied with ``# Copied from``.
+
+    Raises:
+        ClaimRefuted: there are more levels, or an import.
+        Skip: the port is not written in a ``modeling_*.py``, or Transformers has accepted it as it is.
+    """
+    from transformers import PreTrainedModel
+
+    from porting.conventions.files import files_of
+    from porting.conventions.structure import MOST_LEVELS, foreign_imports, levels, names_of
+
+    path = modeling_of(context)
+    way = levels(type(context.ported_model), PreTrainedModel)
+    figures: Figures = {"levels": len(way), "file": path.name}
+    lines = [f"  {len(way)} levels of inheritance: {names_of(way)}"] if len(way) > MOST_LEVELS else []
+    for source in files_of(path):
+        lines += [f"  {source.at(line)} {words}" for line, words in foreign_imports(source)]
+    _refute(context, path, lines, "a model's file stands for itself", figures)
+    return figures
+
+
+def check_mlinter(context: CheckContext) -> Figures:
+    """mlinter, Transformers' own linter for model files, finds nothing in the port's.
+
+    Recipe, "today's way": ``make style`` and the checks of a pull request run it, too.
+
+    Raises:
+        ClaimRefuted: it finds something.
+        Skip: the port is not written in a ``modeling_*.py``, or mlinter is not installed.
+    """
+    from porting.conventions.files import files_of, is_shipped
+    from porting.conventions.linting import INSTALL, is_installed, lint
+
+    path = modeling_of(context)
+    if is_shipped(path):
+        raise Skip(f"{show(path.name)} came with Transformers, which lints its own files")
+    if not is_installed():
+        raise Skip(f"mlinter is not installed: {INSTALL}")
+    paths = [source.path for source in files_of(path)]
+    found = lint(paths)
+    figures: Figures = {"files": len(paths), "findings": len(found)}
+    lines = [f"  line {each.line}: {show(each.rule)} {show(each.message, 300)}" for each in found]
+    _refute(context, path, lines, "mlinter has findings", figures)
+    return figures
+
+
+CHECKS = (check_structure, check_mlinter)
+
+
+def modeling_of(context: CheckContext) -> Path:
+    """The file in which the port is written.
+
+    Raises:
+        Skip: it is no ``modeling_*.py``.
+    """
+    from porting.conventions.files import modeling_file
+
+    path = modeling_file(type(context.ported_model))
+    if path is None:
+        raise Skip("the port is not written in a modeling_*.py, as Transformers' models are")
+    return path
+
+
+def _refute(context: CheckContext, path: Path, lines: list[str], what: str, figures: Figures) -> None:
+    from porting.conventions.files import is_shipped
+
+    if not lines:
+        return
+    if is_shipped(path):
+        raise Skip(f"{show(path.name)} came with Transformers, which has accepted it: {lines[0].strip()}")
+    raise ClaimRefuted(
+        f"{show(path.name)}: {what}: {lines[0].strip()}\n{listed(lines)}",
+        hint=f"mend {show(path.name)}, then: {context.command('check')}",
+        figures=figures,
+    )
