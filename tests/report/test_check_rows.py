@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from rich.console import Console
 
 from porting.checks import CheckReport, CheckResult
@@ -9,9 +11,9 @@ from porting.report.checks import render_checks
 
 
 def printed(*results: CheckResult) -> list[str]:
-    console = Console(width=100, record=True, quiet=True)
-    console.print(render_checks(CheckReport(results)))
-    return console.export_text().splitlines()
+    file = io.StringIO()
+    Console(width=100, file=file).print(render_checks(CheckReport(results)))
+    return file.getvalue().splitlines()
 
 
 def test_neighbours_that_could_not_run_for_one_reason_share_a_row() -> None:
