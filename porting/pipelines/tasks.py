@@ -140,7 +140,7 @@ def _all_tokens(_: Any) -> Mapping[str, Any]:
 
 
 def _greedy(_: Any) -> Mapping[str, Any]:
-    return {"do_sample": False, "num_beams": 1, "max_new_tokens": NEW_TOKENS, "return_tensors": True}
+    return {"do_sample": False, "num_beams": 1, "max_new_tokens": NEW_TOKENS, "return_tensors": True, "prefix": ""}
 
 
 def _unread(_: Any, result: Any) -> Answer:

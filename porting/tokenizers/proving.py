@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from porting.tokenizers.bank import Repair, bank, control_repairs
+from porting.tokenizers.bank import Repair, bank, control_repairs, set_in_model
 from porting.tokenizers.comparing import Compared, Pair
-from porting.tokenizers.corpus import OTHERS
+from porting.tokenizers.corpus import CONTROL, OTHERS
 from porting.tokenizers.exchanged import renamed
 from porting.tokenizers.sides import Answer, PortedTokenizer, ask
 from porting.tokenizers.stages import STAGES, Stage
@@ -23,6 +23,7 @@ EACH, MOST = 3, 120
 """Texts of a category, and of all, on which repairs are tried first."""
 WORSE = 2
 """A text that a repair breaks counts as this many that it mends."""
+MOST_TOKENS = 3
 MOST_TOGETHER = 3
 """Repairs that are tried one upon the other."""
 SECONDS = 10.0
@@ -113,8 +114,7 @@ class Trials:
         try:
             yield
         finally:
-            for name, value in settings.items():
-                setattr(model, name, value)
+            set_in_model(model, settings)
             copied.model = model
             for name, value in stages.items():
                 setattr(copied, name, value)
@@ -139,10 +139,7 @@ def prove(
     passing = _few(compared.of("equal"))
     if not trials.faithful([*failing, *passing]):
         return None
-    repairs = [
-        *bank(ported, compared.original_added, numbers),
-        *control_repairs(ported, _control_tokens(ported, failing)),
-    ]
+    repairs = _repairs(ported, compared, numbers, failing)
     repairs.sort(key=lambda each: (each.rank, stages.index(each.stage) if each.stage in stages else len(stages)))
     found = _greedy(trials, repairs, failing, passing)
     if not found:
@@ -151,6 +148,16 @@ def prove(
     return Proof(
         tuple(found), mended, len(compared.counted) - mended - trials.mended_by(NOTHING, compared.of("equal"))
     )
+
+
+def _repairs(
+    ported: PortedTokenizer, compared: Compared, numbers: Mapping[int, int], failing: Sequence[Pair]
+) -> list[Repair]:
+    """What is worth trying; of texts that differ by control tokens alone, what finds those."""
+    found = list(control_repairs(ported, _control_tokens(ported, failing)))
+    alone = all(pair.sample.category in (CONTROL, OTHERS) for pair in failing)
+    more = bank(ported, compared.original_added, numbers)
+    return found + [repair for repair in more if not alone or repair.stage in ("special tokens", "vocabulary")]
 
 
 def _greedy(trials: Trials, repairs: Iterable[Repair], failing: list[Pair], passing: list[Pair]) -> list[Repair]:
@@ -192,11 +199,9 @@ def _few(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _control_tokens(ported: PortedTokenizer, failing: Sequence[Pair]) -> list[str]:
-    """Control tokens that are written in a text that differs, and pieces that the original takes whole there."""
-    texts = [pair.sample.text for pair in failing]
-    found = [token for token in ported.control_tokens if any(token in text for text in texts)]
-    found += [text for pair, text in zip(failing, texts, strict=True) if pair.sample.category == OTHERS]
-    for pair in failing:
-        pieces = [ported.vocabulary.get(number, "") for number in pair.original.ids or ()]
-        found += [piece for piece in pieces if len(piece) > 2 and piece in pair.sample.text and not piece.isalnum()]
-    return list(dict.fromkeys(found))[:4]
+    """Control tokens of texts that differ: the port's own, then those that only the original has, by its ids."""
+    pairs = [pair for pair in failing if pair.sample.category in (CONTROL, OTHERS)]
+    own = [token for token in ported.control_tokens if any(token in pair.sample.text for pair in pairs)]
+    others = [pair for pair in pairs if pair.sample.category == OTHERS]
+    others.sort(key=lambda pair: max(pair.original.ids or (0,)))
+    return own[:MOST_TOKENS] + [pair.sample.text for pair in others]

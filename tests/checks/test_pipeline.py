@@ -22,6 +22,8 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
+    MambaConfig,
+    MambaModel,
     ViTConfig,
     ViTForImageClassification,
     ViTModel,
@@ -189,6 +191,28 @@ def test_what_the_original_does_likewise_is_not_held_against_the_port(tmp_path: 
     batched = results(with_text(model, tmp_path))[1]
     assert batched.status == "skipped"
     assert "the original" in batched.message
+
+
+def test_a_model_that_takes_no_batch_is_found(tmp_path: Path) -> None:
+    model = bert(BertModel)
+    forward = model.encoder.forward
+
+    def single(hidden: Any, *args: Any, **kwargs: Any) -> Any:
+        return forward(hidden.reshape(1, -1, 32)[:, : hidden.shape[1]], *args, **kwargs)
+
+    model.encoder.forward = single
+    direct, batched = results(with_text(model, tmp_path))
+    assert direct.status == "passed"
+    assert batched.status == "failed"
+
+
+def test_what_only_the_pipeline_cannot_take_apart_is_no_failure(tmp_path: Path) -> None:
+    config = MambaConfig(hidden_size=32, num_hidden_layers=2, vocab_size=ROWS, state_size=8)
+    torch.manual_seed(0)
+    direct, batched = results(with_text(lively(MambaModel(config)), tmp_path))
+    assert direct.status == "passed"
+    assert batched.status == "skipped"
+    assert "the model itself takes the batch" in batched.message
 
 
 def test_padding_on_the_wrong_side_is_found(tmp_path: Path) -> None:
