@@ -82,7 +82,8 @@ def prompt_of(model: torch.nn.Module, inputs: Inputs) -> tuple[Reader, int]:
     """The row of the inputs with the most tokens that count, and which one it is; cut where no room would be left.
 
     Raises:
-        NotDecodable: the model reads no text, or the row is padded on the right.
+        CaptureError: the forward raised.
+        NotDecodable: the model reads no text, or looks ahead in it, or the row is padded on the right.
     """
     whole = Reader.of(model, inputs)
     valid = whole.valid
@@ -99,6 +100,10 @@ def prompt_of(model: torch.nn.Module, inputs: Inputs) -> tuple[Reader, int]:
     most = most_positions(settings_of(getattr(model, "config", None)))
     if most is not None and reader.length + TOKENS > most:
         reader = with_tokens(reader, reader.inputs[reader.text][:, : max(1, min(reader.length, most - TOKENS))])
+    if reader.looks_ahead():
+        raise NotDecodable(
+            "a later token changes what the port returns for an earlier one: it does not go on with texts"
+        )
     return reader, row
 
 
