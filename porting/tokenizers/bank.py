@@ -82,25 +82,31 @@ def control_repairs(ported: PortedTokenizer, tokens: Sequence[str]) -> Iterator[
             yield Repair("special tokens", f"{show(token)} with {flag}={value}", change, rank=2)
 
 
-def _numbered(ported: PortedTokenizer, numbers: Mapping[int, int]) -> Iterator[Repair]:
-    if not numbers:
-        return
+def describe_numbers(ported: PortedTokenizer, numbers: Mapping[int, int]) -> str:
+    """The original's numbering in words: the first few pieces with their ids."""
     some = [f"{ported.piece(mine)} has id {other}, not {mine}" for mine, other in list(numbers.items())[:3]]
     more = f" and {len(numbers) - 3} more" if len(numbers) > 3 else ""
-    yield Repair("vocabulary", f"the original's numbering: {', '.join(some)}{more}", _as_it_is, numbers)
+    return f"the original's numbering: {', '.join(some)}{more}"
+
+
+def describe_added(ported: PortedTokenizer, added: Added) -> str:
+    """What is to be added around a text, in words."""
+    parts = ((added.before, "before"), (added.after, "after"))
+    said = [f"{' '.join(ported.piece(number) for number in ids)} {place} each text" for ids, place in parts if ids]
+    return f"add {' and '.join(said)}" if said else "add no special tokens"
+
+
+def _numbered(ported: PortedTokenizer, numbers: Mapping[int, int]) -> Iterator[Repair]:
+    if numbers:
+        yield Repair("vocabulary", describe_numbers(ported, numbers), _as_it_is, numbers)
 
 
 def _adding(ported: PortedTokenizer, added: Added) -> Iterator[Repair]:
     names = {number: ported.vocabulary.get(number) for number in (*added.before, *added.after)}
     if None not in names.values():
         before, after = ([str(names[number]) for number in part] for part in (added.before, added.after))
-        said = [
-            f"{show(' '.join(part))} {place} each text"
-            for part, place in ((before, "before"), (after, "after"))
-            if part
-        ]
         change = partial(_template, before=before, after=after, ids=names)
-        yield Repair("special tokens", f"add {' and '.join(said)}" if said else "add no special tokens", change)
+        yield Repair("special tokens", describe_added(ported, added), change)
     backend = ported.backend
     value = not getattr(backend, "encode_special_tokens", False)
     yield Repair(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from porting.tokenizers.bank import Repair, bank, control_repairs, set_in_model
 from porting.tokenizers.comparing import Compared, Pair
 from porting.tokenizers.corpus import CONTROL, OTHERS
 from porting.tokenizers.exchanged import renamed
+from porting.tokenizers.outside import mended, outside_repairs
 from porting.tokenizers.sides import Answer, PortedTokenizer, ask
 from porting.tokenizers.stages import STAGES, Stage
 
@@ -124,7 +125,7 @@ class Trials:
 def prove(
     ported: PortedTokenizer, compared: Compared, numbers: Mapping[int, int], stages: Sequence[Stage]
 ) -> Proof | None:
-    """Look for the repairs under which both sides agree; None if the port cannot be repaired from outside.
+    """Look for the repairs under which both sides agree; None if nothing mends anything.
 
     Args:
         ported: the port.
@@ -133,21 +134,47 @@ def prove(
         stages: of the texts that differ, the most frequent first: their repairs are preferred.
     """
     failing = _few(compared.of("different"))
-    if ported.backend is None or not failing:
+    if not failing:
         return None
-    trials = Trials(ported, compared)
+    trials = None if ported.backend is None else Trials(ported, compared)
     passing = _few(compared.of("equal"))
-    if not trials.faithful([*failing, *passing]):
-        return None
+    if trials is None or not trials.faithful([*failing, *passing]):
+        return _from_outside(ported, compared, numbers, failing, passing)
     repairs = _repairs(ported, compared, numbers, failing)
     repairs.sort(key=lambda each: (each.rank, stages.index(each.stage) if each.stage in stages else len(stages)))
     found = _greedy(trials, repairs, failing, passing)
     if not found:
         return None
-    mended = trials.mended_by(NOTHING, compared.of("different"))
-    return Proof(
-        tuple(found), mended, len(compared.counted) - mended - trials.mended_by(NOTHING, compared.of("equal"))
-    )
+    count = trials.mended_by(NOTHING, compared.of("different"))
+    return Proof(tuple(found), count, len(compared.counted) - count - trials.mended_by(NOTHING, compared.of("equal")))
+
+
+def _proof(repairs: Sequence[Repair], compared: Compared, agreeing: Callable[[Sequence[Pair]], int]) -> Proof | None:
+    """What repairs come to on the whole corpus; None if most of the texts that differ still do."""
+    differing, equal = compared.of("different"), compared.of("equal")
+    count = agreeing(differing)
+    left = len(differing) - count + len(equal) - agreeing(equal)
+    return Proof(tuple(repairs), count, left) if 2 * left < len(differing) else None
+
+
+def _from_outside(
+    ported: PortedTokenizer,
+    compared: Compared,
+    numbers: Mapping[int, int],
+    failing: Sequence[Pair],
+    passing: Sequence[Pair],
+) -> Proof | None:
+    """The one change to what goes in or comes out that mends most, less what it breaks."""
+    best, chosen = 0, None
+    for repair, encode in outside_repairs(ported, compared, numbers):
+        score = mended(encode, failing)
+        score -= WORSE * (len(passing) - mended(encode, passing)) if score > best else 0
+        if score > best:
+            best, chosen = score, (repair, encode)
+    if chosen is None:
+        return None
+    repair, encode = chosen
+    return _proof([repair], compared, lambda pairs: mended(encode, pairs))
 
 
 def _repairs(
