@@ -32,7 +32,7 @@ def check_batch_invariance(context: CheckContext) -> Figures:
     """
     from porting.behaviour import batch_of, row_trials
 
-    batch, obstacle = batch_of(context.material)
+    batch, obstacle = batch_of(context.material, context.ported)
     if obstacle:
         raise Skip(obstacle)
     hint = "keep to the row: no mean, sort or maximum over the batch, and no reshape that mixes its axis with another"

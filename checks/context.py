@@ -268,6 +268,7 @@ class CheckContext:
                 outputs=guarded(portfile.pair_outputs),
                 tolerance=portfile.tolerance(),
                 counted=portfile.counted,
+                culprits=self.verification.culprits,
             )
             return run_probes(verify, original.model, ported.model, ported.inputs, original.inputs)
         except PortingError as error:

@@ -70,7 +70,7 @@ def continuation_of(material: Material) -> Continuation:
         raise Untested("greedy tokens: the original is not live, and was recorded on the given inputs only")
     original, ported = (_subject(material, side) for side in ("original", "ported"))
     try:
-        reader, row = prompt_of(model, ported.inputs)
+        reader, row = prompt_of(model, ported.inputs, TOKENS)
         own_logits(reader, reader.inputs[reader.text])
         choices = followed(material.portfile, original, ported, reader, row, TOKENS)
         least = least_margin(reader)

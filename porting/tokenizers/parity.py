@@ -113,9 +113,10 @@ class TokenizerParity(Result):
     @property
     def stage(self) -> Stage | None:
         """The stage in which most of the texts differ first; that of the proven repair, if there is one."""
-        if self.proof is not None and self.proof.proven:
+        most = max(self.stages.items(), key=lambda each: each[1])[0] if self.stages else None
+        if self.proof is not None and (self.proof.proven or most == "unknown"):
             return self.proof.stage
-        return max(self.stages.items(), key=lambda each: each[1])[0] if self.stages else None
+        return most
 
     def total(self, status: str) -> int:
         """Texts of one status, of all categories."""
