@@ -100,7 +100,7 @@ def _equal(
     from porting.behaviour.following import least_margin
     from porting.behaviour.greedy import choosing_settings, race
 
-    least = least_margin(context.ported_model, reader)
+    least = least_margin(reader)
     found = race(choices, tokens, least)
     unsure = None if found.unsure is None else choices[found.unsure]
     figures: dict[str, Any] = {

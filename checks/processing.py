@@ -103,12 +103,17 @@ def samples_for(context: CheckContext, processor: Processor) -> list[Sample]:
     """The built-in samples of its kind, and those of the portfile's ``samples()``.
 
     Raises:
+        Skip: Pillow is not installed.
         PortfileError: ``samples()`` does not keep its contract.
     """
     from porting.processors import given_samples, samples_of
 
     given = given_samples(context.returned("samples")) if "samples" in context.portfile.functions else []
-    return [*samples_of(processor.kind, processor.rate), *(each for each in given if each.kind == processor.kind)]
+    try:
+        built_in = samples_of(processor.kind, processor.rate)
+    except ImportError as error:
+        raise Skip(f"the built-in images cannot be made: {error}") from None
+    return [*built_in, *(each for each in given if each.kind == processor.kind)]
 
 
 def compared_samples(context: CheckContext, processor: Processor) -> Comparison:

@@ -174,7 +174,7 @@ def expected_failures(portfile: Portfile) -> Mapping[str, str]:
 
 
 def run_check(check: Check, context: CheckContext) -> CheckResult:
-    """Run one check; what it raises on purpose becomes its result.
+    """Run one check; what it raises on purpose becomes its result, and random states are as they were.
 
     An expected failure that passes is a failure.
 
@@ -193,8 +193,12 @@ def run_check(check: Check, context: CheckContext) -> CheckResult:
 
 
 def _run(check: Check, context: CheckContext) -> CheckResult:
+    from porting.hooks.preserving import preserved_process
+
     try:
-        return CheckResult(check.name, check.step, "passed", figures=check.function(context), claim=check.claim)
+        with preserved_process():
+            figures = check.function(context)
+        return CheckResult(check.name, check.step, "passed", figures=figures, claim=check.claim)
     except PortingError as error:
         figures = error.figures if isinstance(error, Outcome) else {}
         message, hint = show_lines(error.message), show_lines(error.hint)
