@@ -35,6 +35,8 @@ def check_attention_implementations(context: CheckContext) -> Figures:
     subject = context.ported
     if not can_change_attention(subject.model):
         raise Skip("the port has no attention implementations to choose from")
+    if not subject.given:
+        raise Skip("the port returns no floating-point tensor")
     found = under_each_implementation(subject)
     hint = "pass the same scale, mask and dropout to every attention function, or set _supports_sdpa = False"
     if found.raised:

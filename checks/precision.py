@@ -65,6 +65,8 @@ def _require(context: CheckContext, dtype: torch.dtype) -> Figures:
         raise Skip("the port has no floating-point parameters")
     if low := [each for each in own if each.itemsize < 4]:
         raise Skip(f"the port has parameters in {_name(low[0])} as it is")
+    if not subject.given:
+        raise Skip("the port returns no floating-point tensor")
     try:
         half = in_half(subject, dtype)
     except CaptureError as error:
