@@ -27,8 +27,10 @@ def chat_tokenizer(context: CheckContext) -> Any:
         Skip: there is none, or none of chats.
         ClaimRefuted: the original has a prompt builder, and the tokenizer no template.
     """
+    from transformers import PreTrainedTokenizerBase
+
     tokenizer = context.returned("ported_tokenizer")
-    if not callable(getattr(tokenizer, "apply_chat_template", None)):
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
         if callable(getattr(tokenizer, "encode", None)) and "original_prompt" not in context.portfile.functions:
             raise Skip(f"{type(tokenizer).__name__} is no tokenizer of Transformers, which alone write prompts")
         raise PortfileError(
