@@ -89,7 +89,7 @@ def figures_of(*agreements: Agreement) -> Figures:
     """How much was compared, and the largest difference."""
     found = [agreement.max_abs for agreement in agreements if agreement.max_abs is not None]
     return {
-        "compared_outputs": sum(len(agreement.outputs) for agreement in agreements),
+        "compared_outputs": sum(len(agreement.outputs) - len(agreement.blind) for agreement in agreements),
         "max_abs": max(found, default=None),
     }
 
