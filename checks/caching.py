@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.wording import require_agreement
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.wording import require_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from porting.behaviour.caching import Way
     from porting.behaviour.decoding import Reader
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from porting.behaviour.decoding import Reader
     from porting.behaviour.greedy import Choice
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 10
 

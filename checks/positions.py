@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.settling import figures_of, original_agrees, ported_agreement, refuse_random
-from porting.checks.wording import head, require_agreement
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.settling import figures_of, original_agrees, ported_agreement, refuse_random
+from porting.checks.shared.wording import head, require_agreement
 
 if TYPE_CHECKING:
     import torch
 
     from porting.behaviour import Text, Trial
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 SHORTEST = 6

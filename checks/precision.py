@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.settling import LIVE
-from porting.checks.wording import place
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.settling import LIVE
+from porting.checks.shared.wording import place
 from porting.errors import CaptureError
 from porting.text import show
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from porting.behaviour import Half
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 UNAVAILABLE = ("not implemented for", "unsupported dtype", "not supported")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.wording import listed, named_all
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.wording import listed, named_all
 from porting.text import show, size_words
 
 if TYPE_CHECKING:
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 5
 MOST_BUILT = 1 << 30

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.wording import listed, named_all
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.wording import listed, named_all
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.weights import Finding, WeightsReport
 
 STEP = 6

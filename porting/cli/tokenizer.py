@@ -25,8 +25,8 @@ def command(portfile: str, as_json: bool, corpus: str | None, texts: tuple[str, 
       porting tokenizer --text "Hello  world" --json | jq .ids.stage
     """
     from porting.checks import CheckContext, record_checks
-    from porting.checks.tokenizer_report import report_tokenizers
-    from porting.checks.tokenizing import TEXTS
+    from porting.checks.running.tokenizer_report import report_tokenizers
+    from porting.checks.shared.tokenizing import TEXTS
     from porting.portfile import Portfile
     from porting.report.detail import shown
     from porting.tokenizers import Sample, samples_of_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import Skip
+from porting.checks.shared.outcomes import Skip
 from porting.errors import PortfileError
 from porting.kinds import kind_of
 from porting.text import show
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.processors import ArrayPair, Finding, Processor, Sample
     from porting.processors.changes import Reference
     from porting.tolerance import Tolerance
