@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from porting.behaviour.decoding import NotDecodable, Reader
+from porting.behaviour.quieting import quiet
 from porting.errors import CaptureError
 from porting.hooks.preserving import preserved, seed_everything
 from porting.inputs.roles import role_of
@@ -158,8 +159,6 @@ def generated(model: Any, reader: Reader, count: int, *, own: bool = False) -> l
         CaptureError: it raised.
     """
     from transformers import GenerationConfig, GenerationMixin
-
-    from porting.behaviour.saving import quiet
 
     prompt = reader.inputs[reader.text]
     given = {name: value for name, value in reader.inputs.items() if "position" not in name}
