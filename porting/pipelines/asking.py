@@ -116,7 +116,7 @@ class Interview:
     def takes_batch(self) -> bool:
         """Whether the model itself takes all questions at once."""
         rows = [self.encoded(question) for question in self.questions]
-        if "tokenizer" in self.equipment:
+        if self.task.material == "text":
             rows = [dict(self.equipment["tokenizer"](self.questions, padding=True, return_tensors="pt"))]
         inputs = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
         try:
@@ -151,12 +151,17 @@ class Interview:
 
     def encoded(self, question: Any) -> dict[str, Any]:
         """The inputs that one question becomes."""
-        if "tokenizer" in self.equipment:
+        if self.task.material == "text":
             return dict(self.equipment["tokenizer"](question, return_tensors="pt"))
-        (part,) = self.equipment.values()
+        part = self._part
         if self.task.material == "image":
             return dict(part(images=[question.convert("RGB")], return_tensors="pt"))
         return dict(part(question, sampling_rate=part.sampling_rate, return_tensors="pt"))
+
+    @property
+    def _part(self) -> Any:
+        """The processor of images or sounds."""
+        return next(part for name, part in self.equipment.items() if name != "tokenizer")
 
     def _possible(self) -> list[Any]:
         if self.task.material != "text":
@@ -171,6 +176,8 @@ class Interview:
         inputs = Inputs(kwargs=self.encoded(question))
         result = self._subject(inputs).result()
         answer = self.task.direct(self.model, result)
+        if self.task.writes:
+            return Answer(text=self.equipment["tokenizer"].decode(list(answer.tokens or ())))
         if "mask_token" in self.task.needs and answer.values is not None:
             tokens = inputs.kwargs["input_ids"][0].tolist()
             return Answer(answer.values[tokens.index(self.equipment["tokenizer"].mask_token_id)])
@@ -213,8 +220,7 @@ class Interview:
     def _asked(self, question: Any) -> Any:
         if self.task.material != "audio":
             return question
-        (part,) = self.equipment.values()
-        return {"raw": np.array(question), "sampling_rate": part.sampling_rate}
+        return {"raw": np.array(question), "sampling_rate": self._part.sampling_rate}
 
     def _judged(self, answers: Sequence[Answer]) -> list[Disagreement]:
         allowed = self._allowed
@@ -235,6 +241,11 @@ class Interview:
 
     def _low_margin(self, number: int, direct: Answer, answer: Answer) -> bool:
         """Whether two tokens were about equally likely where the answers part, so that rounding decides."""
+        if self.task.writes:
+            given = Inputs(kwargs=self.encoded(self.questions[number]))
+            logits = Subject("ported", self.model, given, forwarded, everything).given["logits"]
+            best = logits[0].topk(2, -1).values
+            return float((best[:, 0] - best[:, 1]).min()) <= 2 * self._allowed
         place = direct.parting(answer)
         if place is None or direct.tokens is None:
             return False

@@ -33,8 +33,10 @@ class Equipment:
         """Copies for a pipeline, which changes some of their settings; empty if a task's own is missing."""
         if task.material == "text":
             return {} if self.tokenizer is None else {"tokenizer": copy.deepcopy(self.tokenizer)}
-        for name in ("image_processor",) if task.material == "image" else ("feature_extractor",):
-            part = getattr(self.processor, name, self.processor)
-            if part is not None and callable(part):
-                return {name: copy.deepcopy(part)}
-        return {}
+        if task.writes and self.tokenizer is None:
+            return {}
+        name = "image_processor" if task.material == "image" else "feature_extractor"
+        part = getattr(self.processor, name, self.processor)
+        if part is None or not callable(part):
+            return {}
+        return {name: copy.deepcopy(part)} | ({"tokenizer": copy.deepcopy(self.tokenizer)} if task.writes else {})

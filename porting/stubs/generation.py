@@ -73,7 +73,7 @@ def continuation_of(material: Material) -> Continuation:
         reader, row = prompt_of(model, ported.inputs, TOKENS)
         own_logits(reader, reader.inputs[reader.text])
         choices = followed(material.portfile, original, ported, reader, row, TOKENS)
-        least = least_margin(model, reader)
+        least = least_margin(reader)
         tokens = generated(model, reader, TOKENS, own=True)
     except (NotDecodable, CaptureError) as error:
         raise Untested(f"greedy tokens: {error.message}") from error

@@ -10,7 +10,7 @@ import torch
 
 from porting.behaviour import Subject
 from porting.behaviour.kernels import can_change_attention, implementations_kept
-from porting.behaviour.saving import quiet
+from porting.behaviour.quieting import quiet
 from porting.errors import CaptureError
 from porting.runs import Inputs
 

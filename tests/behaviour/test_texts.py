@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from porting.behaviour import Material, Text, plain_text
+from porting.behaviour import Material, Subject, Text, plain_text
 from porting.behaviour.rows import batch_of, taken
 from porting.behaviour.trials import part_of, row_of, rows_in_order
+from porting.errors import PortfileError
 from porting.runs import Inputs
 
 
@@ -110,10 +111,19 @@ def test_rows_are_taken_from_every_input_that_has_them() -> None:
 
 
 def test_inputs_without_a_common_batch_axis_have_a_reason() -> None:
-    _, why = batch_of(_material(pixel_values=torch.randn(3, 5, 5), hidden=torch.randn(2, 5)))
-    assert why == "the inputs have no batch axis in common"
-    _, nested = batch_of(Material.of(Reader(), Inputs(kwargs={"input_ids": IDS, "more": [torch.ones(2, 2)]})))
-    assert nested == "the input more holds tensors within it"
+    def why(inputs: Inputs, valid_positions: Any = lambda _: None) -> str:
+        subject = Subject("ported", Reader(), inputs, lambda model, given: given.forward(model), valid_positions)
+        return batch_of(Material.of(subject.model, inputs), subject)[1]
+
+    def only_two(inputs: Inputs) -> None:
+        if len(inputs.kwargs["input_ids"]) != 1:
+            raise PortfileError("valid_positions() raised IndexError")
+
+    apart = {"pixel_values": torch.randn(3, 5, 5), "hidden": torch.randn(2, 5)}
+    assert why(Inputs(kwargs=apart)) == "the inputs have no batch axis in common"
+    nested = {"input_ids": IDS, "more": [torch.ones(2, 2)]}
+    assert why(Inputs(kwargs=nested)) == "the input more holds tensors within it"
+    assert why(Inputs(kwargs={"input_ids": IDS[:1]}), only_two) == "valid_positions() raised IndexError"
 
 
 def _plain(material: Material, *, room: int, least: int) -> tuple[Text, dict[str, torch.Tensor]]:
