@@ -58,6 +58,21 @@ def test_a_frozen_parameter_is_found() -> None:
     assert result.figures["unlike"] == 1
 
 
+def test_a_gradient_that_is_not_a_number_is_found() -> None:
+    def root(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = usual(hidden)
+            return result + torch.sqrt(result - result.detach())  # 0, and its slope there is infinite
+
+        behave(model.model.layers[1].mlp, forward)
+
+    context = toy(root)
+    assert said("check_outputs_equal", context).status == "passed"
+    result = said("check_gradients_equal", context)
+    assert result.status == "failed"
+    assert "its gradient is NaN or Inf, and the original's is not" in result.message
+
+
 def test_a_port_without_any_graph_is_found_and_a_frozen_one_is_skipped() -> None:
     def without(model: Any) -> None:
         behave(model, torch.no_grad()(lambda self, usual, *args, **kwargs: usual(*args, **kwargs)))

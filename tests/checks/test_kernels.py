@@ -165,3 +165,13 @@ def test_plain_modules_are_skipped_with_a_reason() -> None:
     context = toy()
     assert "no attention implementations" in said("check_attention_implementations", context).message
     assert all(said(name, context).message for name in FLAGS)
+
+
+def test_ids_alone_are_not_compared() -> None:
+    context = llama()
+    functions: Any = context.portfile.functions
+    for side in ("run_original", "run_ported"):
+        functions[side] = lambda model, inputs: model.generate(**inputs, max_new_tokens=2, do_sample=False)
+    for name in ("check_attention_implementations", "check_bfloat16"):
+        assert said(name, context).message == "the port returns no floating-point tensor"
+    assert said("check_position_ids", context).status == "skipped"
