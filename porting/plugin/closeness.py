@@ -168,7 +168,7 @@ def _tensors(leaves: list[tuple[str, Any]]) -> dict[str, torch.Tensor]:
 
 
 def _tensor(name: str, value: Any) -> torch.Tensor:
-    """A value as a tensor; an array of another library is copied.
+    """A value as a tensor with a number for each element; an array of another library is copied.
 
     Raises:
         MismatchError: it holds no numbers.
@@ -176,11 +176,16 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     import numpy as np
     import torch
 
-    if isinstance(value, torch.Tensor):
-        return value.detach()
     try:
-        return torch.from_numpy(np.array(value))
-    except (TypeError, ValueError) as error:
+        if not isinstance(value, torch.Tensor):
+            return torch.from_numpy(np.array(value))
+        if value.is_meta or value.is_nested:
+            raise TypeError("it has no data" if value.is_meta else "its rows are of several shapes")
+        plain = value.detach()
+        return (
+            plain.dequantize() if plain.is_quantized else plain if plain.layout is torch.strided else plain.to_dense()
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
         where = f" at {show(name)}" if name else ""
         raise MismatchError(
             f"a {type(value).__name__}{where} cannot be compared: {show(error)}",

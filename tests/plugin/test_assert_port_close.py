@@ -28,6 +28,7 @@ PAIRS = {
     "lists": ([X, 2], [X, 2]),
     "array": (X.numpy(), X),
     "nan at the same places": (NAN, NAN.clone()),
+    "sparse": (X[0].to_sparse(), X[0]),
     "nothing for nothing": ({"a": X, "b": None}, {"a": X, "b": None}),
 }
 
@@ -65,6 +66,9 @@ PAIRS = {
     "empty": (X[:0], X[:0]),
     "text": ({"a": "x"}, {"a": "x"}),
     "integers": (torch.tensor([1, 2]), torch.tensor([1, 3])),
+    "sparse": (X[0].to_sparse(), 2 * X[0].to_sparse()),
+    "without data": (X.to("meta"), X.to("meta")),
+    "ids as float": (torch.tensor([2**24 + 1]), torch.tensor([2.0**24])),
     "a model and a tensor": (torch.nn.ReLU(), X),
 }
 
@@ -107,7 +111,7 @@ def test_raising(assert_port_close):
 
 def test_what_is_equal_passes(pytester: pytest.Pytester, run_pytest: RunPytest) -> None:
     pytester.makepyfile(EQUAL)
-    run_pytest().assert_outcomes(passed=12)
+    run_pytest().assert_outcomes(passed=13)
 
 
 def test_what_differs_fails_with_all_that_differs_and_a_remedy(
@@ -115,7 +119,7 @@ def test_what_differs_fails_with_all_that_differs_and_a_remedy(
 ) -> None:
     pytester.makepyfile(DIFFERENT)
     result = run_pytest("-s")
-    result.assert_outcomes(passed=10)
+    result.assert_outcomes(passed=13)
     for lines in (
         ["*SAID the port is not the original: output b: max abs 1 *", "Outputs that differ: 2 of 3", "  output b:"],
         ["*SAID *shape (1, 3, 4), the original has (2, 3, 4)"],
@@ -124,6 +128,7 @@ def test_what_differs_fails_with_all_that_differs_and_a_remedy(
         ["Only once: 1"],
         ["*SAID *nothing could be compared"],
         ["*SAID a str at a cannot be compared*"],
+        ["*SAID a Tensor cannot be compared: it has no data"],
         ["*SAID a ReLU and Tensor cannot be compared"],
     ):
         result.stdout.fnmatch_lines(lines)
