@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.settling import figures_of, original_agrees, ported_agreement, require_trial
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.settling import figures_of, original_agrees, ported_agreement, require_trial
 
 if TYPE_CHECKING:
     import torch
 
     from porting.behaviour import Text, Trial
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 PADDING = 3
@@ -32,7 +32,7 @@ def check_batch_invariance(context: CheckContext) -> Figures:
     """
     from porting.behaviour import batch_of, row_trials
 
-    batch, obstacle = batch_of(context.material)
+    batch, obstacle = batch_of(context.material, context.ported)
     if obstacle:
         raise Skip(obstacle)
     hint = "keep to the row: no mean, sort or maximum over the batch, and no reshape that mixes its axis with another"

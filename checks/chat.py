@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.chatting import (
+from porting.checks.shared.chatting import (
     TRY_ONE,
     bank_of,
     bounded_tokenizer,
@@ -17,15 +17,15 @@ from porting.checks.chatting import (
     template_of,
     unbounded,
 )
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.wording import MOST_LINES, more
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.wording import MOST_LINES, more
 from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from porting.chat import Prompt
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 9
 
@@ -115,7 +115,8 @@ def check_chat_refusals_equal(context: CheckContext) -> Figures:
 def check_chat_generation_prompt(context: CheckContext) -> Figures:
     """The generation prompt is added to the end of the prompt, and changes nothing before it.
 
-    Judged after a user turn, and not where the original itself does otherwise.
+    It may stand in place of the token that ends a text. Judged after a user turn, and not where the original itself
+    does otherwise.
 
     Raises:
         ClaimRefuted: with a generation prompt, the text before it is another one.
@@ -126,12 +127,12 @@ def check_chat_generation_prompt(context: CheckContext) -> Figures:
     tokenizer = bounded_tokenizer(context)
     ported = ported_builder(tokenizer)
     original = original_builder(context.portfile) if "original_prompt" in context.portfile.functions else None
-    judged = 0
+    judged, end = 0, tokenizer.eos_token or ""
     for conversation in bank_of(context, tokenizer):
         messages = conversation.messages
-        if messages[-1]["role"] != "user" or (original and _is_suffix(original, messages) is False):
+        if messages[-1]["role"] != "user" or (original and _is_suffix(original, messages, end) is False):
             continue
-        suffix = _is_suffix(ported, messages)
+        suffix = _is_suffix(ported, messages, end)
         judged += suffix is not None
         if suffix is False:
             raise ClaimRefuted(
@@ -151,8 +152,7 @@ def check_chat_ids(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: ids differ, or a control token is split.
-        Inconclusive: nothing could be compared.
-        Skip: there is no chat template.
+        Skip: there is no chat template, or no prompt is right as a text.
     """
     from porting.chat import differing_ids, split_tokens
 
@@ -160,7 +160,7 @@ def check_chat_ids(context: CheckContext) -> Figures:
     tokenize = original_tokenize(context, tokenizer, prompts)
     figures: Figures = {"compared_prompts": len(prompts), "against_original": int(tokenize is not None)}
     if not prompts:
-        raise Inconclusive("no prompt is right as a text, so ids say nothing yet", figures=figures)
+        raise Skip("no prompt is right as a text, so that ids say nothing yet: see check_chat_prompts_equal")
     if split := split_tokens(tokenizer, prompts, tokenize):
         token, ids = next(iter(split.items()))
         raise ClaimRefuted(
@@ -217,9 +217,10 @@ def _equal_as_ids(context: CheckContext, wrong: Sequence[Prompt]) -> bool:
     )
 
 
-def _is_suffix(build: Any, messages: Any) -> bool | None:
+def _is_suffix(build: Any, messages: Any, end: str) -> bool | None:
     """Whether the text with generation prompt begins with the text without; None where one is refused."""
     without, asked = build(messages, False), build(messages, True)
     if not isinstance(without, str) or not isinstance(asked, str):
         return None
-    return asked.startswith(without)
+    bare = without.rstrip()
+    return asked.startswith(without) or (bool(end) and bare.endswith(end) and asked.startswith(bare.removesuffix(end)))

@@ -6,16 +6,16 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.processing import Comparison, compared_samples, parts_of, samples_for
-from porting.checks.wording import MOST_LINES, more
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.processing import Comparison, compared_samples, parts_of, samples_for
+from porting.checks.shared.wording import MOST_LINES, more
 from porting.errors import PortingError
 from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.processors import Finding, Processor
 
 STEP = 9
@@ -27,6 +27,8 @@ def check_processor_outputs_equal(context: CheckContext) -> Figures:
     """The processor's arrays are those of the original's preprocessing: shapes first, then values.
 
     Recipe step 9, against ``original_preprocess``; the stage that differs is named where a change of it proves it.
+    What Transformers does in every processor is told in the figures and not refuted: transparency laid on white,
+    margins of crops rounded down, torchvision's resizing in place of PIL's.
 
     Raises:
         ClaimRefuted: an array differs, or the port refuses a sample that the original takes.
@@ -34,39 +36,27 @@ def check_processor_outputs_equal(context: CheckContext) -> Figures:
         Skip: the portfile lacks one side.
     """
     counted = [compared_samples(context, processor).of(usual=True) for processor in parts_of(context)]
-    figures = _figures(counted)
-    _judged(counted, figures, context)
-    if not any(comparison.pairs for comparison in counted):
-        raise Inconclusive("no array of the original's could be compared", hint=_NO_ARRAYS, figures=figures)
-    return figures
+    if not any(comparison.pairs or comparison.refused for comparison in counted):
+        raise Inconclusive("no array of the original's could be compared", hint=_NO_ARRAYS, figures=_figures(counted))
+    return _judged(counted, counted, context)
 
 
 def check_processor_unusual_samples(context: CheckContext) -> Figures:
     """Gray, transparent, tiny and oddly sized images and silent or short sounds are processed as the original does.
-
-    What Transformers does in every processor is told in the figures and not refuted: transparency laid on white, and
-    margins of crops rounded down.
 
     Raises:
         ClaimRefuted: an array differs, or the port refuses a sample that the original takes.
         Skip: the portfile lacks one side, the original takes none of these samples, or the others differ already.
     """
     every = [compared_samples(context, processor) for processor in parts_of(context)]
-    if any(comparison.of(usual=True).wrong for comparison in every):
-        raise Skip("usual samples differ already: see check_processor_outputs_equal")
+    for comparison in every:
+        finding = comparison.of(usual=True).finding()
+        if comparison.of(usual=True).wrong and not (finding and finding.convention):
+            raise Skip("usual samples differ already: see check_processor_outputs_equal")
     counted = [comparison.of(usual=False) for comparison in every]
     if not any(comparison.pairs or comparison.refused for comparison in counted):
         raise Skip("the original takes no gray, transparent, tiny or oddly sized sample")
-    figures, conventions, open_ones = _figures(counted), [], []
-    for comparison in [one for each in every for one in each.apart()]:
-        finding = comparison.finding()
-        if finding is not None and finding.convention:
-            conventions.append(f"{finding.stage}: {finding.text}")
-        else:
-            open_ones.append(comparison)
-    figures = {**figures, "conventions": "; ".join(dict.fromkeys(conventions)) or None}
-    _judged([*open_ones, *(replace(comparison, pairs=()) for comparison in counted)], figures, context)
-    return figures
+    return _judged(counted, [one for each in every for one in each.apart() if not one.wrong[0][0].usual], context)
 
 
 def check_processor_batch_invariance(context: CheckContext) -> Figures:
@@ -141,11 +131,20 @@ CHECKS = (
 )
 
 
-def _judged(counted: Sequence[Comparison], figures: Figures, context: CheckContext) -> None:
-    """Refute the claim with the first comparison in which an array differs, else with what the port alone refuses."""
-    for comparison in counted:
-        if comparison.wrong:
-            finding = comparison.finding()
+def _judged(counted: Sequence[Comparison], differing: Sequence[Comparison], context: CheckContext) -> Figures:
+    """Refute the claim with the first comparison in which an array differs, else with what the port alone refuses.
+
+    Args:
+        counted: what the figures are of.
+        differing: each with the samples that are to have one explanation.
+        context: of the check.
+    """
+    figures, conventions = _figures(counted), []
+    for comparison in differing:
+        finding = comparison.finding()
+        if finding is not None and finding.convention:
+            conventions.append(f"{finding.stage}: {finding.text}")
+        elif comparison.wrong:
             raise ClaimRefuted(
                 "\n".join(_lines(comparison, finding)),
                 hint=_hint(context, finding),
@@ -157,6 +156,7 @@ def _judged(counted: Sequence[Comparison], figures: Figures, context: CheckConte
             hint="convert every image to RGB first (do_convert_rgb = True)",
             figures={**figures, "stage": "decode"},
         )
+    return {**figures, "conventions": "; ".join(dict.fromkeys(conventions)) or None}
 
 
 _NO_ARRAYS = "return from original_preprocess(sample) a dict of arrays, such as {'pixel_values': ...}"

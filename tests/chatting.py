@@ -174,10 +174,60 @@ ZEPHYR = """
 {%- endif %}
 """
 
+
+def _phi(messages: Messages, generation: bool) -> str:
+    text = "".join(f"<|{each['role']}|>\n{each['content']}<|end|>\n" for each in messages)
+    return text + ("<|assistant|>\n" if generation else "<|endoftext|>")
+
+
+PHI = """
+{%- for message in messages %}
+    {{- '<|' + message['role'] + '|>\\n' + message['content'] + '<|end|>\\n' }}
+{%- endfor %}
+{{- '<|assistant|>\\n' if add_generation_prompt else eos_token }}
+"""
+
+
+def _vicuna(messages: Messages, generation: bool) -> str:
+    text = "<s>A chat between a curious user and an AI. "
+    if messages[0]["role"] == "system":
+        text, messages = f"<s>{messages[0]['content']} ", messages[1:]
+    for each in messages:
+        assert each["role"] != "system", "a system turn comes first"
+        content = each["content"]
+        text += f"USER: {content} " if each["role"] == "user" else f"ASSISTANT: {content}</s>"
+    return text + ("ASSISTANT:" if generation else "")
+
+
+VICUNA = """
+{{- bos_token }}
+{%- if messages[0]['role'] == 'system' %}
+    {{- messages[0]['content'] + ' ' }}
+    {%- set turns = messages[1:] %}
+{%- else %}
+    {{- 'A chat between a curious user and an AI. ' }}
+    {%- set turns = messages %}
+{%- endif %}
+{%- for message in turns %}
+    {%- if message['role'] == 'user' %}
+        {{- 'USER: ' + message['content'] + ' ' }}
+    {%- elif message['role'] == 'assistant' %}
+        {{- 'ASSISTANT: ' + message['content'] + eos_token }}
+    {%- else %}
+        {{- raise_exception('a system turn comes first') }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- 'ASSISTANT:' }}
+{%- endif %}
+"""
+
 FORMATS = {
     "chatml": Format(_chatml, CHATML, None, "<|im_end|>", ("<|im_start|>", "<|im_end|>")),
     "llama2": Format(_llama2, LLAMA2, "<s>", "</s>"),
     "llama3": Format(_llama3, LLAMA3, "<|begin_of_text|>", "<|eot_id|>", ("<|start_header_id|>", "<|end_header_id|>")),
     "mistral": Format(_mistral, MISTRAL, "<s>", "</s>", ("[INST]", "[/INST]")),
+    "phi": Format(_phi, PHI, None, "<|endoftext|>", ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")),
+    "vicuna": Format(_vicuna, VICUNA, "<s>", "</s>"),
     "zephyr": Format(_zephyr, ZEPHYR, "<s>", "</s>"),
 }

@@ -28,8 +28,13 @@ class Agreement:
 
     @property
     def wrong(self) -> tuple[NamedComparison, ...]:
-        """Those that do not agree."""
-        return tuple(output for output in self.outputs if not output.numbers.allclose)
+        """Those that do not agree; where nothing could be compared, nothing speaks against it."""
+        return tuple(output for output in self.outputs if not output.numbers.allclose and not _is_blind(output))
+
+    @property
+    def blind(self) -> tuple[NamedComparison, ...]:
+        """Those of one shape of which nothing could be compared: no finite element at a valid position."""
+        return tuple(output for output in self.outputs if _is_blind(output))
 
     @property
     def compared(self) -> bool:
@@ -68,3 +73,8 @@ def agree(
         ),
         tuple(sorted(set(expected) ^ set(found))),
     )
+
+
+def _is_blind(output: NamedComparison) -> bool:
+    numbers = output.numbers
+    return not numbers.comparable and numbers.original_shape == numbers.ported_shape

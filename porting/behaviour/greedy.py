@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from porting.behaviour.decoding import NotDecodable, Reader
+from porting.behaviour.quieting import quiet
 from porting.errors import CaptureError
 from porting.hooks.preserving import preserved, seed_everything
 from porting.inputs.roles import role_of
@@ -78,11 +79,17 @@ def race(choices: Sequence[Choice], tokens: Sequence[int], least: float) -> Race
     return Race(len(sure) if differs is None else differs, unsure, differs, min(margins, default=None))
 
 
-def prompt_of(model: torch.nn.Module, inputs: Inputs) -> tuple[Reader, int]:
+def prompt_of(model: torch.nn.Module, inputs: Inputs, count: int = TOKENS) -> tuple[Reader, int]:
     """The row of the inputs with the most tokens that count, and which one it is; cut where no room would be left.
 
+    Args:
+        model: that reads it.
+        inputs: of several rows.
+        count: new tokens for which there has to be room.
+
     Raises:
-        NotDecodable: the model reads no text, or the row is padded on the right.
+        CaptureError: the forward raised.
+        NotDecodable: the model reads no text, or looks ahead in it, or the row is padded on the right.
     """
     whole = Reader.of(model, inputs)
     valid = whole.valid
@@ -97,8 +104,12 @@ def prompt_of(model: torch.nn.Module, inputs: Inputs) -> tuple[Reader, int]:
     if reader.valid is not None and not bool(reader.valid[:, -1].all()):
         raise NotDecodable("every row of the text is padded on the right, where it would go on")
     most = most_positions(settings_of(getattr(model, "config", None)))
-    if most is not None and reader.length + TOKENS > most:
-        reader = with_tokens(reader, reader.inputs[reader.text][:, : max(1, min(reader.length, most - TOKENS))])
+    if most is not None and reader.length + count > most:
+        reader = with_tokens(reader, reader.inputs[reader.text][:, : max(1, min(reader.length, most - count))])
+    if reader.looks_ahead():
+        raise NotDecodable(
+            "a later token changes what the port returns for an earlier one: it does not go on with texts"
+        )
     return reader, row
 
 
@@ -148,8 +159,6 @@ def generated(model: Any, reader: Reader, count: int, *, own: bool = False) -> l
         CaptureError: it raised.
     """
     from transformers import GenerationConfig, GenerationMixin
-
-    from porting.behaviour.saving import quiet
 
     prompt = reader.inputs[reader.text]
     given = {name: value for name, value in reader.inputs.items() if "position" not in name}

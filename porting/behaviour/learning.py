@@ -111,7 +111,7 @@ class _Comparer:
         self._counterparts = Counterparts({name: parameters[name] for name in theirs}, likely)
         self._exact = exact
         self._tolerance = tolerance
-        self._largest = max((float(each.abs().max()) for each in self._theirs.values() if each.numel()), default=0.0)
+        self._largest = max(map(_largest, self._theirs.values()), default=0.0)
         names = [id(each) for _, each in ported.model.named_parameters(remove_duplicate=False)]
         self._tied = {each for each in names if names.count(each) > 1} if len(set(names)) < len(names) else set()
         self.compared = 0
@@ -129,12 +129,12 @@ class _Comparer:
         scale = float(expected[known].abs().max())
         found = torch.zeros_like(expected) if gradient is None else gradient.to(expected.dtype)
         difference = float((found - expected)[known].abs().max())
-        if difference > self._allowed(name, found, scale):
+        if not difference <= self._allowed(name, found, scale):  # NaN is within nothing
             self.unlike.append(Unlike(name, difference, scale, _why(parameter, gradient, scale)))
 
     def _allowed(self, name: str, found: torch.Tensor, scale: float) -> float:
         exact = self._exact.get(name)
-        rounding = 0.0 if exact is None else float((found.double() - exact.double()).abs().max())
+        rounding = 0.0 if exact is None else _largest(found.double() - exact.double())
         least = LAST_DIGITS * torch.finfo(found.dtype).eps * self._largest
         return max(MARGIN * rounding, self._tolerance.rtol * scale, least)
 
@@ -142,9 +142,17 @@ class _Comparer:
 def _why(parameter: torch.Tensor, gradient: torch.Tensor | None, scale: float) -> str:
     if not parameter.requires_grad:
         return "it does not require a gradient, and the original's does"
+    if gradient is not None and not bool(gradient.isfinite().all()):
+        return "its gradient is NaN or Inf, and the original's is not"
     if gradient is None:
         return f"nothing that is returned depends on it, and in the original something does (up to {scale:.2g})"
     return "its gradient is not the original's"
+
+
+def _largest(tensor: torch.Tensor) -> float:
+    """The largest finite value, by size."""
+    finite = tensor[tensor.isfinite()]
+    return float(finite.abs().max()) if finite.numel() else 0.0
 
 
 def _asked(gradients: Mapping[str, torch.Tensor | None]) -> int:

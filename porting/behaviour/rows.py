@@ -9,13 +9,14 @@ import torch
 from porting.behaviour.material import Material, Tensors
 from porting.behaviour.subject import Subject
 from porting.behaviour.trials import Trial, row_of, rows_in_order
+from porting.errors import PortfileError
 from porting.probes.planning import plans
 
 ROWS = 4
 """Most rows that are run alone."""
 
 
-def batch_of(material: Material) -> tuple[Tensors, str]:
+def batch_of(material: Material, subject: Subject) -> tuple[Tensors, str]:
     """The given tensors if they have several rows, else ones that are made after them; or why there are none."""
     if material.obstacle:
         return {}, material.obstacle
@@ -26,7 +27,14 @@ def batch_of(material: Material) -> tuple[Tensors, str]:
     if first:
         return {}, "the inputs have no batch axis in common"
     plan = next(plan for plan in plans(material.found) if plan.name == "batch")
-    return ({}, plan.obstacle) if plan.obstacle else (material.made(plan), "")
+    if plan.obstacle:
+        return {}, plan.obstacle
+    made = material.made(plan)
+    try:
+        subject.valid_positions(material.inputs(made))
+    except PortfileError as error:  # it is for the given inputs only
+        return {}, error.message
+    return made, ""
 
 
 def row_trials(material: Material, subject: Subject, batch: Tensors) -> Iterator[Trial]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from porting.behaviour.quieting import quiet
 from porting.copying import copied
 from porting.errors import CaptureError
 from porting.hooks.preserving import preserved, seed_everything
@@ -80,7 +81,7 @@ class Subject:
         run_model = self.model if model is None else model
         given = self.inputs if inputs is None else inputs
         results = []
-        with preserved(run_model), torch.no_grad():
+        with preserved(run_model), torch.no_grad(), quiet():
             for seed in seeds:
                 seed_everything(seed)
                 try:

@@ -137,13 +137,14 @@ def plain_text(
         return "the port is given no text"
     if material.obstacle:
         return material.obstacle
-    most = (material.most_positions or text.length + room) - room
+    wanted = max(text.length, 2 * least)
+    most = (material.most_positions or wanted + room) - room
     tensors = text.unpadded(material.found.tensors)
     if least <= text.length <= most:
         return text, tensors
     if material.found.placeholders:
         return "the text holds placeholders, which only have a meaning where they are"
-    length = min(max(text.length, 2 * least), most)
+    length = min(wanted, most)
     if length < least:
         return f"the config allows texts of {most + room} tokens only"
     if length < text.length:

@@ -100,17 +100,18 @@ Found = Iterator[tuple[Kind, str]]
 def _generation(builders: Builders, prompt: Prompt) -> Found:
     messages = prompt.conversation.messages
     plain, asked = (builders.prompt(messages, generation, "") for generation in (False, True))
-    if plain.comparable and asked.comparable and plain.equal != asked.equal:
-        wrong = asked if plain.equal else plain
+    if not (plain.comparable and asked.comparable) or plain.equal == asked.equal:
+        return
+    if plain.equal:
         added = [
             _suffix(str(one), str(two))
             for one, two in ((plain.original, asked.original), (plain.ported, asked.ported))
         ]
-        when = "" if plain.equal else ", also where none is asked for"
-        if plain.equal:
-            yield "generation prompt", f"the original adds {added[0]}, the port {added[1]}"
-        else:
-            yield "generation prompt", f"the port writes {_extra(wrong)}{when}"
+        yield "generation prompt", f"the original adds {added[0]}, the port {added[1]}"
+        return
+    extra, more = _extra(plain), len(str(plain.ported)) > len(str(plain.original))
+    kind: Kind = "eos" if extra.strip() == builders.tokens.eos else "generation prompt"
+    yield kind, f"where none is asked for, {'the port' if more else 'the original'} alone writes {_quoted(extra)}"
 
 
 def _default_system(builders: Builders, prompt: Prompt) -> Found:
@@ -122,7 +123,7 @@ def _default_system(builders: Builders, prompt: Prompt) -> Found:
         does = "writes one that the original does not" if ported > original else "does not write the original's"
         if original == ported:
             does = "writes another one"
-        yield "system prompt", f"where a conversation has no system turn, the port {does}: {_extra(prompt)}"
+        yield "system prompt", f"where a conversation has no system turn, the port {does}: {_quoted(_extra(prompt))}"
 
 
 def _trimming(builders: Builders, prompt: Prompt) -> Found:
@@ -241,13 +242,17 @@ def _extra(prompt: Prompt) -> str:
     longer, shorter = (one, two) if len(one) > len(two) else (two, one)
     place = first_difference(one, two)
     end = first_difference(longer[place:][::-1], shorter[place:][::-1])
-    return show(repr(longer[place : len(longer) - end]), 120)
+    return longer[place : len(longer) - end]
+
+
+def _quoted(text: str) -> str:
+    return show(repr(text), 120)
 
 
 def _suffix(without: str, with_prompt: str) -> str:
     if with_prompt == without:
         return "nothing"
-    return show(repr(with_prompt.removeprefix(without)), 120)
+    return _quoted(with_prompt.removeprefix(without))
 
 
 def _around(text: str, place: int) -> str:

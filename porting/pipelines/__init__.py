@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from porting.pipelines.asking import Disagreement, Equipment, Interview, NotAskableError, PipelineFailedError
+from porting.pipelines.asking import Disagreement, Interview, NotAskableError, PipelineFailedError
+from porting.pipelines.equipment import Equipment
 from porting.pipelines.tasks import Task, tasks_of
 
 __all__ = [

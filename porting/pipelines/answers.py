@@ -30,6 +30,8 @@ class Answer:
         if self.values is None or other.values is None:
             same = self.text == other.text and self.tokens == other.tokens
             return 0.0 if same else float("inf")
+        if other.keys is not None and np.max(other.keys, initial=0) >= len(self.values):
+            return float("inf")
         values = self.values if other.keys is None else self.values[other.keys]
         if values.shape != other.values.shape:
             return float("inf")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,17 +17,12 @@ from porting.behaviour import Subject
 from porting.errors import PortingError
 from porting.hooks.preserving import preserved, seed_everything
 from porting.pipelines.answers import Answer
+from porting.pipelines.calling import everything, forwarded, own_config, placed
+from porting.pipelines.equipment import TEXTS
 from porting.pipelines.tasks import NEW_TOKENS, Task, until_end
 from porting.runs import Inputs
 from porting.text import show
 
-TEXTS = (
-    "Hi there.",
-    "The cat sat on the mat, and the dog looked on.",
-    "Paris",
-    "Numbers such as 3, 14 and 159 are read by nobody; words are.",
-)
-"""Questions of different lengths."""
 LEAST = 8 * float(np.finfo(np.float32).eps)
 """What float32 rounds of a score of about 1."""
 
@@ -42,29 +37,6 @@ class PipelineFailedError(PortingError):
     """The pipeline raised where the model itself answers."""
 
     code = "pipeline"
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """What turns questions into inputs.
-
-    Attributes:
-        tokenizer: for texts.
-        processor: for images or sounds.
-    """
-
-    tokenizer: Any = None
-    processor: Any = None
-
-    def of(self, task: Task) -> dict[str, Any]:
-        """Copies for a pipeline, which changes some of their settings; empty if a task's own is missing."""
-        if task.material == "text":
-            return {} if self.tokenizer is None else {"tokenizer": copy.deepcopy(self.tokenizer)}
-        for name in ("image_processor",) if task.material == "image" else ("feature_extractor",):
-            part = getattr(self.processor, name, self.processor)
-            if part is not None and callable(part):
-                return {name: copy.deepcopy(part)}
-        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +113,23 @@ class Interview:
         """
         return self._judged(self._piped(self.questions, len(self.questions)))
 
+    def takes_batch(self) -> bool:
+        """Whether the model itself takes all questions at once."""
+        rows = [self.encoded(question) for question in self.questions]
+        if self.task.material == "text":
+            rows = [dict(self.equipment["tokenizer"](self.questions, padding=True, return_tensors="pt"))]
+        inputs = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        try:
+            Subject("ported", self.model, Inputs(kwargs=inputs), forwarded, everything).result()
+        except Exception:
+            return False
+        return True
+
+    @property
+    def counts_from_mask(self) -> bool:
+        """Whether generation tells the model the positions of tokens, counted from the mask."""
+        return self.task.generates and "position_ids" in inspect.signature(self.model.forward).parameters
+
     @cached_property
     def causal(self) -> bool:
         """Whether what comes for a token is independent of the tokens after it, as in models that generate."""
@@ -149,7 +138,7 @@ class Interview:
         return bool((whole[:, : half.shape[1]] - half).abs().max() <= self._allowed)
 
     def _hidden(self, ids: torch.Tensor) -> torch.Tensor:
-        subject = Subject("ported", self.model.base_model, Inputs(kwargs={"input_ids": ids}), _forwarded, _everything)
+        subject = Subject("ported", self.model.base_model, Inputs(kwargs={"input_ids": ids}), forwarded, everything)
         return next(iter(subject.given.values()))
 
     def with_equipment(self, **changes: Any) -> Interview:
@@ -162,12 +151,17 @@ class Interview:
 
     def encoded(self, question: Any) -> dict[str, Any]:
         """The inputs that one question becomes."""
-        if "tokenizer" in self.equipment:
+        if self.task.material == "text":
             return dict(self.equipment["tokenizer"](question, return_tensors="pt"))
-        (part,) = self.equipment.values()
+        part = self._part
         if self.task.material == "image":
             return dict(part(images=[question.convert("RGB")], return_tensors="pt"))
         return dict(part(question, sampling_rate=part.sampling_rate, return_tensors="pt"))
+
+    @property
+    def _part(self) -> Any:
+        """The processor of images or sounds."""
+        return next(part for name, part in self.equipment.items() if name != "tokenizer")
 
     def _possible(self) -> list[Any]:
         if self.task.material != "text":
@@ -182,13 +176,15 @@ class Interview:
         inputs = Inputs(kwargs=self.encoded(question))
         result = self._subject(inputs).result()
         answer = self.task.direct(self.model, result)
+        if self.task.writes:
+            return Answer(text=self.equipment["tokenizer"].decode(list(answer.tokens or ())))
         if "mask_token" in self.task.needs and answer.values is not None:
             tokens = inputs.kwargs["input_ids"][0].tolist()
             return Answer(answer.values[tokens.index(self.equipment["tokenizer"].mask_token_id)])
         return answer
 
     def _subject(self, inputs: Inputs) -> Subject:
-        run = self._generating if self.task.generates else _forwarded
+        run = self._generating if self.task.generates else forwarded
         return Subject("ported", self.model, inputs, run, lambda given: given.attended())
 
     def _generating(self, model: Any, inputs: Inputs) -> Any:
@@ -196,7 +192,7 @@ class Interview:
         how = {"do_sample": False, "num_beams": 1, "max_new_tokens": NEW_TOKENS}
         with own_config(model), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return until_end(model, model.generate(**_placed(inputs, model).kwargs, **how)[0, length:])
+            return until_end(model, model.generate(**placed(inputs, model).kwargs, **how)[0, length:])
 
     def _piped(self, questions: Sequence[Any], batch: int) -> list[Answer]:
         from transformers import pipeline
@@ -224,8 +220,7 @@ class Interview:
     def _asked(self, question: Any) -> Any:
         if self.task.material != "audio":
             return question
-        (part,) = self.equipment.values()
-        return {"raw": np.array(question), "sampling_rate": part.sampling_rate}
+        return {"raw": np.array(question), "sampling_rate": self._part.sampling_rate}
 
     def _judged(self, answers: Sequence[Answer]) -> list[Disagreement]:
         allowed = self._allowed
@@ -240,12 +235,17 @@ class Interview:
     def _allowed(self) -> float:
         """How far an answer may move by rounding: that of the model's output for the longest question."""
         longest = max(self.questions, key=lambda each: np.size(each) if not isinstance(each, str) else len(each))
-        subject = Subject("ported", self.model, Inputs(kwargs=self.encoded(longest)), _forwarded, _everything)
+        subject = Subject("ported", self.model, Inputs(kwargs=self.encoded(longest)), forwarded, everything)
         name, tensor = next(iter(subject.given.items()))
         return max(LEAST, subject.allowance(name, tensor).atol)
 
     def _low_margin(self, number: int, direct: Answer, answer: Answer) -> bool:
         """Whether two tokens were about equally likely where the answers part, so that rounding decides."""
+        if self.task.writes:
+            given = Inputs(kwargs=self.encoded(self.questions[number]))
+            logits = Subject("ported", self.model, given, forwarded, everything).given["logits"]
+            best = logits[0].topk(2, -1).values
+            return float((best[:, 0] - best[:, 1]).min()) <= 2 * self._allowed
         place = direct.parting(answer)
         if place is None or direct.tokens is None:
             return False
@@ -253,39 +253,6 @@ class Interview:
         more = torch.tensor([direct.tokens[:place]], dtype=torch.long)
         ids = torch.cat([inputs["input_ids"], more], 1)
         given = Inputs(kwargs={"input_ids": ids, "attention_mask": torch.ones_like(ids)})
-        logits = Subject("ported", self.model, given, _forwarded, _everything).given["logits"]
+        logits = Subject("ported", self.model, given, forwarded, everything).given["logits"]
         best = logits[0, -1].topk(2).values
         return float(best[0] - best[1]) <= 2 * self._allowed
-
-
-def _forwarded(model: Any, inputs: Inputs) -> Any:
-    return _placed(inputs, model).forward(model)
-
-
-def _everything(_: Inputs) -> None:
-    return None
-
-
-def _placed(inputs: Inputs, model: Any) -> Inputs:
-    dtype, device = model.dtype, model.device
-
-    def place(value: Any) -> Any:
-        if not isinstance(value, torch.Tensor):
-            return value
-        return value.to(device, dtype) if value.is_floating_point() else value.to(device)
-
-    return Inputs(kwargs={name: place(value) for name, value in inputs.kwargs.items()})
-
-
-@contextmanager
-def own_config(model: Any) -> Iterator[None]:
-    """Lend a model copies of its configs, which pipelines and generation write into."""
-    names = [name for name in ("config", "generation_config") if getattr(model, name, None) is not None]
-    kept = {name: getattr(model, name) for name in names}
-    try:
-        for name, value in kept.items():
-            setattr(model, name, copy.deepcopy(value))
-        yield
-    finally:
-        for name, value in kept.items():
-            setattr(model, name, value)

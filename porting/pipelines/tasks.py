@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -33,6 +33,8 @@ class Task:
         read: the pipeline's answer.
         direct: the answer that follows from what the model returned.
         generates: whether the model generates in place of one forward.
+        needs: attributes of the tokenizer that a question is made with.
+        writes: whether the tokenizer writes the answer.
     """
 
     name: str
@@ -41,7 +43,8 @@ class Task:
     read: Read
     direct: Direct
     generates: bool = False
-    needs: tuple[str, ...] = field(default=())
+    needs: tuple[str, ...] = ()
+    writes: bool = False
 
 
 def tasks_of(model: Any) -> Iterator[Task]:
@@ -140,11 +143,19 @@ def _all_tokens(_: Any) -> Mapping[str, Any]:
 
 
 def _greedy(_: Any) -> Mapping[str, Any]:
-    return {"do_sample": False, "num_beams": 1, "max_new_tokens": NEW_TOKENS, "return_tensors": True}
+    return {"do_sample": False, "num_beams": 1, "max_new_tokens": NEW_TOKENS, "return_tensors": True, "prefix": ""}
 
 
 def _unread(_: Any, result: Any) -> Answer:
     return Answer(tokens=tuple(int(token) for token in result))
+
+
+def _likeliest(_: Any, result: Any) -> Answer:
+    return Answer(tokens=tuple(_first(result)[0].argmax(-1).tolist()))
+
+
+def _text(_: Any, given: Any, _before: int) -> Answer:
+    return Answer(text=given["text"])
 
 
 TASKS = (
@@ -154,6 +165,7 @@ TASKS = (
     Task("text-generation", "text", _greedy, _generated, _unread, generates=True),
     Task("image-classification", "image", _labels, _by_label, _scores),
     Task("audio-classification", "audio", _labels, _by_label, _scores),
+    Task("automatic-speech-recognition", "audio", _nothing, _text, _likeliest, writes=True),
     Task("feature-extraction", "text", _nothing, _nested, _features),
     Task("image-feature-extraction", "image", _nothing, _nested, _features),
 )

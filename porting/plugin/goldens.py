@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from porting.errors import MismatchError, PortingError, TraceError
+from porting.errors import MismatchError, OutputError, PortingError, TraceError
 from porting.plugin.closeness import PortClose, require_same_run, require_verified
 from porting.plugin.settings import settings_of
 from porting.plugin.sharing import relative, said, shared
@@ -73,6 +73,8 @@ class PortRegression:
         __tracebackhide__ = True
         folder = self.folder(name)
         try:
+            if original is None and ported is None:
+                raise MismatchError("nothing was given to hold against the golden trace", hint="pass original_trace")
             if original is not None:
                 self._require_original(original)
             golden = self._golden(folder, original)
@@ -101,11 +103,11 @@ class PortRegression:
 
     def _golden(self, folder: Path, original: Trace | None) -> Trace:
         """The golden trace; the original's, if it is to be written."""
-        from porting.trace import open_trace, save_trace
+        from porting.trace import open_trace
 
         where = relative(folder, self._node.config)
         if self._settings.update and original is not None and not _is_golden(folder, original):
-            save_trace(original, folder)
+            _save(original, folder)
         if not folder.exists():
             source = "" if original is not None else "pass original=original_trace, and run: "
             raise MismatchError(f"there is no golden trace in {where}", hint=f"{source}{self._again}")
@@ -157,7 +159,10 @@ class PortRegression:
                     "outputs": context.portfile.pair_outputs(*values),
                     "module_map": context.portfile.module_map,
                 }
+            other = _other_input(golden, ported)
             hint = "pass the live port instead of its trace, which judges every module by itself"
+            if other is not None:
+                hint = f"run the port on the golden inputs: it had another {show(other)}; or: {self._again}"
             require_same_run(compare(golden, ported, tolerance=tolerance, **more), hint)
         elif context is None:
             require_verified(verify(golden, ported, tolerance=tolerance, strict=self._settings.strict))
@@ -165,6 +170,15 @@ class PortRegression:
             given = {"ORIGINAL_TRACE": folder, "TOLERANCE": {"atol": tolerance.atol, "rtol": tolerance.rtol}}
             portfile = replace(context.portfile, constants={**context.portfile.constants, **given})
             require_verified(verify_portfile(portfile, ported=ported, strict=self._settings.strict))
+
+
+def _save(original: Trace, folder: Path) -> None:
+    from porting.trace import save_trace
+
+    try:
+        save_trace(original, folder)
+    except OutputError as error:
+        raise OutputError(error.message, hint="keep golden traces elsewhere: --porting-goldens DIR") from None
 
 
 def _is_golden(folder: Path, original: Trace) -> bool:

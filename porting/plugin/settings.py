@@ -133,7 +133,8 @@ def _portfiles(config: pytest.Config) -> list[Path]:
     found = [named_path(folder / given) for folder, given in _values(config, "portfile")]
     for path in found:
         if not path.is_file():
-            raise pytest.UsageError(f"the portfile {show(path)} does not exist; name it with --porting-portfile PATH")
+            problem = "is not a file" if path.exists() else "does not exist"
+            raise pytest.UsageError(f"the portfile {show(path)} {problem}; name it with --porting-portfile PATH")
     return found
 
 

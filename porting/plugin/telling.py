@@ -49,9 +49,8 @@ class Told:
         self._checks: dict[str, Facts] = {}
 
     def add(self, node_id: str, facts: Facts, seconds: float) -> None:
-        """Keep what a check said; an error after its end counts more than what it said."""
-        if facts["status"] == "error" or node_id not in self._checks:
-            self._checks[node_id] = {"id": node_id, "seconds": round(seconds, 3), **facts}
+        """Keep what a check said; what comes last counts, as an error after its end or another try."""
+        self._checks[node_id] = {"id": node_id, "seconds": round(seconds, 3), **facts}
 
     @property
     def portfiles(self) -> list[Path]:

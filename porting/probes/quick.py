@@ -43,6 +43,7 @@ def quickly(
     outputs: Callable[[Any, Any], OutputPairs | None] | None,
     tolerance: Tolerance,
     counted: Callable[[Inputs], torch.Tensor | None],
+    culprits: tuple[Culprit, ...] = (),
 ) -> Verify:
     """What verifies on a probe's inputs by comparing the outputs.
 
@@ -53,6 +54,7 @@ def quickly(
         outputs: (name, original, ported) of the final outputs, where the user says them.
         tolerance: that decides.
         counted: bool over (batch, sequence) of what counts in inputs of the port.
+        culprits: those that are known from the given inputs; with any, nothing is asked of ``thoroughly``.
     """
     refusals: list[PortfileError] = []
 
@@ -67,7 +69,8 @@ def quickly(
             raise
         valid = counted(inputs)
         found = compare_results(*results, tolerance, pairs=pairs, valid=mask if valid is None else valid)
-        quick = Outputs(found)
-        return thoroughly(inputs, original_inputs, mask) if quick.verdict == "mismatch" else quick
+        if verdict_of(found) != "mismatch":
+            return Outputs(found)
+        return Outputs(found, culprits) if culprits else thoroughly(inputs, original_inputs, mask)
 
     return verify

@@ -110,9 +110,9 @@ def positions_allowed(found: Survey) -> int | None:
 
 
 def _vocabulary(original: torch.nn.Module, settings: Settings, highest: int) -> int:
-    """The smaller of both sides' vocabularies; the original's is its largest embedding that holds the tokens."""
+    """The smaller of both sides' vocabularies; the original's is its smallest embedding that holds the tokens."""
     sizes = [module.num_embeddings for module in original.modules() if isinstance(module, torch.nn.Embedding)]
-    known = [max(fitting)] if (fitting := [size for size in sizes if size > highest]) else []
+    known = [min(fitting)] if (fitting := [size for size in sizes if size > highest]) else []
     declared = first_of(settings, ("vocab_size",))
     known += [declared[1]] if declared and declared[1] > highest else []
     return min(known, default=highest + 1)

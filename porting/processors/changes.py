@@ -11,6 +11,8 @@ import numpy as np
 from porting.processors.running import Processor
 from porting.text import show
 
+BESIDE = " and "
+"""Between the names of two stages."""
 STAGES = {
     "do_convert_rgb": "decode",
     "do_flip_channel_order": "channel order",
@@ -81,6 +83,17 @@ def setting(settings: Mapping[str, Any], text: str = "", stage: str = "") -> Cha
     key = next(iter(settings))
     return Change(
         stage or STAGES.get(key, key), text or shown, lambda processor: processor.changed(**settings), rebuilds=True
+    )
+
+
+def both(one: Change, two: Change) -> Change:
+    """Two changes at once."""
+    return Change(
+        one.stage if one.stage == two.stage else f"{one.stage}{BESIDE}{two.stage}",
+        f"{one.text}; {two.text}",
+        lambda processor: two.apply(one.apply(processor)),
+        convention=one.convention and two.convention,
+        rebuilds=one.rebuilds or two.rebuilds,
     )
 
 

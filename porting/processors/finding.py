@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from porting.processors.changes import Change, Reference
+from porting.processors.changes import BESIDE, Change, Reference, both
 from porting.processors.imagechanges import image_changes
 from porting.processors.pairing import agree, difference
 from porting.processors.running import Processor
@@ -19,8 +20,6 @@ EXACTLY = 100 * float(np.finfo(np.float32).eps)
 """What is left of a difference, relative to the largest value, when nothing but rounding is."""
 
 
-BESIDE = " and "
-"""Between the names of two stages."""
 GLANCED = 4096
 """Elements of a channel that are looked at first."""
 
@@ -85,6 +84,10 @@ def find_stage(
             return found[-1]
     if not found and not kept:
         found += _tried(processor, ANEW, small, right, tolerance)
+    if not found:
+        conventions = [change for change in bank(processor, small) if change.convention]
+        pairs = [both(one, two) for one, two in combinations(conventions, 2)]
+        found += [finding for pair in pairs for finding in _tried(processor, pair, small, right, tolerance)]
     simple = [finding for finding in found if finding.alone]
     return min(simple or found, key=lambda finding: finding.max_abs_after, default=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from porting.processors.changes import Change, Reference, setting, shapes, switches
+from porting.processors.pairing import difference
 from porting.processors.running import Processor
 
 RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """The filters of PIL, by number."""
+LEVELS = 4
+"""Levels of 255 by which the pixels of two right ways of resizing may differ."""
 WIDEST = 2
 """How many times the crop's side an image may be resized to, for the search of its size."""
 
@@ -34,6 +38,8 @@ def image_changes(processor: Processor, references: Sequence[Reference]) -> Iter
             yield setting({"resample": number}, f"resample = {number} ({name})")
     yield from _tensor_resizing()
     yield from _cropping()
+    text = "resized by PIL, where the port's resizing by torchvision rounds otherwise"
+    yield Change("resize", text, _by_pil, convention=_within_levels(processor, references))
     yield from _sizes_before_cropping(settings, references)
 
 
@@ -98,6 +104,25 @@ def _cropping() -> Iterator[Change]:
     yield Change("centre crop", text, _method("center_crop", _cropped(lambda _: 0)))
     text = "the long side of the resized image is rounded, where Transformers rounds down"
     yield Change("resize", text, _method("resize", _rounded_sides), convention=True)
+
+
+def _within_levels(processor: Processor, references: Sequence[Reference]) -> bool:
+    """Whether all pixels are so near to the original's as two ways of resizing leave them."""
+    settings = processor.settings
+    spread = min(np.atleast_1d(settings.get("image_std") or 1.0)) if settings.get("do_normalize") else 1.0
+    level = float(settings.get("rescale_factor") or 1.0) / spread if settings.get("do_rescale") else 1.0 / spread
+    gaps = [difference(each.array, processor.alone(each.value)[each.name]) for each in references]
+    return max(gaps) <= LEVELS * level
+
+
+def _by_pil(processor: Processor) -> Processor:
+    """The class of the same name that works with PIL, where Transformers or the port has one."""
+    import transformers
+
+    name = f"{type(processor.part).__name__}Pil"
+    beside = sys.modules.get(type(processor.part).__module__)
+    twin = getattr(beside, name, None) or getattr(transformers, name)
+    return replace(processor, part=twin.from_dict(dict(processor.settings)))
 
 
 def _swapped(image: Any) -> Any:

@@ -51,7 +51,7 @@ class ExpectedOutput:
     """One output, as both models gave it.
 
     Attributes:
-        name: of the output.
+        name: of the output; no other one has it.
         leaf: the port's own.
         original: the original's tensor, of the same shape; 0 where nothing counts.
         mask: bool, of that shape: what counts; None: everything.
@@ -85,14 +85,18 @@ class ExpectedOutput:
         found = [(other.double() - self.original.double()).abs()[mask.expand(other.shape)] for other in self.others]
         return max([self.max_abs, *(float(each.max()) for each in found)])
 
-    def sums_atol(self, dtype: str) -> float:
-        """The absolute tolerance of the sums: what is usual for the dtype, or more where their own noise is larger."""
+    def sums_atol(self, atol: float) -> float:
+        """The absolute tolerance of the sums: that of an element, or more where their own noise is larger."""
         expected = self.sample.sums(self.original)
         noise = [float((self.sample.sums(each) - expected).abs().max()) for each in (self.leaf.tensor, *self.others)]
-        return max(_usual(dtype), _rounded_up(MARGIN * max(noise)))
+        return max(atol, _rounded_up(MARGIN * max(noise)))
 
-    def expected(self, dtype: str) -> dict[str, Any]:
-        """Where the test looks and what it expects there; the values are the original's."""
+    def expected(self, atol: float) -> dict[str, Any]:
+        """Where the test looks and what it expects there; the values are the original's.
+
+        Args:
+            atol: the absolute tolerance of an element.
+        """
         return {
             "shape": list(self.original.shape),
             "places": list(self.sample.places),
@@ -101,12 +105,12 @@ class ExpectedOutput:
             "means": literal(self.sample.means(self.original)),
             "slice": literal(self.sample.values(self.original)),
             "sums": [float(f"{value:.8g}") for value in self.sample.sums(self.original).tolist()],
-            "sums_atol": self.sums_atol(dtype),
+            "sums_atol": self.sums_atol(atol),
         }
 
-    def variables(self, dtype: str) -> dict[str, Any]:
-        """The template's variables."""
-        return {"name": self.name, "access": self.leaf.access, "expected": self.expected(dtype)}
+    def variables(self, atol: float) -> dict[str, Any]:
+        """The template's variables, for an absolute tolerance of an element."""
+        return {"name": self.name, "access": self.leaf.access, "expected": self.expected(atol)}
 
 
 def expected_outputs(portfile: Portfile, verification: Verification, call: Call) -> tuple[ExpectedOutput, ...]:
@@ -120,26 +124,22 @@ def expected_outputs(portfile: Portfile, verification: Verification, call: Call)
     ported = verification.ported
     leaves = tuple(leaves_of(ported, call))
     positions, valid = Positions.of(ported), ported.valid_positions()
-    found = []
-    for (name, original, own), compared in zip(
-        _pairs(portfile, verification), verification.comparison.outputs, strict=True
-    ):
-        if not original.is_floating_point() or not original.dim():
-            continue
+    found: list[ExpectedOutput] = []
+    pairs = zip(_pairs(portfile, verification), verification.comparison.outputs, strict=True)
+    for (name, original, own), compared in pairs:
         if original is own:
             raise GenerationError(
                 f"outputs() gives the port's own tensor {show(name)} as the original's, so it says nothing of that",
                 hint="let outputs() in the portfile take the second item from the original's result",
             )
-        for leaf in leaves:
-            if leaf.tensor is own:
+        leaf = next((leaf for leaf in leaves if _holds(leaf, own, valid)), None)
+        if leaf is not None and original.is_floating_point() and original.dim():
+            unique = name if name not in {each.name for each in found} else f"{name}#{len(found)}"
+            if leaf.tensor is own or valid is None:
                 placed = original, positions.mask(original, call.key, name)
-            elif (scattered := _scattered(original, own, leaf.tensor, valid)) is not None:
-                placed = scattered
             else:
-                continue
-            found.append(ExpectedOutput(name, leaf, *placed, compared.numbers.max_abs, choose(*placed)))
-            break
+                placed = _scattered(original, leaf.tensor, valid)
+            found.append(ExpectedOutput(unique, leaf, *placed, compared.numbers.max_abs, choose(*placed)))
     if not found:
         raise GenerationError(
             "none of the outputs is a floating-point tensor that the port's forward returns as it is",
@@ -167,7 +167,7 @@ def tolerance_of(dtype: str, measured: float, allowed: Tolerance) -> tuple[float
     return min(max(usual, _rounded_up(MARGIN * measured)), allowed.atol), min(usual, allowed.rtol)
 
 
-def require_passing(output: ExpectedOutput, dtype: str, atol: float, rtol: float) -> None:
+def require_passing(output: ExpectedOutput, atol: float, rtol: float) -> None:
     """Check that the port, in every way in which it ran, passes the test that is written for it.
 
     Raises:
@@ -178,7 +178,7 @@ def require_passing(output: ExpectedOutput, dtype: str, atol: float, rtol: float
     looks: Mapping[Callable[[torch.Tensor], torch.Tensor], float] = {
         sample.means: atol,
         sample.values: atol,
-        sample.sums: output.sums_atol(dtype),
+        sample.sums: output.sums_atol(atol),
     }
     for look, allowed in looks.items():
         expected = look(output.original)
@@ -220,16 +220,20 @@ def _pairs(portfile: Portfile, verification: Verification) -> OutputPairs:
     return [(other.name or "output", original.tensor(one), ported.tensor(other)) for one, other in leaves]
 
 
+def _holds(leaf: Leaf, own: torch.Tensor, valid: torch.Tensor | None) -> bool:
+    """Whether the port returned a tensor as it is, or as the valid positions of what it returned."""
+    if leaf.tensor is own:
+        return True
+    return valid is not None and leaf.tensor.shape[:2] == valid.shape and torch.equal(leaf.tensor[valid], own)
+
+
 def _scattered(
-    original: torch.Tensor, own: torch.Tensor, returned: torch.Tensor, valid: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """The original's tensor in the shape of what the port returned, if ``own`` is the valid positions of that."""
-    if valid is None or returned.shape[:2] != valid.shape or not torch.equal(returned[valid], own):
-        return None
+    original: torch.Tensor, returned: torch.Tensor, valid: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The original's valid positions in the shape of what the port returned, and what counts of that."""
     full = torch.zeros_like(returned)
     full[valid] = original.to(full)
-    mask = valid.reshape(*valid.shape, *[1] * (returned.dim() - 2))
-    return full, mask.expand(returned.shape)
+    return full, valid.reshape(*valid.shape, *[1] * (full.dim() - 2)).expand(full.shape)
 
 
 def _accesses(structure: Structure, above: Access = ()) -> Iterator[Access]:

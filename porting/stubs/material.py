@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from porting.errors import PortingError
+from porting.errors import GenerationError, PortingError
 from porting.portfile import Portfile
 from porting.progress import Progress
 from porting.stubs.expectations import ExpectedOutput, expected_outputs, require_passing, tolerance_of
+from porting.stubs.layers import ASKED, layer_outputs
 from porting.stubs.layout import Tree
-from porting.stubs.replay import MOST_IN_TEST, MOST_STORED, MOST_WRITTEN, Replay, replay_of, require_small
+from porting.stubs.replay import MOST_STORED, Replay, replay_of, require_small
 from porting.stubs.sensitivity import moves, of_output
 from porting.stubs.ways import other_ways, replayed
 from porting.verification import Verification
@@ -60,11 +61,6 @@ class Material:
         return isinstance(self.place, Path)
 
     @property
-    def most_in_test(self) -> int:
-        """Elements of one input that the test holds itself."""
-        return MOST_WRITTEN if self.standalone else MOST_IN_TEST
-
-    @property
     def measured(self) -> float:
         """The largest noise of an output."""
         return max(output.noise for output in self.outputs)
@@ -90,12 +86,15 @@ def gather(
         PortfileError: a function of the portfile does not keep its contract.
     """
     replay = replay_of(portfile, verification)
-    require_small(replay.given, MOST_WRITTEN if isinstance(place, Path) else MOST_STORED)
+    require_small(replay.given, MOST_STORED)
     outputs = _informed(expected_outputs(portfile, verification, replay.call), ported, replay, progress)
     measured = max(output.noise for output in outputs)
     atol, rtol = tolerance_of(replay.dtype, measured, verification.comparison.tolerance)
     for output in outputs:
-        require_passing(output, replay.dtype, atol, rtol)
+        require_passing(output, atol, rtol)
+    if layers := layer_outputs(verification, ported, replay.given, outputs, (atol, rtol)):
+        replay = replace(replay, given={**replay.given, ASKED: True})
+        outputs += tuple(_passing(_informed(layers, ported, replay, progress), atol, rtol))
     return Material(portfile, verification, ported, original, place, replay, outputs, atol, rtol)
 
 
@@ -109,6 +108,16 @@ def _informed(
     progress("perturbing the port's modules", 1, 2)
     moved = moves(subject)
     return tuple(output.informed(of_output(moved, output.leaf.name), _others(output, ways)) for output in outputs)
+
+
+def _passing(layers: Sequence[ExpectedOutput], atol: float, rtol: float) -> Iterator[ExpectedOutput]:
+    """Those hidden states whose test the port passes in every way in which it ran."""
+    for layer in layers:
+        try:
+            require_passing(layer, atol, rtol)
+        except GenerationError:
+            continue
+        yield layer
 
 
 def _others(output: ExpectedOutput, ways: Sequence[Any]) -> list[torch.Tensor]:

@@ -12,7 +12,8 @@ import torch
 
 from porting.errors import GenerationError
 from porting.portfile import Portfile, command_line
-from porting.stubs.expectations import expected_outputs
+from porting.stubs.expectations import ExpectedOutput, expected_outputs
+from porting.stubs.layers import layer_outputs
 from porting.stubs.literals import snake
 from porting.stubs.material import Material
 from porting.stubs.rendering import render
@@ -39,7 +40,7 @@ def reproducer_text(material: Material) -> str:
     Raises:
         GenerationError: something cannot be written as a literal.
     """
-    expected = [(output.name, list(output.expected(material.replay.dtype).items())) for output in material.outputs]
+    expected = [(output.name, list(output.expected(material.atol).items())) for output in material.outputs]
     facts = provenance_of(material)
     return render(TEMPLATE, {}, {"provenance": facts, "expected": expected})
 
@@ -56,6 +57,8 @@ def provenance_of(material: Material) -> dict[str, Any]:
         "versions": {name: str(original.run.get("versions", {}).get(name, "unknown")) for name in VERSIONS},
         "seed": int(original.run.get("seed", 0)),
         "threads": int(original.run.get("threads", 0)),
+        "atol": material.atol,
+        "rtol": material.rtol,
         "date": facts["date"],
         "command": command_line(portfile.path.name, "tests"),
     }
@@ -78,8 +81,7 @@ def reproduce(folder: Path, made_from: Mapping[str, Any], expected: Mapping[str,
     for name, sha256 in made_from["files"].items():
         if now.get(name) != sha256:
             _say(f"changed since then: {show(name)}")
-    verification = verify_portfile(portfile)
-    outputs = {each.name: each for each in expected_outputs(portfile, verification, forward_of(verification)[0])}
+    outputs = {each.name: each for each in _outputs(portfile, (made_from["atol"], made_from["rtol"]))}
     for name, values in expected.items():
         if name not in outputs or list(outputs[name].original.shape) != list(values["shape"]):
             raise GenerationError(f"the original has no output {show(name)} of the shape {values['shape']} any more")
@@ -87,6 +89,14 @@ def reproduce(folder: Path, made_from: Mapping[str, Any], expected: Mapping[str,
         _say(f"{show(name)}: the original's values again, within {difference:.2g}")
         if not difference <= values["sums_atol"]:
             raise GenerationError(f"the original's {show(name)} differs from the expected values by {difference:.2g}")
+
+
+def _outputs(portfile: Portfile, tolerance: tuple[float, float]) -> tuple[ExpectedOutput, ...]:
+    ported = portfile.build("ported")
+    verification = verify_portfile(portfile, ported=ported)
+    call, given = forward_of(verification)
+    outputs = expected_outputs(portfile, verification, call)
+    return outputs + layer_outputs(verification, ported, given, outputs, tolerance)
 
 
 def _difference(original: torch.Tensor, values: Mapping[str, Any]) -> float:

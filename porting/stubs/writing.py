@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from porting.stubs.files import write_files
 from porting.stubs.generated import GeneratedTests
 from porting.stubs.layout import Tree, require_own, standalone_path
 from porting.stubs.origins import require_match, require_original
+from porting.text import show
 
 if TYPE_CHECKING:
     import torch
@@ -98,7 +100,7 @@ def _generate(material: Material, wanted: Wanted) -> GeneratedTests:
     from porting.stubs.reproducing import reproducer_name, reproducer_text
     from porting.stubs.tokenization import tokenization_files
 
-    skipped = []
+    skipped = list(untested_outputs(material))
     try:
         continuation = continuation_of(material)
     except Untested as error:
@@ -124,6 +126,18 @@ def _generate(material: Material, wanted: Wanted) -> GeneratedTests:
         dry_run=wanted.dry_run,
         slow=not wanted.standalone,
     )
+
+
+def untested_outputs(material: Material) -> Iterator[str]:
+    """Which outputs have no test, and why."""
+    comparison = material.verification.comparison
+    tested = {output.name.split("#")[0] for output in material.outputs}
+    for output in comparison.outputs:
+        if output.name not in tested:
+            yield f"{show(output.name)}: the port's forward does not return it as it is, or it holds no real numbers"
+    for name in comparison.unpaired:
+        if name.startswith("ported "):
+            yield f"{show(name.removeprefix('ported '))}: the original has no counterpart of it"
 
 
 def _left(material: Material) -> tuple[str, ...]:

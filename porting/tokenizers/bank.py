@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Change = Callable[["Tokenizer"], "Tokenizer"]
+MODEL_SETTINGS: Mapping[str, Sequence[Any]] = {
+    "byte_fallback": (True, False),
+    "fuse_unk": (True, False),
+    "ignore_merges": (True, False),
+    "dropout": (None,),
+    "continuing_subword_prefix": ("##", ""),
+    "end_of_word_suffix": ("</w>", ""),
+    "max_input_chars_per_word": (100, 200, 1_000_000),
+}
+"""What a model of the tokenizers library may be set to."""
 FLAGS = ("lstrip", "rstrip", "normalized", "single_word")
 
 
@@ -63,7 +73,7 @@ def control_repairs(ported: PortedTokenizer, tokens: Sequence[str]) -> Iterator[
 
     Args:
         ported: the port.
-        tokens: those on which the two sides differ.
+        tokens: those on which the two sides differ, in the order of the original's ids.
     """
     import json
 
@@ -71,10 +81,10 @@ def control_repairs(ported: PortedTokenizer, tokens: Sequence[str]) -> Iterator[
         return
     data = json.loads(ported.backend.to_str())
     known_tokens = {entry["content"]: entry for entry in data["added_tokens"]}
-    for token in tokens:
-        if token not in known_tokens:
-            change = partial(_add_special, token=token)
-            yield Repair("special tokens", f"{show(token)} as a special token, found in any text", change, rank=2)
+    missing = [token for token in tokens if token not in known_tokens]
+    if missing:
+        said = ", ".join(show(token) for token in missing)
+        yield Repair("special tokens", f"add special tokens: {said}", partial(_add_special, tokens=missing), rank=2)
     for flag in FLAGS:
         for token in (each for each in tokens if each in known_tokens):
             value = not known_tokens[token].get(flag)
@@ -82,25 +92,31 @@ def control_repairs(ported: PortedTokenizer, tokens: Sequence[str]) -> Iterator[
             yield Repair("special tokens", f"{show(token)} with {flag}={value}", change, rank=2)
 
 
-def _numbered(ported: PortedTokenizer, numbers: Mapping[int, int]) -> Iterator[Repair]:
-    if not numbers:
-        return
+def describe_numbers(ported: PortedTokenizer, numbers: Mapping[int, int]) -> str:
+    """The original's numbering in words: the first few pieces with their ids."""
     some = [f"{ported.piece(mine)} has id {other}, not {mine}" for mine, other in list(numbers.items())[:3]]
     more = f" and {len(numbers) - 3} more" if len(numbers) > 3 else ""
-    yield Repair("vocabulary", f"the original's numbering: {', '.join(some)}{more}", _as_it_is, numbers)
+    return f"the original's numbering: {', '.join(some)}{more}"
+
+
+def describe_added(ported: PortedTokenizer, added: Added) -> str:
+    """What is to be added around a text, in words."""
+    parts = ((added.before, "before"), (added.after, "after"))
+    said = [f"{' '.join(ported.piece(number) for number in ids)} {place} each text" for ids, place in parts if ids]
+    return f"add {' and '.join(said)}" if said else "add no special tokens"
+
+
+def _numbered(ported: PortedTokenizer, numbers: Mapping[int, int]) -> Iterator[Repair]:
+    if numbers:
+        yield Repair("vocabulary", describe_numbers(ported, numbers), _as_it_is, numbers)
 
 
 def _adding(ported: PortedTokenizer, added: Added) -> Iterator[Repair]:
     names = {number: ported.vocabulary.get(number) for number in (*added.before, *added.after)}
     if None not in names.values():
         before, after = ([str(names[number]) for number in part] for part in (added.before, added.after))
-        said = [
-            f"{show(' '.join(part))} {place} each text"
-            for part, place in ((before, "before"), (after, "after"))
-            if part
-        ]
         change = partial(_template, before=before, after=after, ids=names)
-        yield Repair("special tokens", f"add {' and '.join(said)}" if said else "add no special tokens", change)
+        yield Repair("special tokens", describe_added(ported, added), change)
     backend = ported.backend
     value = not getattr(backend, "encode_special_tokens", False)
     yield Repair(
@@ -149,33 +165,34 @@ def _variants(
 def _merging(ported: PortedTokenizer) -> Iterator[Repair]:
     assert ported.backend is not None
     model = ported.backend.model
-    for name in ("byte_fallback", "fuse_unk", "ignore_merges"):
-        if hasattr(model, name):
-            yield _setting("merge", name, not getattr(model, name))
-    if getattr(model, "dropout", None):
-        yield _setting("merge", "dropout", None)
-    if hasattr(model, "max_input_chars_per_word"):
-        for limit in {100, 200, 1_000_000} - {model.max_input_chars_per_word}:
-            yield _setting("merge", "max_input_chars_per_word", limit)
+    for name, values in MODEL_SETTINGS.items():
+        present = getattr(model, name, None)
+        for value in values if hasattr(model, name) else ():
+            if value != present and (value or present):
+                yield _setting("merge", name, value)
     if hasattr(model, "unk_token"):
         looks = [piece for piece in ported.vocabulary.values() if "unk" in piece.lower() and not piece.isalnum()]
         for token in looks[:16]:
             if token != model.unk_token:
                 yield _setting("vocabulary", "unk_token", token)
     if type(model).__name__ == "BPE":
-        yield Repair(
-            "merge", "merges in the order of the ids of what they make", partial(_reordered, made_of="merges")
-        )
-        yield Repair(
-            "merge",
-            "all merges that the vocabulary allows, in the order of its ids",
-            partial(_reordered, made_of="vocabulary"),
-            rank=3,
-        )
+        yield _merges("merges in the order of the ids of what they make", "merges")
+        yield _merges("all merges that the vocabulary allows, in the order of its ids", "vocabulary")
+
+
+def _merges(summary: str, made_of: str) -> Repair:
+    return Repair("merge", summary, partial(_reordered, made_of=made_of), rank=3)
 
 
 def _setting(stage: Stage, name: str, value: Any) -> Repair:
     return Repair(stage, f"{name}={show(repr(value))}", partial(_set_model, name=name, value=value))
+
+
+def set_in_model(model: Any, settings: Mapping[str, Any]) -> None:
+    """Set a tokenizer's model otherwise, and have it forget what it made of words until now."""
+    for name, value in settings.items():
+        setattr(model, name, value)
+    getattr(model, "_clear_cache", int)()
 
 
 def _as_it_is(tokenizer: Tokenizer) -> Tokenizer:
@@ -188,7 +205,7 @@ def _set(tokenizer: Tokenizer, *, name: str, value: Any) -> Tokenizer:
 
 
 def _set_model(tokenizer: Tokenizer, *, name: str, value: Any) -> Tokenizer:
-    setattr(tokenizer.model, name, value)
+    set_in_model(tokenizer.model, {name: value})
     return tokenizer
 
 
@@ -210,12 +227,12 @@ def _template(
     return tokenizer
 
 
-def _add_special(tokenizer: Tokenizer, *, token: str) -> Tokenizer:
+def _add_special(tokenizer: Tokenizer, *, tokens: Sequence[str]) -> Tokenizer:
     from tokenizers import AddedToken
     from tokenizers import Tokenizer as Backend
 
     copied = Backend.from_str(tokenizer.to_str())
-    copied.add_special_tokens([AddedToken(token, special=True, normalized=False)])
+    copied.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
     return copied
 
 

@@ -91,7 +91,7 @@ class Probe:
     def __init__(self, original: OriginalTokenizer, ported: PortedTokenizer, compared: Compared) -> None:
         self._original = original
         self._ported = ported
-        self._added = compared.original_added
+        self._compared = compared
         self._spelling = Spelling(ported)
 
     def differs(self, number: int) -> bool | None:
@@ -103,6 +103,7 @@ class Probe:
         for text in (word, f" {word}", f"a{word}", f"b {word}", f"x{word}x"):
             ours, theirs = ask(self._ported.encode_plain, text).ids, ask(self._original.encode, text).ids
             if ours is not None and theirs is not None and number in ours:
-                theirs = self._added.without(theirs)
+                ours = self._compared.ported_added.without(ours)
+                theirs = self._compared.original_added.without(theirs)
                 return number not in theirs and len(theirs) == len(ours)
         return None

@@ -59,7 +59,7 @@ def _spelled(spelling: Spelling, ids: Sequence[int], offsets: Offsets, text: str
 
 def _covered(offsets: Offsets, text: str) -> str:
     """Whether a plain word of the text lies outside of all offsets."""
-    if not text.isascii():
+    if not text.isascii() or not text.isprintable():
         return ""
     covered = {place for start, end in offsets for place in range(start, end)}
     left = [place for place, char in enumerate(text) if char.isalnum() and place not in covered]

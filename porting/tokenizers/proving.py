@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from porting.tokenizers.bank import Repair, bank, control_repairs
+from porting.tokenizers.bank import MODEL_SETTINGS, Repair, bank, control_repairs, set_in_model
 from porting.tokenizers.comparing import Compared, Pair
-from porting.tokenizers.corpus import OTHERS
+from porting.tokenizers.corpus import CONTROL, OTHERS
 from porting.tokenizers.exchanged import renamed
+from porting.tokenizers.outside import mended, outside_repairs
 from porting.tokenizers.sides import Answer, PortedTokenizer, ask
 from porting.tokenizers.stages import STAGES, Stage
 
@@ -23,11 +24,11 @@ EACH, MOST = 3, 120
 """Texts of a category, and of all, on which repairs are tried first."""
 WORSE = 2
 """A text that a repair breaks counts as this many that it mends."""
+MOST_TOKENS = 3
 MOST_TOGETHER = 3
 """Repairs that are tried one upon the other."""
 SECONDS = 10.0
 NOTHING = Repair("unknown", "nothing more", lambda tokenizer: tokenizer)
-MODEL_SETTINGS = ("byte_fallback", "fuse_unk", "ignore_merges", "dropout", "max_input_chars_per_word", "unk_token")
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ class Proof:
 
     @property
     def stage(self) -> Stage:
-        """The first stage that they change."""
-        return min((repair.stage for repair in self.repairs), key=STAGES.index)
+        """The first stage that they change; where they are not proven, that of the one that mends most."""
+        return (
+            min((repair.stage for repair in self.repairs), key=STAGES.index) if self.proven else self.repairs[0].stage
+        )
 
 
 class Trials:
@@ -108,13 +111,12 @@ class Trials:
         copied = self._copy
         model = copied.model
         stages = {name: getattr(copied, name) for name in ("normalizer", "pre_tokenizer", "post_processor")}
-        settings = {name: getattr(model, name) for name in MODEL_SETTINGS if hasattr(model, name)}
+        settings = {name: getattr(model, name) for name in (*MODEL_SETTINGS, "unk_token") if hasattr(model, name)}
         split = copied.encode_special_tokens
         try:
             yield
         finally:
-            for name, value in settings.items():
-                setattr(model, name, value)
+            set_in_model(model, settings)
             copied.model = model
             for name, value in stages.items():
                 setattr(copied, name, value)
@@ -124,7 +126,7 @@ class Trials:
 def prove(
     ported: PortedTokenizer, compared: Compared, numbers: Mapping[int, int], stages: Sequence[Stage]
 ) -> Proof | None:
-    """Look for the repairs under which both sides agree; None if the port cannot be repaired from outside.
+    """Look for the repairs under which both sides agree; None if nothing mends anything.
 
     Args:
         ported: the port.
@@ -133,24 +135,56 @@ def prove(
         stages: of the texts that differ, the most frequent first: their repairs are preferred.
     """
     failing = _few(compared.of("different"))
-    if ported.backend is None or not failing:
+    if not failing:
         return None
-    trials = Trials(ported, compared)
+    trials = None if ported.backend is None else Trials(ported, compared)
     passing = _few(compared.of("equal"))
-    if not trials.faithful([*failing, *passing]):
-        return None
-    repairs = [
-        *bank(ported, compared.original_added, numbers),
-        *control_repairs(ported, _control_tokens(ported, failing)),
-    ]
+    if trials is None or not trials.faithful([*failing, *passing]):
+        return _from_outside(ported, compared, numbers, failing, passing)
+    repairs = _repairs(ported, compared, numbers, failing)
     repairs.sort(key=lambda each: (each.rank, stages.index(each.stage) if each.stage in stages else len(stages)))
     found = _greedy(trials, repairs, failing, passing)
     if not found:
         return None
-    mended = trials.mended_by(NOTHING, compared.of("different"))
-    return Proof(
-        tuple(found), mended, len(compared.counted) - mended - trials.mended_by(NOTHING, compared.of("equal"))
-    )
+    return _proof(found, compared, lambda pairs: trials.mended_by(NOTHING, pairs))
+
+
+def _proof(repairs: Sequence[Repair], compared: Compared, agreeing: Callable[[Sequence[Pair]], int]) -> Proof | None:
+    """What repairs come to on the whole corpus; None if most of the texts that differ still do."""
+    differing, equal = compared.of("different"), compared.of("equal")
+    count = agreeing(differing)
+    left = len(differing) - count + len(equal) - agreeing(equal)
+    return Proof(tuple(repairs), count, left) if 2 * left < len(differing) else None
+
+
+def _from_outside(
+    ported: PortedTokenizer,
+    compared: Compared,
+    numbers: Mapping[int, int],
+    failing: Sequence[Pair],
+    passing: Sequence[Pair],
+) -> Proof | None:
+    """The one change to what goes in or comes out that mends most, less what it breaks."""
+    best, chosen = 0, None
+    for repair, encode in outside_repairs(ported, compared, numbers):
+        score = mended(encode, failing)
+        score -= WORSE * (len(passing) - mended(encode, passing)) if score > best else 0
+        if score > best:
+            best, chosen = score, (repair, encode)
+    if chosen is None:
+        return None
+    repair, encode = chosen
+    return _proof([repair], compared, lambda pairs: mended(encode, pairs))
+
+
+def _repairs(
+    ported: PortedTokenizer, compared: Compared, numbers: Mapping[int, int], failing: Sequence[Pair]
+) -> list[Repair]:
+    """What is worth trying; of texts that differ by control tokens alone, what finds those."""
+    found = list(control_repairs(ported, _control_tokens(ported, failing)))
+    alone = all(pair.sample.category in (CONTROL, OTHERS) for pair in failing)
+    more = bank(ported, compared.original_added, numbers)
+    return found + [repair for repair in more if not alone or repair.stage in ("special tokens", "vocabulary")]
 
 
 def _greedy(trials: Trials, repairs: Iterable[Repair], failing: list[Pair], passing: list[Pair]) -> list[Repair]:
@@ -192,11 +226,9 @@ def _few(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _control_tokens(ported: PortedTokenizer, failing: Sequence[Pair]) -> list[str]:
-    """Control tokens that are written in a text that differs, and pieces that the original takes whole there."""
-    texts = [pair.sample.text for pair in failing]
-    found = [token for token in ported.control_tokens if any(token in text for text in texts)]
-    found += [text for pair, text in zip(failing, texts, strict=True) if pair.sample.category == OTHERS]
-    for pair in failing:
-        pieces = [ported.vocabulary.get(number, "") for number in pair.original.ids or ()]
-        found += [piece for piece in pieces if len(piece) > 2 and piece in pair.sample.text and not piece.isalnum()]
-    return list(dict.fromkeys(found))[:4]
+    """Control tokens of texts that differ: the port's own, then those that only the original has, by its ids."""
+    pairs = [pair for pair in failing if pair.sample.category in (CONTROL, OTHERS)]
+    own = [token for token in ported.control_tokens if any(token in pair.sample.text for pair in pairs)]
+    others = [pair for pair in pairs if pair.sample.category == OTHERS]
+    others.sort(key=lambda pair: max(pair.original.ids or (0,)))
+    return own[:MOST_TOKENS] + [pair.sample.text for pair in others]

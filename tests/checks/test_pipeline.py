@@ -22,11 +22,14 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
+    MambaConfig,
+    MambaModel,
     ViTConfig,
     ViTForImageClassification,
     ViTModel,
     Wav2Vec2Config,
     Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
     Wav2Vec2ForSequenceClassification,
 )
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
@@ -76,14 +79,14 @@ def vit(kind: Callable[..., Any]) -> Any:
     return lively(kind(config))
 
 
-def wav2vec2() -> Any:
+def wav2vec2(kind: Callable[..., Any]) -> Any:
     torch.manual_seed(0)
     config = Wav2Vec2Config(
         hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, conv_dim=(16, 16),
         conv_kernel=(10, 3), conv_stride=(5, 2), num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
-        num_labels=3,
+        num_labels=3, vocab_size=ROWS,
     )  # fmt: skip
-    return lively(Wav2Vec2ForSequenceClassification(config))
+    return lively(kind(config))
 
 
 def lively(model: Any) -> Any:
@@ -128,7 +131,8 @@ RIGHT: dict[str, tuple[Callable[[], Any], str]] = {
     "text-generation": (lambda: llama(LlamaForCausalLM), "text"),
     "image-classification": (lambda: vit(ViTForImageClassification), "image"),
     "image-feature-extraction": (lambda: vit(ViTModel), "image"),
-    "audio-classification": (wav2vec2, "audio"),
+    "audio-classification": (lambda: wav2vec2(Wav2Vec2ForSequenceClassification), "audio"),
+    "automatic-speech-recognition": (lambda: wav2vec2(Wav2Vec2ForCTC), "audio"),
 }
 
 
@@ -140,7 +144,7 @@ def test_a_right_port_answers_as_by_itself(task: str, tmp_path: Path) -> None:
         context = with_text(model, tmp_path)
     else:
         processor = images() if material == "image" else Wav2Vec2FeatureExtractor()
-        context = context_for(model, tmp_path, ported_processor=lambda: processor)
+        context = context_for(model, tmp_path, ported_processor=lambda: processor, ported_tokenizer=tokenizer)
     config, state = model.config.to_dict(), {name: tensor.clone() for name, tensor in model.state_dict().items()}
     found = results(context)
     assert [result.status for result in found] == ["passed", "passed"], [each.failure_message() for each in found]
@@ -189,6 +193,39 @@ def test_what_the_original_does_likewise_is_not_held_against_the_port(tmp_path: 
     batched = results(with_text(model, tmp_path))[1]
     assert batched.status == "skipped"
     assert "the original" in batched.message
+
+
+def test_a_model_that_takes_no_batch_is_found(tmp_path: Path) -> None:
+    model = bert(BertModel)
+    forward = model.encoder.forward
+
+    def single(hidden: Any, *args: Any, **kwargs: Any) -> Any:
+        return forward(hidden.reshape(1, -1, 32)[:, : hidden.shape[1]], *args, **kwargs)
+
+    model.encoder.forward = single
+    direct, batched = results(with_text(model, tmp_path))
+    assert direct.status == "passed"
+    assert batched.status == "failed"
+
+
+def test_sounds_that_mix_in_a_batch_are_found(tmp_path: Path) -> None:
+    model = wav2vec2(Wav2Vec2ForCTC)
+    head = model.lm_head.forward
+    model.lm_head.forward = lambda hidden: head(hidden + 3 * hidden.mean(0, keepdim=True))
+    context = context_for(model, tmp_path, ported_processor=Wav2Vec2FeatureExtractor, ported_tokenizer=tokenizer)
+    direct, batched = results(context)
+    assert direct.status == "passed"
+    assert batched.status == "failed"
+    assert "text for sound" in batched.message
+
+
+def test_what_only_the_pipeline_cannot_take_apart_is_no_failure(tmp_path: Path) -> None:
+    config = MambaConfig(hidden_size=32, num_hidden_layers=2, vocab_size=ROWS, state_size=8)
+    torch.manual_seed(0)
+    direct, batched = results(with_text(lively(MambaModel(config)), tmp_path))
+    assert direct.status == "passed"
+    assert batched.status == "skipped"
+    assert "the model itself takes the batch" in batched.message
 
 
 def test_padding_on_the_wrong_side_is_found(tmp_path: Path) -> None:

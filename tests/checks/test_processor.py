@@ -138,6 +138,43 @@ def test_crops_of_odd_margins_are_told_as_a_convention(tmp_path: Path) -> None:
     assert "rounds down" in str(found.figures["conventions"])
 
 
+def test_crops_of_odd_margins_are_told_on_usual_samples_too(tmp_path: Path) -> None:
+    found = results(clip(**sized(43, 32)), open_clip(43, 32), tmp_path)
+    assert found["check_processor_outputs_equal"].status == "passed"
+    assert "rounds down" in str(found["check_processor_outputs_equal"].figures["conventions"])
+    assert found["check_processor_unusual_samples"].status == "passed"
+
+
+class TensorImageProcessorPil(ViTImageProcessorPil):  # type: ignore[misc]
+    pass
+
+
+class TensorImageProcessor(ViTImageProcessorPil):  # type: ignore[misc]
+    def resize(self, image: Any, *args: Any, **kwargs: Any) -> Any:
+        return np.clip(super().resize(image, *args, **kwargs).astype(int) + image.sum() % 2, 0, 255).astype(np.uint8)
+
+
+def test_resizing_by_another_backend_is_told_as_a_convention(tmp_path: Path) -> None:
+    found = results(TensorImageProcessor(size={"height": 30, "width": 30}), VIT, tmp_path)
+    assert found["check_processor_outputs_equal"].status == "passed"
+    assert "torchvision" in str(found["check_processor_outputs_equal"].figures["conventions"])
+
+
+class CoarseImageProcessorPil(ViTImageProcessorPil):  # type: ignore[misc]
+    pass
+
+
+class CoarseImageProcessor(ViTImageProcessorPil):  # type: ignore[misc]
+    def resize(self, image: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().resize(image, *args, **kwargs) // 32 * 32
+
+
+def test_a_backend_that_differs_by_more_than_rounding_is_a_bug(tmp_path: Path) -> None:
+    found = results(CoarseImageProcessor(size={"height": 30, "width": 30}), VIT, tmp_path)
+    assert found["check_processor_outputs_equal"].status == "failed"
+    assert found["check_processor_outputs_equal"].figures["stage"] == "resize"
+
+
 def test_samples_of_the_portfile_are_compared_too(tmp_path: Path) -> None:
     def original(image: Any) -> dict[str, np.ndarray]:
         made = timm_vit(30)(image)["x"][0]

@@ -121,6 +121,7 @@ def test_a_missing_portfile_is_a_usage_error(run_pytest: RunPytest) -> None:
     result = run_pytest("--porting-portfile", "nowhere.py")
     result.stderr.fnmatch_lines(["ERROR: the portfile *nowhere.py does not exist; *"])
     assert result.ret == 4
+    run_pytest("--porting-portfile", ".").stderr.fnmatch_lines(["ERROR: the portfile * is not a file; *"])
 
 
 def test_a_portfile_that_pytest_passes_over_is_an_error(
@@ -184,6 +185,9 @@ def test_tests_in_folders_called_porting_and_checks_run_under_every_import_mode(
         **{
             "tests/porting/test_inner": "from porting import Portfile\ndef test_inner(): assert Portfile",
             "tests/checks/test_other": "def test_other(): pass",
+            "more/__init__": "",
+            "more/porting/__init__": "",
+            "more/porting/test_more": "def test_more(): pass",
         }
     )
-    run_pytest(*OPTION, f"--import-mode={mode}").assert_outcomes(passed=5)
+    run_pytest(*OPTION, f"--import-mode={mode}").assert_outcomes(passed=6)

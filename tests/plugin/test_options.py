@@ -194,7 +194,11 @@ def test_older_configuration_files_may_list_portfiles(
 # --porting-strict
 
 
-@pytest.mark.parametrize(("option", "ini", "ok"), [("", "", True), ("strict", "", False), ("", "true", False)])
+@pytest.mark.parametrize(
+    ("option", "ini", "ok"),
+    [("", "", True), ("strict", "", False), ("", "true", False)],
+    ids=["neither", "option", "ini"],
+)
 def test_strict_makes_a_suspicious_verification_fail(
     option: str,
     ini: str,

@@ -119,7 +119,7 @@ def test_other_inputs_are_no_regression(pytester: pytest.Pytester, run_pytest: R
     result.stdout.fnmatch_lines(["E *the golden trace was made with another args.0", "E *Next: *"])
 
 
-@pytest.mark.parametrize("test", [PORT, LIVE, BOTH])
+@pytest.mark.parametrize("test", [PORT, LIVE, BOTH], ids=["trace", "live", "both"])
 def test_a_port_is_held_against_the_golden_original(
     test: str, pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
 ) -> None:
@@ -230,6 +230,39 @@ def test_any_name_of_a_golden_trace_is_one_folder(name: str) -> None:
     assert folder.isascii()
     assert folder.isprintable()
     assert len(folder) < 120
+
+
+def test_holding_nothing_against_a_golden_trace_fails(pytester: pytest.Pytester, run_pytest: RunPytest) -> None:
+    pytester.makepyfile("def test_own(port_regression): port_regression()")
+    result = run_pytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *nothing was given to hold against the golden trace"])
+
+
+def test_a_golden_trace_replaces_nothing_else(
+    pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
+) -> None:
+    write_portfile(pytester.path)
+    pytester.makepyfile(test_golden=ORIGINAL)
+    kept = pytester.path / "goldens" / "test_golden" / "test_own" / "notes.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    result = run_pytest(*UPDATE)
+    result.stdout.fnmatch_lines(["E *exists and is not a trace*", "E *Next: keep golden traces elsewhere: *"])
+    assert kept.read_text() == "mine"
+
+
+def test_a_port_that_ran_on_other_inputs_is_told_so(
+    pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
+) -> None:
+    write_portfile(pytester.path)
+    pytester.makepyfile(test_golden=ORIGINAL)
+    run_pytest(*UPDATE)
+    pytester.makepyfile(test_golden=PORT)
+    other = "def inputs():\n    import torch\n    return {'input': torch.linspace(-2, 2, 40).reshape(2, 5, 4)}"
+    write_portfile(pytester.path, extra=other)
+    result = run_pytest(*OPTION)
+    result.stdout.fnmatch_lines(["E *Next: run the port on the golden inputs: it had another input; *"])
 
 
 def test_goldens_may_lie_elsewhere_and_have_names(

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 import torch
-from generated import ruff_findings
+from generated import failures, generate, ruff_findings
+from pairs.catalogue import build
 from transformers import BertConfig, BertModel
 
 from porting.errors import GenerationError, InconclusiveError, MismatchError, OutputError
@@ -147,7 +148,7 @@ def test_the_file_has_the_form_that_reviewers_ask_for(
     ):
         assert line in text
     assert text.count("cleanup(torch_device, gc_collect=True)") == 2
-    assert text.count("Expectations({(None, None): values})") == 2
+    assert text.count("Expectations({(None, None): values})") == 3
     assert text.isascii()
 
 
@@ -170,7 +171,7 @@ def test_expected_values_are_the_originals_and_never_the_ports(portfile: Portfil
     hidden = expected_outputs(portfile, verification, call)[0]
     original = verification.original.value(verification.original.outputs).last_hidden_state
     ported = verification.ported.value(verification.ported.outputs).last_hidden_state
-    values = hidden.variables("float32")["expected"]
+    values = hidden.variables(1e-4)["expected"]
     rows, positions = values["places"]
     assert not torch.equal(original, ported)
     assert torch.equal(torch.tensor(values["slice"]), original[rows, positions][:, values["channels"]])
@@ -380,6 +381,28 @@ def test_a_test_that_stands_alone_needs_no_test_utilities(
     assert "1 passed" in outcome.stdout, outcome.stdout + outcome.stderr
 
 
+def test_large_inputs_of_a_test_that_stands_alone_are_in_its_file(tmp_path: Path) -> None:
+    pair = build("vit")
+    generated = generate(pair, tmp_path, standalone=True)
+    assert [path.suffix for path in generated.files] == [".py"]
+    assert failures(generated, pair.ported) == []
+    assert ruff_findings(tmp_path) == ""
+
+
+def test_half_precision_is_tested_in_half_precision(portfile: Portfile, tmp_path: Path) -> None:
+    def halved(side: str) -> Any:
+        return lambda: portfile.build("original" if side == "original" else "ported").bfloat16()
+
+    found = with_constants(portfile, TOLERANCE={"atol": 0.1, "rtol": 0.05})
+    found = with_functions(found, original=halved("original"), ported=halved("ported"))
+    verification = verify_portfile(found)
+    assert verification.verdict == "match"
+    generated = write_tests(found, verification, tmp_path)
+    assert 1e-2 <= generated.atol <= 0.1
+    assert "dtype=torch.bfloat16," in generated.path.read_text()
+    assert failures(generated, tiny_bert().bfloat16().eval()) == []
+
+
 def test_a_folder_that_cannot_be_written_is_an_error(
     portfile: Portfile, verification: Verification, tmp_path: Path
 ) -> None:
@@ -416,6 +439,52 @@ def test_the_outputs_of_run_ported_are_found_in_the_forward(portfile: Portfile, 
     assert "self.check_output(outputs[1], expected.get_expectation())\n" in text
     assert '"return_dict": False,' in text
     assert text.count("self.check_output(") == 1
+
+
+def test_hidden_states_are_the_originals_and_tell_what_a_head_hides(
+    portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    one = with_functions(
+        portfile,
+        outputs=lambda original, ported: [("pooled", original.pooler_output, ported.pooler_output)],
+    )
+    found = verify_portfile(one)
+    generated = write_tests(one, found, tmp_path)
+    assert generated.outputs == ("pooled", "hidden_states.1", "hidden_states.2")
+    assert "outputs.hidden_states[2], expected.get_expectation()" in generated.path.read_text()
+    broken = tiny_bert().eval()
+    with torch.no_grad():  # the pooler takes the first position only, and this is of the last layer's others
+        broken.encoder.layer[1].register_forward_hook(lambda *call: _without_position(call[2], 2))
+    assert failures(generated, broken)
+
+
+def _without_position(result: Any, position: int) -> Any:
+    hidden = result[0] if isinstance(result, tuple) else result
+    hidden = hidden.clone()
+    hidden[:, position] = 0
+    return (hidden, *result[1:]) if isinstance(result, tuple) else hidden
+
+
+def test_outputs_without_a_test_are_told(portfile: Portfile, verification: Verification, tmp_path: Path) -> None:
+    comparison = replace(verification.comparison, unpaired=("ported logits", "original cache"))
+    generated = write_tests(portfile, replace(verification, comparison=comparison), tmp_path)
+    assert generated.skipped[0] == "logits: the original has no counterpart of it"
+
+    def same(original: Any, ported: Any) -> list[Any]:
+        return [("pooled", ported.pooler_output, ported.pooler_output)]
+
+    own = with_functions(portfile, outputs=same)
+    with pytest.raises(GenerationError, match="the port's own tensor pooled"):
+        write_tests(own, verify_portfile(own), tmp_path)
+
+
+def test_outputs_of_one_name_are_told_apart(portfile: Portfile, tmp_path: Path) -> None:
+    def outputs(original: Any, ported: Any) -> list[Any]:
+        return [(HOSTILE[0], one, other) for one, other in zip(original.values(), ported.values(), strict=True)]
+
+    found = with_functions(portfile, outputs=outputs)
+    generated = write_tests(found, verify_portfile(found), tmp_path)
+    assert generated.outputs[:2] == (HOSTILE[0], f"{HOSTILE[0]}#1")
 
 
 def pooled(model: Any, inputs: dict[str, Any]) -> Any:
@@ -522,6 +591,6 @@ def test_the_command_writes_the_test_and_the_evidence(portfile: Portfile, tmp_pa
     assert document["path"] == str(tmp_path / path)
     assert document["files"] == [document["path"], str(portfile.folder / "reproduce_tiny_bert.py")]
     assert document["next"] == f"RUN_SLOW=1 python -m pytest {path}"
-    assert document["outputs"] == ["last_hidden_state", "pooler_output"]
+    assert document["outputs"] == ["last_hidden_state", "pooler_output", "hidden_states.1"]
     evidence = json.loads((portfile.folder / "porting-evidence.json").read_text())
     assert [record["claim"] for record in evidence["records"]][-1] == "integration-test"

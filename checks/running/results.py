@@ -32,7 +32,7 @@ from porting.checks import (
     tokenizer,
     weights,
 )
-from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
+from porting.checks.shared.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
 from porting.text import show, show_lines
@@ -40,7 +40,7 @@ from porting.text import show, show_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.portfile import Portfile
 
 Status = Literal["passed", "failed", "skipped", "expected failure", "inconclusive", "error"]

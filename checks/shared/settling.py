@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Outcome, Skip
-from porting.checks.wording import head, require_agreement
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Outcome, Skip
+from porting.checks.shared.wording import head, require_agreement
 from porting.errors import CaptureError
 
 if TYPE_CHECKING:
     from porting.behaviour import Agreement, Trial
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 LIVE = "give the original live: original() in the portfile, without ORIGINAL_TRACE and ORIGINAL_PYTHON"
 
@@ -89,7 +89,7 @@ def figures_of(*agreements: Agreement) -> Figures:
     """How much was compared, and the largest difference."""
     found = [agreement.max_abs for agreement in agreements if agreement.max_abs is not None]
     return {
-        "compared_outputs": sum(len(agreement.outputs) for agreement in agreements),
+        "compared_outputs": sum(len(agreement.outputs) - len(agreement.blind) for agreement in agreements),
         "max_abs": max(found, default=None),
     }
 

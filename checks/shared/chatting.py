@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.wording import MOST_LINES
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.wording import MOST_LINES
 from porting.errors import PortfileError
 from porting.kinds import kind_of
 from porting.text import show
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from porting.chat import Conversation, Prompt, Tokens, Unbounded
     from porting.chat.ids import Tokenize
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 TRY_ONE = "call original_prompt() and apply_chat_template() with one user turn, and see what they raise"
 

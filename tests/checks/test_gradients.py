@@ -1,0 +1,140 @@
+"""Gradients that do not flow as in the original, and checkpoints that change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from behaving import bert, context_for, llama, said, toy
+from mutants.editing import behave
+from pairs.catalogue import build
+from pairs.installed import require_original
+
+
+@pytest.mark.parametrize(("context", "parameters"), [(toy, 53), (bert, None), (llama, None)])
+def test_right_ports_learn_alike(context: Callable[[], Any], parameters: int | None) -> None:
+    made = context()
+    result = said("check_gradients_equal", made)
+    assert result.status == "passed"
+    assert result.figures["unmatched"] == 0
+    assert result.figures["compared_parameters"] == (parameters or len(list(made.ported_model.parameters())))
+    assert all(each.grad is None for each in made.ported_model.parameters())
+
+
+def test_a_detached_result_is_found_at_its_last_parameter() -> None:
+    def detach(model: Any) -> None:
+        behave(model.model.layers[1].mlp, lambda self, usual, hidden: usual(hidden).detach())
+
+    context = toy(detach)
+    assert said("check_outputs_equal", context).status == "passed"
+    result = said("check_gradients_equal", context)
+    assert result.status == "failed"
+    assert "model.layers.1.mlp.down.bias: max abs" in result.message
+    assert "nothing that is returned depends on it, and in the original something does" in result.message
+
+
+def test_no_grad_around_a_part_of_a_module_is_found() -> None:
+    def switch_off(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> Any:
+            with torch.no_grad():
+                inner = self.act(self.up(hidden))
+            return self.down(inner)
+
+        behave(model.model.layers[2].mlp, forward)
+
+    result = said("check_gradients_equal", toy(switch_off))
+    assert result.status == "failed"
+    assert "model.layers.2.mlp.up.weight" in result.message
+    assert "model.layers.2.mlp.down" not in result.message
+
+
+def test_a_frozen_parameter_is_found() -> None:
+    context = toy(lambda model: model.model.layers[0].self_attn.k_proj.weight.requires_grad_(False))
+    result = said("check_gradients_equal", context)
+    assert result.message.startswith("model.layers.0.self_attn.k_proj.weight: it does not require a gradient")
+    assert result.figures["unlike"] == 1
+
+
+def test_a_gradient_that_is_not_a_number_is_found() -> None:
+    def root(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = usual(hidden)
+            return result + torch.sqrt(result - result.detach())  # 0, and its slope there is infinite
+
+        behave(model.model.layers[1].mlp, forward)
+
+    context = toy(root)
+    assert said("check_outputs_equal", context).status == "passed"
+    result = said("check_gradients_equal", context)
+    assert result.status == "failed"
+    assert "its gradient is NaN or Inf, and the original's is not" in result.message
+
+
+def test_a_port_without_any_graph_is_found_and_a_frozen_one_is_skipped() -> None:
+    def without(model: Any) -> None:
+        behave(model, torch.no_grad()(lambda self, usual, *args, **kwargs: usual(*args, **kwargs)))
+
+    assert said("check_gradients_equal", toy(without)).message.startswith("no gradient reaches any parameter")
+    frozen = said("check_gradients_equal", toy(lambda model: model.requires_grad_(False)))
+    assert frozen.message == "no parameter of the port requires a gradient: it was frozen as a whole"
+
+
+def test_outputs_that_differ_are_left_to_their_own_check() -> None:
+    context = toy(lambda model: model.lm_head.weight.data.mul_(2))
+    assert said("check_gradients_equal", context).status == "skipped"
+
+
+def test_fused_and_split_weights_have_each_others_gradients() -> None:
+    require_original("pythia")
+    pair = build("pythia")
+    context = context_for(
+        pair.original,
+        pair.ported,
+        pair.ported_inputs.as_given(),
+        pair.original_inputs.as_given(),
+        outputs=pair.outputs,
+    )
+    result = said("check_gradients_equal", context)
+    assert result.status == "passed"
+    assert int(result.figures["compared_parameters"] or 0) >= 37
+
+
+@pytest.mark.parametrize("context", [bert, llama])
+def test_checkpointing_changes_nothing_in_right_ports(context: Callable[[], Any]) -> None:
+    made = context()
+    result = said("check_gradient_checkpointing", made)
+    assert result.status == "passed"
+    assert result.figures["checkpoints"] == 2
+    assert not made.ported_model.training
+    assert not any(getattr(module, "gradient_checkpointing", False) for module in made.ported_model.modules())
+
+
+def test_a_layer_that_counts_its_runs_is_found_under_checkpoints() -> None:
+    def count(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> Any:
+            if self.training:
+                self.runs = getattr(self, "runs", 0) + 1
+            return usual(hidden * (1 + 0.1 * (getattr(self, "runs", 1) > 1)))
+
+        behave(model.model.layers[0].mlp, forward)
+
+    result = said("check_gradient_checkpointing", llama(count))
+    assert result.status == "failed"
+    assert result.message.startswith("with gradient checkpointing against without: output gradient of model.")
+
+
+def test_support_that_is_only_declared_is_found() -> None:
+    def declare(model: Any) -> None:
+        for layer in model.model.layers:
+            layer.forward = partial(type(layer).forward.__wrapped__, layer)
+
+    result = said("check_gradient_checkpointing", llama(declare))
+    assert result.status == "failed"
+    assert "nothing runs under a checkpoint" in result.message
+
+
+def test_a_plain_module_says_nothing_of_checkpoints() -> None:
+    assert said("check_gradient_checkpointing", toy()).status == "skipped"
