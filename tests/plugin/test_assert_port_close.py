@@ -185,3 +185,10 @@ def test_the_tolerance_is_that_of_the_portfile_or_the_run(
     outcomes = run_pytest(*given).parseoutcomes()
     assert outcomes.get("passed", 0) == int(ok)
     assert outcomes.get("failed", 0) == int(not ok)
+
+
+def test_a_test_that_returns_what_it_meant_to_assert_fails(pytester: pytest.Pytester, run_pytest: RunPytest) -> None:
+    pytester.makepyfile(
+        "def test_own(assert_port_close): return False\ndef test_other(assert_port_close): assert_port_close(1.0, 1.0)"
+    )
+    run_pytest().assert_outcomes(failed=1, passed=1)
