@@ -42,6 +42,14 @@ def test_padding_does_not_count(assert_port_close):
     other[0, 2] = 7
     assert_port_close(X, other, valid_positions=valid)
 
+def test_small_outputs(assert_port_close):
+    small = X.exp() / 50000
+    assert_port_close(small, small * (1 + 1e-5))
+    assert_port_close(X * 1e-9, X * -1e-9)
+    assert_port_close(small, small.flip(0), atol=1e-3)
+    with pytest.raises(AssertionError):
+        assert_port_close(small, small.flip(-1))
+
 def test_given_tolerance(assert_port_close):
     assert_port_close(X, X + 0.5, atol=1)
 
@@ -111,7 +119,7 @@ def test_raising(assert_port_close):
 
 def test_what_is_equal_passes(pytester: pytest.Pytester, run_pytest: RunPytest) -> None:
     pytester.makepyfile(EQUAL)
-    run_pytest().assert_outcomes(passed=13)
+    run_pytest().assert_outcomes(passed=14)
 
 
 def test_what_differs_fails_with_all_that_differs_and_a_remedy(
