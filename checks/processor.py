@@ -110,7 +110,7 @@ def check_processor_saved_equal(context: CheckContext) -> Figures:
                 one, two = processor.alone(sample.value), again.alone(sample.value)
             except ProcessorError:
                 continue
-            for name in one.keys() | two.keys():
+            for name in sorted(one.keys() | two.keys()):
                 compared += 1
                 same = name in one and name in two and not ArrayPair(name, name, one[name], two[name]).max_abs
                 if not same and not (name in one and _random(processor, sample.value, name)):

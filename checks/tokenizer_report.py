@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from porting.checks.outcomes import Skip
 from porting.checks.suite import run_checks
 from porting.checks.tokenizing import both_tokenizers
 from porting.errors import PortingError
@@ -72,5 +71,5 @@ def report_tokenizers(context: CheckContext, *, progress: Progress = silent) -> 
 def _parity(context: CheckContext) -> TokenizerParity | None:
     try:
         return both_tokenizers(context).parity
-    except (Skip, PortingError):
+    except PortingError:
         return None

@@ -82,6 +82,22 @@ def test_a_port_without_any_graph_is_found_and_a_frozen_one_is_skipped() -> None
     assert frozen.message == "no parameter of the port requires a gradient: it was frozen as a whole"
 
 
+def test_training_that_does_not_repeat_is_not_compared_under_checkpoints() -> None:
+    runs = [0]
+
+    def count(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            runs[0] += 1
+            result: torch.Tensor = usual(hidden) * (1 + 0.1 * runs[0])
+            return result
+
+        behave(model.model.layers[1].mlp, forward)
+
+    result = said("check_gradient_checkpointing", llama(count))
+    assert result.status == "skipped"
+    assert result.message == "two runs in training mode with the same seed differ as it is"
+
+
 def test_outputs_that_differ_are_left_to_their_own_check() -> None:
     context = toy(lambda model: model.lm_head.weight.data.mul_(2))
     assert said("check_gradients_equal", context).status == "skipped"
