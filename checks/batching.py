@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.settling import figures_of, original_agrees, ported_agreement, require_trial
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.settling import figures_of, original_agrees, ported_agreement, require_trial
 
 if TYPE_CHECKING:
     import torch
 
     from porting.behaviour import Text, Trial
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 PADDING = 3

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.wording import require_agreement
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.wording import require_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import torch
 
-    from porting.behaviour import Subject
     from porting.behaviour.caching import Way
     from porting.behaviour.decoding import Reader
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 
@@ -39,10 +38,9 @@ def check_cache_equals_full_forward(context: CheckContext) -> Figures:
     for words, inputs, window in texts(context.ported_model, context.ported.inputs):
         try:
             reader = Reader.of(context.ported_model, inputs)
-            subject = _subject(context, reader)
-            whole = _whole(reader, subject)
+            whole = _whole(reader)
             for way in ways(reader, window):
-                _compare(context, reader, subject, whole, way, words, figures)
+                _compare(context, reader, whole, way, words, figures)
         except NotDecodable as error:
             if figures["readings"]:
                 continue
@@ -56,43 +54,27 @@ def check_cache_equals_full_forward(context: CheckContext) -> Figures:
 CHECKS = (check_cache_equals_full_forward,)
 
 
-def _subject(context: CheckContext, reader: Reader) -> Subject:
-    """The port with one text, for its rounding there."""
-    from porting.behaviour import Subject
-    from porting.runs import Inputs
-
-    inputs = Inputs(kwargs=reader.inputs)
-    return Subject("ported", context.ported_model, inputs, lambda model, given: given.forward(model), lambda _: None)
-
-
-def _whole(reader: Reader, subject: Subject) -> Mapping[str, torch.Tensor]:
+def _whole(reader: Reader) -> Mapping[str, torch.Tensor]:
     """The text read at once.
 
     Raises:
         Skip: it cannot be, or the first half of it gives something else by itself.
     """
-    from porting.behaviour import agree
     from porting.errors import CaptureError
 
     try:
-        whole = reader.whole()
-        half = max(1, reader.length // 2)
-        part = reader.whole(half)
+        ahead = reader.looks_ahead()
     except CaptureError as error:
-        raise Skip(
-            f"the port's forward does not take its inputs by name and without a cache: {error.message}"
-        ) from error
-    begun = {name: tensor[:, :half] for name, tensor in whole.items()}
-    valid = None if reader.valid is None else reader.valid[:, :half]
-    if agree(begun, part, subject.allowance, valid).wrong:
+        text = f"the port's forward does not take its inputs by name and without a cache: {error.message}"
+        raise Skip(text) from error
+    if ahead:
         raise Skip("a later token changes what the port returns for an earlier one, so it cannot be read in pieces")
-    return whole
+    return reader.whole()
 
 
 def _compare(
     context: CheckContext,
     reader: Reader,
-    subject: Subject,
     whole: Mapping[str, torch.Tensor],
     way: Way,
     words: str,
@@ -111,15 +93,17 @@ def _compare(
             figures["refused"] = way.words  # that a class takes a cache of fixed size is not claimed
             return
         raise ClaimRefuted(f"{what}: {error.message}", hint=hint, figures=figures) from error
-    agreement = agree(whole, found, subject.allowance, reader.valid)
+    agreement = agree(whole, found, reader.subject.allowance, reader.valid)
     figures["readings"] += 1
     figures["tokens"] += reader.length - way.sizes[0]
     figures["max_abs"] = max(figures["max_abs"], agreement.max_abs or 0.0)
     if agreement.wrong:
         (name, expected), (result,) = *whole.items(), found.values()
-        token = first_difference(expected, result, subject.allowance(name, expected).atol, reader.valid)
+        token = first_difference(expected, result, reader.subject.allowance(name, expected).atol, reader.valid)
         figures["first_token"] = token
-        cause = likely_cause(reader, way, lambda other: not agree(whole, other, subject.allowance, reader.valid).wrong)
+        cause = likely_cause(
+            reader, way, lambda other: not agree(whole, other, reader.subject.allowance, reader.valid).wrong
+        )
         what += f": differs from token {token} on, after {way.sizes[0]} were read first"
         what += f"; likely {cause}" if cause else ""
     require_agreement(agreement, what, hint=hint, figures=figures)

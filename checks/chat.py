@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.chatting import (
+from porting.checks.shared.chatting import (
     TRY_ONE,
     bank_of,
     bounded_tokenizer,
@@ -17,15 +17,15 @@ from porting.checks.chatting import (
     template_of,
     unbounded,
 )
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.wording import MOST_LINES, more
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.wording import MOST_LINES, more
 from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from porting.chat import Prompt
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 9
 

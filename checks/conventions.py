@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.wording import listed
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.wording import listed
 from porting.text import show
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 5
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
-from porting.checks.wording import (
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive
+from porting.checks.shared.wording import (
     MOST_LINES,
     compared,
     culprit_lines,
@@ -21,7 +21,7 @@ from porting.text import show
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.verification import Verification
 
 STEP = 7

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from porting.behaviour.decoding import Reader
     from porting.behaviour.greedy import Choice
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 10
 
@@ -100,7 +100,7 @@ def _equal(
     from porting.behaviour.following import least_margin
     from porting.behaviour.greedy import choosing_settings, race
 
-    least = least_margin(context.ported_model, reader)
+    least = least_margin(reader)
     found = race(choices, tokens, least)
     unsure = None if found.unsure is None else choices[found.unsure]
     figures: dict[str, Any] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.wording import MOST_LINES, more, require_agreement
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.wording import MOST_LINES, more, require_agreement
 from porting.errors import CaptureError
 from porting.text import show
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from porting.behaviour import Checkpointing, Learning
     from porting.behaviour.agreement import Allowance
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.tolerance import Tolerance
 
 STEP = 8

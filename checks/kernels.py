@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.settling import figures_of, refuse_random
-from porting.checks.wording import require_agreement
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.settling import figures_of, refuse_random
+from porting.checks.shared.wording import require_agreement
 from porting.errors import CaptureError
 from porting.text import show
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from porting.behaviour import Agreement, Subject
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 
@@ -35,6 +35,8 @@ def check_attention_implementations(context: CheckContext) -> Figures:
     subject = context.ported
     if not can_change_attention(subject.model):
         raise Skip("the port has no attention implementations to choose from")
+    if not subject.given:
+        raise Skip("the port returns no floating-point tensor")
     found = under_each_implementation(subject)
     hint = "pass the same scale, mask and dropout to every attention function, or set _supports_sdpa = False"
     if found.raised:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures
-from porting.checks.wording import places
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.wording import places
 from porting.text import show
 
 if TYPE_CHECKING:
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 4
 
@@ -22,13 +22,13 @@ def check_original_eval_mode(context: CheckContext) -> Figures:
     Raises:
         ClaimRefuted: a module is in training mode.
     """
-    modules = context.verification.original.modules
-    training = [module.path for module in modules.values() if module.training]
-    figures: Figures = {"modules": len(modules), "training": len(training)}
+    modes = _modes(context)
+    training = [path for path, mode in modes.items() if mode]
+    figures: Figures = {"modules": len(modes), "training": len(training)}
     if training:
         raise ClaimRefuted(
             f"{_place(training[0])} is in training mode\n\n"
-            f"Modules in training mode: {len(training)} of {len(modules)}\n  {places(training)}",
+            f"Modules in training mode: {len(training)} of {len(modes)}\n  {places(training)}",
             hint="call model.eval() in original() once the model is complete",
             figures=figures,
         )
@@ -59,6 +59,16 @@ def check_original_repeats(context: CheckContext) -> Figures:
 
 
 CHECKS = (check_original_eval_mode, check_original_repeats)
+
+
+def _modes(context: CheckContext) -> dict[str, bool]:
+    """Whether each module is in training mode, by path."""
+    from porting.hooks.module_tree import walk
+
+    try:
+        return {path: module.training for path, module in walk(context.original_model)}
+    except Skip:
+        return {path: module.training for path, module in context.verification.original.modules.items()}
 
 
 def _place(path: str) -> str:

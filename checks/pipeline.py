@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.errors import PortingError
 from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.pipelines import Disagreement, Interview, Task
 
 STEP = 10

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.settling import figures_of, original_agrees, ported_agreement, refuse_random
-from porting.checks.wording import head, require_agreement
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.settling import figures_of, original_agrees, ported_agreement, refuse_random
+from porting.checks.shared.wording import head, require_agreement
 
 if TYPE_CHECKING:
     import torch
 
     from porting.behaviour import Text, Trial
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 SHORTEST = 6
@@ -140,6 +140,8 @@ def _refuse_count(context: CheckContext, trial: Trial) -> None:
     if agrees is False or not (agrees or (callable(generates) and generates())):
         raise Skip(f"{trial.what}: they differ, and nothing says that they have to agree")
     agreement = ported_agreement(context, trial)
+    if not agreement.outputs:
+        raise Skip("nothing that the port returns can be told apart by position")
     hint = "count positions from 0, plus the length of the cache, where none are passed"
     require_agreement(agreement, trial.what, hint=hint, figures=figures_of(agreement))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.settling import LIVE
-from porting.checks.wording import place
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.settling import LIVE
+from porting.checks.shared.wording import place
 from porting.errors import CaptureError
 from porting.text import show
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from porting.behaviour import Half
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 8
 UNAVAILABLE = ("not implemented for", "unsupported dtype", "not supported")
@@ -65,6 +65,8 @@ def _require(context: CheckContext, dtype: torch.dtype) -> Figures:
         raise Skip("the port has no floating-point parameters")
     if low := [each for each in own if each.itemsize < 4]:
         raise Skip(f"the port has parameters in {_name(low[0])} as it is")
+    if not subject.given:
+        raise Skip("the port returns no floating-point tensor")
     try:
         half = in_half(subject, dtype)
     except CaptureError as error:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.wording import place
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.wording import place
 from porting.text import show
 
 if TYPE_CHECKING:
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.probes import Probe
 
 STEP = 8

@@ -6,16 +6,16 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.processing import Comparison, compared_samples, parts_of, samples_for
-from porting.checks.wording import MOST_LINES, more
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.processing import Comparison, compared_samples, parts_of, samples_for
+from porting.checks.shared.wording import MOST_LINES, more
 from porting.errors import PortingError
 from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.processors import Finding, Processor
 
 STEP = 9

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.wording import listed, named_all
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.wording import listed, named_all
 from porting.text import show, size_words
 
 if TYPE_CHECKING:
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 5
 MOST_BUILT = 1 << 30
@@ -24,7 +24,8 @@ def check_default_config_builds(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: the config or the class cannot be made.
-        Skip: the port is no ``PreTrainedModel``, or its config is made of others and says that it has no defaults.
+        Skip: the port is no ``PreTrainedModel``, its config is made of others and says that it has no defaults, or it
+            came with Transformers as it is.
     """
     from porting.behaviour.starting import bytes_of
     from porting.errors import PortingError
@@ -48,6 +49,7 @@ def check_default_config_builds(context: CheckContext) -> Figures:
     except PortingError as error:
         if names := _left_open(config, context.config):
             raise Skip(f"the defaults leave open what every model says for itself: {named_all(names)}") from error
+        _unless_accepted(kind, error.message)
         raise ClaimRefuted(f"from its defaults: {error.message}", hint=hint) from error
     return {"parameters": sum(each.numel() for each in model.parameters()), "size": size_words(size), "cpu": how}
 
@@ -61,7 +63,7 @@ def check_init_covers_weights(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: a tensor is never written.
-        Skip: the port is no ``PreTrainedModel``, or too large to be built once more.
+        Skip: the port is no ``PreTrainedModel``, too large to be built once more, or came with Transformers as it is.
     """
     from porting.behaviour.starting import random_tensors, without_start
     from porting.errors import PortingError
@@ -76,6 +78,7 @@ def check_init_covers_weights(context: CheckContext) -> Figures:
     figures: dict[str, Any] = {"parameters": parameters, "random": random, "left": len(left)}
     if left:
         head = f"{left[0].strip()}; {len(left)} tensors have no start"
+        _unless_accepted(kind, left[0].strip())
         raise ClaimRefuted(f"{head}\n{listed(left)}", hint=hint, figures=figures)
     return figures
 
@@ -88,7 +91,7 @@ def check_init_keeps_loaded(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: a loaded weight is written over.
-        Skip: the port is no ``PreTrainedModel``, or too large to be built once more.
+        Skip: the port is no ``PreTrainedModel``, too large to be built once more, or came with Transformers as it is.
     """
     from porting.behaviour.starting import overwritten
     from porting.errors import PortingError
@@ -102,6 +105,7 @@ def check_init_keeps_loaded(context: CheckContext) -> Figures:
     figures: Figures = {"written_over": len(names)}
     if names:
         lines = [f"  {show(name)}" for name in names]
+        _unless_accepted(kind, f"{show(names[0])} is initialised again")
         head = f"{show(names[0])} is initialised again though it is loaded; {len(names)} weights are"
         raise ClaimRefuted(f"{head}\n{listed(lines)}", hint=hint, figures=figures)
     return figures
@@ -120,6 +124,19 @@ def _kind(context: CheckContext) -> Any:
         )
     named = "ported_class" in context.portfile.functions
     return context.portfile.ported_class() if named else type(context.ported_model)
+
+
+def _unless_accepted(kind: Any, what: str) -> None:
+    """What came with Transformers is as Transformers has accepted it.
+
+    Raises:
+        Skip: the class did.
+    """
+    from porting.conventions.files import is_shipped, modeling_file
+
+    path = modeling_file(kind)
+    if path is not None and is_shipped(path):
+        raise Skip(f"{show(path.name)} came with Transformers, which has accepted it: {what}")
 
 
 def _left_open(default: Any, own: Any) -> list[str]:

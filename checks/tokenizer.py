@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.tokenizing import answered, both_tokenizers, embedding_rows, remedy, require_none
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.tokenizing import answered, both_tokenizers, embedding_rows, remedy, require_none
 from porting.text import show
 
 if TYPE_CHECKING:
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 STEP = 9
 

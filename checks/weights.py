@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
-from porting.checks.wording import listed, named_all
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.wording import listed, named_all
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.weights import Finding, WeightsReport
 
 STEP = 6
@@ -22,6 +22,8 @@ BY_NAME = ("COLLISION", "CONVERSION", "MISSING")
 LEFT_OVER = ("UNUSED", "ABSENT", "UNEXPECTED")
 ELSEWHERE = ("UNTIED", "UNUSED")
 """What an audit finds that says nothing about a value."""
+MOST_TWICE = 2 << 30
+"""Bytes of a port up to which there is memory for a second one."""
 
 
 def check_weight_names(context: CheckContext) -> Figures:
@@ -98,7 +100,7 @@ def check_weights_tied(context: CheckContext) -> Figures:
         raise Skip("no weight of the port is tied to another: neither its class nor its config says so")
     figures: Figures = {"declared": len(wanted), "shared": sum(len(names) - 1 for names in shared)}
     lines = [f"{show(name)} should be {show(partner)}, and is a tensor of its own" for name, partner in apart.items()]
-    if head and not lines:
+    if head and not lines and not _is_shipped(model):
         lines.append(f"tie_word_embeddings is set, and {show(head)} is not the input embeddings' tensor")
     names = {name for group in shared for name in group}
     values = context.audit.of("VALUE") if context.audit else ()
@@ -213,6 +215,14 @@ def _row(finding: Finding, name: str) -> str:
     return f"  {describe(finding, name)}"
 
 
+def _is_shipped(model: torch.nn.Module) -> bool:
+    """Whether the port's class came with Transformers, which has accepted that it ties nothing."""
+    from porting.conventions.files import is_shipped, modeling_file
+
+    path = modeling_file(type(model))
+    return path is not None and is_shipped(path)
+
+
 def _is_random(finding: Finding) -> bool:
     """Whether a finding says that a tensor was left as it began, or began anew."""
     if finding.status == "VALUE":
@@ -262,7 +272,8 @@ def _built_again(context: CheckContext) -> Figures:
     from porting.weights.audit.again import built_otherwise, tensors_of, unlike
 
     model = context.ported_model
-    other = built_otherwise(lambda: context.portfile.build("ported"))
+    size = sum(tensor.nbytes for tensor in tensors_of(model).values() if not tensor.is_meta)
+    other = model if size > MOST_TWICE else built_otherwise(lambda: context.portfile.build("ported"))
     if other is model:
         return _nothing_of_its_own(context)
     figures: Figures = {"tensors": len(tensors_of(model)), "evidence": "built twice"}
@@ -274,12 +285,12 @@ def _built_again(context: CheckContext) -> Figures:
 
 
 def _nothing_of_its_own(context: CheckContext) -> Figures:
-    """What is right in the original's terms is not random; for a port that is not built anew."""
+    """What is right in the original's terms is not random; for a port that is not built a second time."""
     from porting.heldweights import hold_weights
 
     held = hold_weights(context.verification, _lookups(context.ported_model))
     if held.different or held.alone or not (held.compared or held.by_results):
-        raise Skip("ported() gives the same model when it is called again, so what is random in it does not show")
+        raise Skip("ported() gives the same model again, or one too large for two, so what is random does not show")
     return {"tensors": held.compared, "evidence": "original"}
 
 

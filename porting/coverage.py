@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from porting.comparison import Comparison
 from porting.isolation.isolating import Isolation
@@ -30,18 +30,27 @@ def uncovered_parameters(comparison: Comparison, ported: Trace) -> tuple[str, ..
 def judged_equal(isolation: Isolation, ported: Trace) -> frozenset[str]:
     """Paths of the executed ported modules that gave the original's results on the original's own tensors.
 
-    A module that was not judged itself counts with the nearest one around it that was.
+    A module that was not judged itself counts with the nearest one around it that was, unless a difference arises in
+    it or between the two: what it hands on may be judged elsewhere, and replaced before it gets there.
     """
     judged: dict[str, bool] = {}
+    blamed: set[str] = set()
     for observation in isolation.observations:
         if observation.where == "output":
             path = observation.ported.path
             judged[path] = judged.get(path, True) and observation.numbers.comparable and not observation.above_noise
-    return frozenset(
-        path
-        for path in ported.first_calls
-        if next((judged[each] for each in _outwards(path) if each in judged), False)
-    )
+        if observation.above_noise:
+            blamed |= {path for path in (observation.blamed, *observation.suspects) if path is not None}
+    return frozenset(path for path in ported.first_calls if _is_equal(path, judged, blamed))
+
+
+def _is_equal(path: str, judged: Mapping[str, bool], blamed: set[str]) -> bool:
+    between = []
+    for each in _outwards(path):
+        between.append(each)
+        if each in judged:
+            return judged[each] and blamed.isdisjoint(between)
+    return False
 
 
 def _outwards(path: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from porting.behaviour.gradients import backward_of
+from porting.behaviour.quieting import quiet
 from porting.behaviour.subject import Subject, named_tensors
 from porting.errors import CaptureError
 from porting.hooks.module_tree import walk
@@ -76,8 +76,7 @@ def with_checkpointing(subject: Subject) -> Checkpointing:
 def _checkpointed(model: torch.nn.Module, calls: list[int]) -> Iterator[None]:
     switch = _switch(model)
     assert switch is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             switch({"use_reentrant": False})
         except Exception as error:

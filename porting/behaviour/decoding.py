@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 
+from porting.behaviour.agreement import agree
+from porting.behaviour.subject import Subject
 from porting.errors import CaptureError, PortingError
 from porting.hooks.preserving import preserved, seed_everything
 from porting.runs import Inputs
@@ -132,6 +135,24 @@ class Reader:
             read += size
         (name,) = parts[0]
         return {name: torch.cat([part[name] for part in parts], dim=1)}
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The model with this text, run by its own arguments: what it rounds there is measured once."""
+        inputs = Inputs(kwargs=self.inputs)
+        return Subject("ported", self.model, inputs, lambda model, given: given.forward(model), lambda _: None)
+
+    def looks_ahead(self) -> bool:
+        """Whether a later token changes what is returned for an earlier one: the first half alone gives another.
+
+        Raises:
+            CaptureError: the forward raised.
+            NotDecodable: it returns nothing with a place for each token.
+        """
+        half = max(1, self.length // 2)
+        begun = {name: tensor[:, :half] for name, tensor in self.whole().items()}
+        valid = None if self.valid is None else self.valid[:, :half]
+        return bool(agree(begun, self.whole(half), self.subject.allowance, valid).wrong)
 
     def _shape(self, length: int) -> tuple[int, int]:
         return int(self.inputs[self.text].shape[0]), length

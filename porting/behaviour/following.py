@@ -63,11 +63,9 @@ def own_logits(reader: Reader, tokens: torch.Tensor) -> torch.Tensor:
     return whole["logits"][0, -1]
 
 
-def least_margin(model: torch.nn.Module, reader: Reader) -> float:
+def least_margin(reader: Reader) -> float:
     """A margin that rounding could turn round: both logits may move by what the port's outputs may."""
-    inputs = Inputs(kwargs=reader.inputs)
-    subject = Subject("ported", model, inputs, lambda each, given: given.forward(each), lambda _: None)
-    return 2 * subject.allowance("logits", reader.whole()["logits"]).atol
+    return 2 * reader.subject.allowance("logits", reader.whole()["logits"]).atol
 
 
 def _along(reader: Reader, tokens: Sequence[int]) -> list[Choice]:
@@ -90,7 +88,8 @@ def _logits_of(
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """The original's logits after some tokens, from a forward of it on what the port's inputs correspond to."""
     given = _row_of(original.inputs, row)
-    named = {name: value for name, value in reader.inputs.items() if isinstance(value, torch.Tensor)}
+    whole = Reader.of(ported.model, _row_of(ported.inputs, row))  # the prompt may be cut, and the original's is not
+    named = {name: value for name, value in whole.inputs.items() if isinstance(value, torch.Tensor)}
 
     def logits_of(tokens: torch.Tensor) -> torch.Tensor:
         longer = with_tokens(reader, tokens)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from porting.behaviour.quieting import quiet
 from porting.behaviour.subject import Subject
 from porting.comparison import Positions
 from porting.errors import CaptureError
@@ -51,7 +52,7 @@ def backward_of(
     """
     parameters = {name: each for name, each in subject.model.named_parameters() if each.requires_grad}
     given = subject.inputs if inputs is None else inputs
-    with preserved(subject.model), torch.enable_grad():
+    with preserved(subject.model), torch.enable_grad(), quiet():
         seed_everything(0)
         try:
             tensors = list(select(subject.forward(subject.model, given.fresh())))

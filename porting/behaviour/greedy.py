@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from porting.behaviour.decoding import NotDecodable, Reader
+from porting.behaviour.quieting import quiet
 from porting.errors import CaptureError
 from porting.hooks.preserving import preserved, seed_everything
 from porting.inputs.roles import role_of
@@ -87,7 +88,8 @@ def prompt_of(model: torch.nn.Module, inputs: Inputs, count: int = TOKENS) -> tu
         count: new tokens for which there has to be room.
 
     Raises:
-        NotDecodable: the model reads no text, or the row is padded on the right.
+        CaptureError: the forward raised.
+        NotDecodable: the model reads no text, or looks ahead in it, or the row is padded on the right.
     """
     whole = Reader.of(model, inputs)
     valid = whole.valid
@@ -104,6 +106,10 @@ def prompt_of(model: torch.nn.Module, inputs: Inputs, count: int = TOKENS) -> tu
     most = most_positions(settings_of(getattr(model, "config", None)))
     if most is not None and reader.length + count > most:
         reader = with_tokens(reader, reader.inputs[reader.text][:, : max(1, min(reader.length, most - count))])
+    if reader.looks_ahead():
+        raise NotDecodable(
+            "a later token changes what the port returns for an earlier one: it does not go on with texts"
+        )
     return reader, row
 
 
@@ -153,8 +159,6 @@ def generated(model: Any, reader: Reader, count: int, *, own: bool = False) -> l
         CaptureError: it raised.
     """
     from transformers import GenerationConfig, GenerationMixin
-
-    from porting.behaviour.saving import quiet
 
     prompt = reader.inputs[reader.text]
     given = {name: value for name, value in reader.inputs.items() if "position" not in name}

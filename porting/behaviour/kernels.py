@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Any
 
 import torch
 
+from porting.behaviour.agreement import agree
+from porting.behaviour.quieting import quiet
 from porting.behaviour.subject import Outputs, Subject
 from porting.errors import CaptureError
 from porting.hooks.module_tree import walk
@@ -46,7 +49,10 @@ def can_change_attention(model: torch.nn.Module) -> bool:
 
 
 def under_each_implementation(subject: Subject) -> Implementations:
-    """Run a model on its given inputs under each implementation; the one that it had is set again."""
+    """Run a model on its given inputs under each implementation; the one that it had is set again.
+
+    A model in which it cannot be set is built anew with it, from its config and weights.
+    """
     model: Any = subject.model
     usual = str(model.config._attn_implementation)
     outputs: dict[str, Outputs] = {}
@@ -55,19 +61,55 @@ def under_each_implementation(subject: Subject) -> Implementations:
     names = dict.fromkeys((usual, *IMPLEMENTATIONS, *(ON_CUDA if _on_cuda(model) else ())))
     for name in names:
         with implementations_kept(model):
-            try:
-                model.set_attn_implementation(name)
-            except Exception as error:
-                refused[name] = f"{type(error).__name__}: {show(error, 200)}"
-                continue
-            if model.config._attn_implementation != name:
-                refused[name] = f"it stays {show(model.config._attn_implementation)}"
+            changed, why = _changed(subject, name)
+            if changed is None:
+                refused[name] = why
                 continue
             try:
-                outputs[name] = subject.outputs()
+                outputs[name] = subject.outputs(model=changed)
             except CaptureError as error:
                 raised[name] = error.message
     return Implementations(usual, outputs, refused, raised)
+
+
+def _changed(subject: Subject, name: str) -> tuple[Any, str]:
+    """A model under an implementation, or None and why there is none."""
+    model: Any = subject.model
+    try:
+        with quiet():
+            model.set_attn_implementation(name)
+    except Exception as error:
+        return None, f"{type(error).__name__}: {show(error, 200)}"
+    if model.config._attn_implementation == name:
+        return model, ""
+    stays = f"it stays {show(model.config._attn_implementation)}"
+    try:
+        usual = rebuilt(model, str(model.config._attn_implementation))
+        same = not agree(subject.given, subject.outputs(model=usual), subject.allowance).wrong
+        return (rebuilt(model, name), "") if same else (None, f"{stays}, and built anew it is another model")
+    except Exception as error:
+        return None, f"{stays}, and cannot be built anew: {type(error).__name__}: {show(error, 200)}"
+
+
+def rebuilt(model: Any, implementation: str) -> Any:
+    """Another model of the same class, from a copy of the config, with the same tensors.
+
+    Args:
+        model: a ``PreTrainedModel``.
+        implementation: of attention that it is built with.
+
+    Raises:
+        Exception: whatever the class raises on it.
+    """
+    with quiet(), torch.random.fork_rng(), torch.device(model.device):
+        made = type(model)._from_config(copy.deepcopy(model.config), attn_implementation=implementation)
+    if made.config._attn_implementation != implementation:
+        raise ValueError(f"it is built with {made.config._attn_implementation}")
+    made.to(model.dtype).train(model.training)
+    made.load_state_dict(model.state_dict())
+    for name, buffer in model.named_buffers():
+        made.get_buffer(name).copy_(buffer)
+    return made
 
 
 @contextmanager

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from porting.behaviour.quieting import quiet
 from porting.errors import PortingError
 from porting.hooks.preserving import preserved
 from porting.text import show, size_words
@@ -141,19 +140,3 @@ def room_wanted(model: torch.nn.Module, folder: Path) -> str:
     return (
         f"the weights take {size_words(size)}, and {size_words(free)} are free on the disk" if 2 * size > free else ""
     )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Have Transformers draw no bars and log no warnings meanwhile."""
-    from transformers.utils import logging as of_transformers
-
-    before, bars = logging.root.manager.disable, of_transformers.is_progress_bar_enabled()
-    logging.disable(logging.WARNING)
-    of_transformers.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.disable(before)
-        if bars:
-            of_transformers.enable_progress_bar()

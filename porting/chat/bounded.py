@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from porting.chat.child import MAX_CHARACTERS, MAX_MEMORY_BYTES, MAX_SECONDS
 from porting.chat.conversations import Conversation
 from porting.errors import PortingError
 from porting.text import size_words
 
+MAX_MEMORY_BYTES = 1 << 30
+MAX_SECONDS = 5
+MAX_CHARACTERS = 1 << 24
 PATIENCE = 60.0
 """Seconds for the whole child, its start included."""
 SOURCE = "import sys; sys.path[:0] = {path!r}; from porting.chat.child import main; main()"

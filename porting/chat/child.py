@@ -12,9 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MAX_MEMORY_BYTES = 1 << 30
-MAX_SECONDS = 5
-MAX_CHARACTERS = 1 << 24
+from porting.chat.bounded import MAX_CHARACTERS, MAX_MEMORY_BYTES
 
 
 def main() -> None:

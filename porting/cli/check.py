@@ -25,7 +25,7 @@ from porting.cli._frame import (
 def command(
     names: tuple[str, ...], steps: tuple[int, ...], skip: tuple[str, ...], listing: bool, portfile: str, as_json: bool
 ) -> None:
-    r"""Check the claims of the add-a-model recipe on a port.
+    """Check the claims of the add-a-model recipe on a port.
 
     A NAME is a check, the beginning of some, or a pattern; check_ may be left out. Each check passes, fails, or says
     why it was skipped; if all are skipped the exit code is 3. EXPECTED_FAILURES in the portfile lists known failures.

@@ -14,7 +14,7 @@ from porting.cli._frame import common_options, finish, progress_bar, say
 @click.option("--dry-run", is_flag=True, help="Print the files, write nothing.")
 @common_options
 def command(output: str | None, standalone: bool, force: bool, dry_run: bool, portfile: str, as_json: bool) -> None:
-    r"""Verify the port, and write its integration tests with values from the original.
+    """Verify the port, and write its integration tests with values from the original.
 
     Only a port with the verdict `match` gets tests, and the port's own values are never written.
 

@@ -12,7 +12,7 @@ from porting.cli._frame import common_options, finish, progress_bar, say
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Also compare this text; may be repeated.")
 @common_options
 def command(portfile: str, as_json: bool, corpus: str | None, texts: tuple[str, ...]) -> None:
-    r"""Hold the port's tokenizer and chat template against the original's.
+    """Hold the port's tokenizer and chat template against the original's.
 
     Asks `original_tokenize(text)` and `ported_tokenizer()` for the ids of some thousand hard texts. Where they differ,
     names the stage that differs first (normalise, pre-tokenise, merge, vocabulary, special tokens), the shortest such
@@ -25,8 +25,8 @@ def command(portfile: str, as_json: bool, corpus: str | None, texts: tuple[str, 
       porting tokenizer --text "Hello  world" --json | jq .ids.stage
     """
     from porting.checks import CheckContext, record_checks
-    from porting.checks.tokenizer_report import report_tokenizers
-    from porting.checks.tokenizing import TEXTS
+    from porting.checks.running.tokenizer_report import report_tokenizers
+    from porting.checks.shared.tokenizing import TEXTS
     from porting.portfile import Portfile
     from porting.report.detail import shown
     from porting.tokenizers import Sample, samples_of_file

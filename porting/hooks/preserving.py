@@ -40,7 +40,30 @@ def preserved(model: nn.Module) -> Iterator[None]:
         RestoreError: something could not be put back; all else was. If the run raised, that exception goes on
             instead, with a note that says the same.
     """
-    undos = [*_process(), *_model(model)]
+    with _putting_back([*_process(), *_model(model)]):
+        yield
+
+
+@contextmanager
+def preserved_process() -> Iterator[None]:
+    """Put back the random state of Python, NumPy and torch, and the print options.
+
+    Raises:
+        RestoreError: as `preserved` does.
+    """
+    with _putting_back(list(_process())):
+        yield
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch; used inside `preserved` or `preserved_process`."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def _putting_back(undos: list[Undo]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
@@ -49,13 +72,6 @@ def preserved(model: nn.Module) -> Iterator[None]:
         raise
     if lost := _put_back(undos):
         raise RestoreError(_text(lost), hint="build the model anew before it is used again")
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch; used inside `preserved`."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def _put_back(undos: Iterable[Undo]) -> list[str]:

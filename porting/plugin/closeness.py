@@ -111,7 +111,7 @@ def require_verified(verification: Verification) -> None:
     Raises:
         MismatchError: it is not fine.
     """
-    from porting.checks.wording import culprit_lines, culprit_name, differing_outputs
+    from porting.checks.shared.wording import culprit_lines, culprit_name, differing_outputs
 
     if verification.ok:
         return
@@ -128,7 +128,7 @@ def require_same_run(comparison: Comparison, hint: str) -> None:
     Raises:
         MismatchError: an output or a module fails the tolerance, or nothing could be compared.
     """
-    from porting.checks.wording import differing_outputs, diverging_modules
+    from porting.checks.shared.wording import differing_outputs, diverging_modules
 
     if comparison.verdict == "mismatch":
         raise MismatchError("\n".join(differing_outputs(comparison)), hint=hint)
@@ -140,7 +140,7 @@ def require_same_run(comparison: Comparison, hint: str) -> None:
 
 def _require_same_values(original: Any, ported: Any, tolerance: Tolerance, valid: torch.Tensor | None) -> None:
     from porting.behaviour import agree
-    from porting.checks.wording import head, require_agreement
+    from porting.checks.shared.wording import head, require_agreement
 
     expected, found = _named(original, ported)
     agreement = agree(expected, found, lambda *_: tolerance, valid)

@@ -9,6 +9,9 @@ import numpy as np
 
 from porting.tolerance import Tolerance
 
+FEW = 16
+"""Integers that may be sizes or counts of any sort, and are paired by name alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArrayPair:
@@ -88,7 +91,7 @@ def _nearest(array: np.ndarray, candidates: Mapping[str, np.ndarray]) -> str | N
     alike = {name: each for name, each in candidates.items() if (each.dtype.kind == "f") == floating}
     same = {name: difference(*_without_batch(array, each)) for name, each in alike.items()}
     shaped = [name for name, each in alike.items() if len({part.shape for part in _without_batch(array, each)}) == 1]
-    if shaped:
+    if shaped and (floating or array.size > FEW):
         return min(shaped, key=lambda name: same[name])
     return next(iter(alike)) if floating and alike else None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from porting.checks import Check, CheckReport, CheckResult
-    from porting.checks.outcomes import Figure
+    from porting.checks.shared.outcomes import Figure
 
 STYLES = {
     "passed": "green",

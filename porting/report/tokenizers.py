@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from porting.checks.tokenizer_report import TokenizerReport
+    from porting.checks.running.tokenizer_report import TokenizerReport
     from porting.tokenizers import Difference, TokenizerParity
 
 MOST_TEXTS = 12

@@ -1,9 +1,12 @@
 """Generated files: tests rendered from ``porting.templates`` with the original's values.
 
-- What is written: ``modeling`` (the outputs), put together by ``writing``, placed by ``layout``, ``files`` writes.
-- What is expected: ``replay`` (how the port runs again), ``origins`` (whose values they are), ``expectations``
-  (values and tolerances), ``ways`` (right ways to compute the port), ``sensitivity`` and ``sampling`` (where to look).
-- As text: ``literals`` and ``written`` make literals of data, ``rendering`` fills templates and checks the code.
+- What is written: ``modeling`` (outputs and greedy tokens), ``tokenization``, ``processing`` and ``reproducing`` (the
+  script that makes the values again), put together by ``writing`` and placed by ``layout``; ``files`` writes.
+- What is expected: ``material`` gathers it. ``origins`` says whose values they are, ``replay`` how the port runs
+  again, ``expectations`` and ``layers`` which values and tolerances, ``ways`` how else a right port may compute them,
+  ``sensitivity`` and ``sampling`` where to look, ``generation`` how the original goes on with a prompt.
+- As text: ``literals``, ``written`` and ``importing`` make literals and names of data, ``quoting`` quotes the
+  portfile, ``rendering`` fills templates and checks the code.
 """
 
 from __future__ import annotations

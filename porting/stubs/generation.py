@@ -13,7 +13,7 @@ from porting.behaviour.subject import Subject
 from porting.errors import CaptureError
 from porting.pretrained import is_pretrained
 from porting.stubs.material import Material, Untested
-from porting.stubs.replay import MOST_STORED, MOST_WRITTEN, plain_inputs, require_small, written_inputs
+from porting.stubs.replay import MOST_IN_TEST, MOST_STORED, plain_inputs, require_small, written_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -42,11 +42,11 @@ class Continuation:
     margin: float
     least: float
 
-    def variables(self, most: int) -> dict[str, Any]:
+    def variables(self) -> dict[str, Any]:
         """The template's variables."""
         return {
             "prompt_scalars": plain_inputs(self.given),
-            "prompt_tensors": written_inputs(self.given, most),
+            "prompt_tensors": written_inputs(self.given, MOST_IN_TEST),
             "prompt": self.text,
             "new_tokens": len(self.tokens),
             "tokens": list(self.tokens),
@@ -73,7 +73,7 @@ def continuation_of(material: Material) -> Continuation:
         reader, row = prompt_of(model, ported.inputs, TOKENS)
         own_logits(reader, reader.inputs[reader.text])
         choices = followed(material.portfile, original, ported, reader, row, TOKENS)
-        least = least_margin(model, reader)
+        least = least_margin(reader)
         tokens = generated(model, reader, TOKENS, own=True)
     except (NotDecodable, CaptureError) as error:
         raise Untested(f"greedy tokens: {error.message}") from error
@@ -85,7 +85,7 @@ def continuation_of(material: Material) -> Continuation:
     if expected != tokens[: len(expected)]:
         raise Untested("greedy tokens: the port's generate gives other ones than the original; see: porting check")
     given = {name: value for name, value in reader.inputs.items() if "position" not in name}
-    require_small(given, MOST_WRITTEN if material.standalone else MOST_STORED)
+    require_small(given, MOST_STORED)
     return Continuation(given, reader.text, tuple(expected), min(choice.margin for choice in kept), least)
 
 

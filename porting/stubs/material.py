@@ -15,7 +15,7 @@ from porting.progress import Progress
 from porting.stubs.expectations import ExpectedOutput, expected_outputs, require_passing, tolerance_of
 from porting.stubs.layers import ASKED, layer_outputs
 from porting.stubs.layout import Tree
-from porting.stubs.replay import MOST_IN_TEST, MOST_STORED, MOST_WRITTEN, Replay, replay_of, require_small
+from porting.stubs.replay import MOST_STORED, Replay, replay_of, require_small
 from porting.stubs.sensitivity import moves, of_output
 from porting.stubs.ways import other_ways, replayed
 from porting.verification import Verification
@@ -61,11 +61,6 @@ class Material:
         return isinstance(self.place, Path)
 
     @property
-    def most_in_test(self) -> int:
-        """Elements of one input that the test holds itself."""
-        return MOST_WRITTEN if self.standalone else MOST_IN_TEST
-
-    @property
     def measured(self) -> float:
         """The largest noise of an output."""
         return max(output.noise for output in self.outputs)
@@ -91,7 +86,7 @@ def gather(
         PortfileError: a function of the portfile does not keep its contract.
     """
     replay = replay_of(portfile, verification)
-    require_small(replay.given, MOST_WRITTEN if isinstance(place, Path) else MOST_STORED)
+    require_small(replay.given, MOST_STORED)
     outputs = _informed(expected_outputs(portfile, verification, replay.call), ported, replay, progress)
     measured = max(output.noise for output in outputs)
     atol, rtol = tolerance_of(replay.dtype, measured, verification.comparison.tolerance)

@@ -17,7 +17,14 @@ from porting.stubs.literals import camel
 from porting.stubs.material import Files, Material
 from porting.stubs.quoting import quoted
 from porting.stubs.rendering import render
-from porting.stubs.replay import plain_inputs, provenance, stored_inputs, written_inputs
+from porting.stubs.replay import (
+    MOST_IN_TEST,
+    encoded_inputs,
+    plain_inputs,
+    provenance,
+    stored_inputs,
+    written_inputs,
+)
 
 TEMPLATE = "test_modeling.py.jinja"
 MOST_VALUES = 400
@@ -44,9 +51,9 @@ def modeling_files(material: Material, continuation: Continuation | None, reprod
     replay, place = material.replay, material.place
     outputs = [output.variables(replay.dtype) for output in material.outputs]
     in_fixture = not material.standalone and sum(map(_count, outputs)) > MOST_VALUES
-    stored = {INPUTS: stored_inputs(replay.given, material.most_in_test)}
+    stored = {INPUTS: stored_inputs(replay.given, MOST_IN_TEST)}
     if continuation is not None:
-        stored[PROMPT] = stored_inputs(continuation.given, material.most_in_test)
+        stored[PROMPT] = stored_inputs(continuation.given, MOST_IN_TEST)
     files: Files = {_path(material): _text(material, outputs, continuation, stored, in_fixture, reproducer)}
     if isinstance(place, Tree):
         files |= {
@@ -70,8 +77,9 @@ def _text(
     in_fixture: bool,
     reproducer: str,
 ) -> str:
-    replay, place, most = material.replay, material.place, material.most_in_test
-    loaded = [("safetensors.torch", "load_file")] if any(stored.values()) else []
+    replay, place = material.replay, material.place
+    loads = any(stored.values()) and not material.standalone
+    loaded = [("safetensors.torch", "load_file")] if loads else []
     imported = lines_of([(replay.module, replay.model_class), *loaded])
     source = quoted(material.portfile)
     names = {
@@ -83,7 +91,8 @@ def _text(
         "in_fixture": in_fixture,
         "stored": bool(stored[INPUTS]),
         "prompt_stored": bool(stored.get(PROMPT)),
-        "fixtures": in_fixture or any(stored.values()),
+        "fixtures": in_fixture or loads,
+        "encodes": any(stored.values()) and material.standalone,
         "standalone": material.standalone,
         "generates": continuation is not None,
         "quotes": bool(source),
@@ -94,7 +103,9 @@ def _text(
         **material.weights,
         "folder": place.name if isinstance(place, Tree) else "",
         "scalars": plain_inputs(replay.given),
-        "tensors": written_inputs(replay.given, most),
+        "tensors": written_inputs(replay.given, MOST_IN_TEST),
+        "encoded": encoded_inputs(stored[INPUTS]),
+        "prompt_encoded": encoded_inputs(stored.get(PROMPT, {})),
         "outputs": outputs,
         "device_keys": material.replay.device_keys,
         "atol": material.atol,
@@ -105,7 +116,7 @@ def _text(
         "notes": list(replay.left),
         "source": source,
         "reproducer": reproducer,
-        **(continuation.variables(most) if continuation is not None else {}),
+        **(continuation.variables() if continuation is not None else {}),
     }
     return render(TEMPLATE, names, data)
 

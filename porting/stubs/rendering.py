@@ -30,6 +30,8 @@ NEUTRAL: dict[str, Any] = {
     "scalars": [],
     "tensors": [("x", [0], "int64")],
     "prompt_scalars": [],
+    "encoded": [("x", "x", [0], "x")],
+    "prompt_encoded": [("x", "x", [0], "x")],
     "prompt_tensors": [("x", [0], "int64")],
     "provenance": {"x": "x"},
     "expected": [("x", [("x", [0])])],

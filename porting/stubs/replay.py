@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import sys
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,6 +119,19 @@ def stored_inputs(given: Mapping[str, Any], most: int = MOST_WRITTEN) -> dict[st
         for name, value in given.items()
         if isinstance(value, torch.Tensor) and value.numel() > most
     }
+
+
+def encoded_inputs(tensors: Mapping[str, torch.Tensor]) -> list[tuple[str, str, list[int], str]]:
+    """Name, dtype, shape and compressed bytes, as text, of tensors."""
+    return [
+        (
+            name,
+            str(value.dtype).removeprefix("torch."),
+            list(value.shape),
+            base64.b64encode(zlib.compress(value.cpu().view(torch.uint8).numpy().tobytes(), 9)).decode("ascii"),
+        )
+        for name, value in tensors.items()
+    ]
 
 
 def require_small(given: Mapping[str, Any], most: int) -> None:

@@ -13,7 +13,9 @@ from porting.behaviour.subject import named_tensors
 from porting.hooks.module_tree import executed_modules
 from porting.hooks.preserving import preserved, seed_everything
 
-MOST_MODULES = 48
+MOST_MODULES, LEAST_MODULES = 48, 4
+MOST_ELEMENTS = 1 << 26
+"""Elements of all outputs of all runs that are kept."""
 SIZE = 1e-2
 """Relative size of the perturbation of what a module returns."""
 
@@ -24,8 +26,9 @@ def moves(subject: Subject) -> list[dict[str, torch.Tensor]]:
     Of many modules an even selection is perturbed: one run of the port for each.
     """
     modules = [module for path, module in executed_modules(subject.model) if path]
-    step = max(1, -(-len(modules) // MOST_MODULES))
     given, found = subject.given, []
+    room = MOST_ELEMENTS // max(1, sum(tensor.numel() for tensor in given.values()))
+    step = max(1, -(-len(modules) // min(MOST_MODULES, max(LEAST_MODULES, room))))
     with preserved(subject.model), torch.no_grad():
         for module in modules[::step]:
             outputs = _run(subject, module)

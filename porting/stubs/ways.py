@@ -9,11 +9,13 @@ from typing import Any
 import torch
 
 from porting.behaviour import Subject
+from porting.behaviour.kernels import can_change_attention, implementations_kept
+from porting.behaviour.quieting import quiet
 from porting.errors import CaptureError
-from porting.hooks.module_tree import walk
 from porting.runs import Inputs
 
 ATTENTIONS = ("eager", "sdpa")
+EXACT = (torch.float32, torch.float64)
 
 
 def replayed(model: torch.nn.Module, given: Mapping[str, Any]) -> Subject:
@@ -24,7 +26,8 @@ def replayed(model: torch.nn.Module, given: Mapping[str, Any]) -> Subject:
 def other_ways(subject: Subject) -> list[Mapping[str, torch.Tensor]]:
     """The port's outputs as they are, on another number of threads, under each attention, and in float64.
 
-    A way that the model does not take is left out.
+    A way that the model does not take is left out. So is float64 where the port computes in half precision: there the
+    original rounds as much as the port does, and a test in that precision holds one against the other.
     """
     found = [subject.given]
     for way in (
@@ -36,7 +39,8 @@ def other_ways(subject: Subject) -> list[Mapping[str, torch.Tensor]]:
                 found.append(subject.outputs())
         except (CaptureError, ValueError, ImportError):
             continue
-    return [*found, subject.exact or {}]
+    halved = any(tensor.dtype not in EXACT for tensor in subject.given.values())
+    return found if halved else [*found, subject.exact or {}]
 
 
 @contextmanager
@@ -46,44 +50,13 @@ def attention(model: torch.nn.Module, name: str) -> Iterator[None]:
     Raises:
         ValueError: the model cannot.
     """
-    change: Callable[[str], None] | None = getattr(model, "set_attn_implementation", None)
-    if change is None:
+    if not can_change_attention(model):
         raise ValueError("the model has no choice of attention")
-    before = [(config, config._attn_implementation) for config in _configs(model)]
-    try:
-        with _quiet():
+    change: Callable[[str], None] = model.set_attn_implementation  # type: ignore[assignment]
+    with implementations_kept(model):
+        with quiet():
             change(name)
         yield
-    finally:
-        for config, implementation in before:
-            config._attn_implementation_internal = implementation
-
-
-def _configs(model: torch.nn.Module) -> list[Any]:
-    """The configs of a model and its parts, with those inside them."""
-    found: dict[int, Any] = {}
-    every = (getattr(module, "config", None) for _, module in walk(model))
-    waiting: list[Any] = [each for each in every if hasattr(each, "sub_configs")]
-    while waiting:
-        config = waiting.pop()
-        if id(config) not in found:
-            found[id(config)] = config
-            inner = (getattr(config, name, None) for name in config.sub_configs)
-            waiting += [each for each in inner if hasattr(each, "sub_configs")]
-    return list(found.values())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what Transformers logs about parts that have no choice."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
 
 
 @contextmanager

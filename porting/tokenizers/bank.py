@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Change = Callable[["Tokenizer"], "Tokenizer"]
+MODEL_SETTINGS: Mapping[str, Sequence[Any]] = {
+    "byte_fallback": (True, False),
+    "fuse_unk": (True, False),
+    "ignore_merges": (True, False),
+    "dropout": (None,),
+    "continuing_subword_prefix": ("##", ""),
+    "end_of_word_suffix": ("</w>", ""),
+    "max_input_chars_per_word": (100, 200, 1_000_000),
+}
+"""What a model of the tokenizers library may be set to."""
 FLAGS = ("lstrip", "rstrip", "normalized", "single_word")
 
 
@@ -155,29 +165,23 @@ def _variants(
 def _merging(ported: PortedTokenizer) -> Iterator[Repair]:
     assert ported.backend is not None
     model = ported.backend.model
-    for name in ("byte_fallback", "fuse_unk", "ignore_merges"):
-        if hasattr(model, name):
-            yield _setting("merge", name, not getattr(model, name))
-    if getattr(model, "dropout", None):
-        yield _setting("merge", "dropout", None)
-    if hasattr(model, "max_input_chars_per_word"):
-        for limit in {100, 200, 1_000_000} - {model.max_input_chars_per_word}:
-            yield _setting("merge", "max_input_chars_per_word", limit)
+    for name, values in MODEL_SETTINGS.items():
+        present = getattr(model, name, None)
+        for value in values if hasattr(model, name) else ():
+            if value != present and (value or present):
+                yield _setting("merge", name, value)
     if hasattr(model, "unk_token"):
         looks = [piece for piece in ported.vocabulary.values() if "unk" in piece.lower() and not piece.isalnum()]
         for token in looks[:16]:
             if token != model.unk_token:
                 yield _setting("vocabulary", "unk_token", token)
     if type(model).__name__ == "BPE":
-        yield Repair(
-            "merge", "merges in the order of the ids of what they make", partial(_reordered, made_of="merges")
-        )
-        yield Repair(
-            "merge",
-            "all merges that the vocabulary allows, in the order of its ids",
-            partial(_reordered, made_of="vocabulary"),
-            rank=3,
-        )
+        yield _merges("merges in the order of the ids of what they make", "merges")
+        yield _merges("all merges that the vocabulary allows, in the order of its ids", "vocabulary")
+
+
+def _merges(summary: str, made_of: str) -> Repair:
+    return Repair("merge", summary, partial(_reordered, made_of=made_of), rank=3)
 
 
 def _setting(stage: Stage, name: str, value: Any) -> Repair:

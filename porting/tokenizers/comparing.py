@@ -55,7 +55,6 @@ class Compared:
         original_added: what the original adds around each text.
         ported_added: what the port adds by default.
         plain_control: whether the original takes control tokens in a text for plain text, all of them.
-        added_alone: texts on which the port is right but for added ids that the original does not give.
     """
 
     pairs: tuple[Pair, ...]

@@ -23,7 +23,7 @@ NOTED: Mapping[str, str] = {
     GLUED: "where a control token is found within a word is the library's own rule",
     "unassigned": "what becomes of unassigned characters depends on the library's Unicode version",
     "stacked marks": "libraries compose stacked marks, jamo and half-width marks differently",
-    "context-dependent": "libraries differ in final sigma and in whether U+0085 is a space",
+    "context-dependent": "libraries differ in final sigma and in whether U+0085 and U+001C are spaces",
 }
 """Categories in which right ports differ as the libraries do, and why: differences are told, and fail nothing."""
 SIZES = (1_000, 10_000, 100_000)

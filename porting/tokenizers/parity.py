@@ -21,6 +21,8 @@ MOST_SHOWN = 3
 """Texts of a category that are shown."""
 MOST_NAMED = 100
 """Texts of a category of which the stage is named."""
+NEARLY = 10
+"""A repair after which less than one in so many texts still differs tells the stage."""
 WINDOW = 6
 """Pieces that are shown from shortly before the first one that differs."""
 PLACES = ("equal", "different", "noted", "skipped")
@@ -112,11 +114,10 @@ class TokenizerParity(Result):
 
     @property
     def stage(self) -> Stage | None:
-        """The stage in which most of the texts differ first; that of the proven repair, if there is one."""
+        """The stage in which most of the texts differ first; that of a repair, if one mends all or nearly all."""
         most = max(self.stages.items(), key=lambda each: each[1])[0] if self.stages else None
-        if self.proof is not None and (self.proof.proven or most == "unknown"):
-            return self.proof.stage
-        return most
+        mends = self.proof is not None and self.proof.left * NEARLY < self.total("different")
+        return self.proof.stage if self.proof is not None and (mends or most == "unknown") else most
 
     def total(self, status: str) -> int:
         """Texts of one status, of all categories."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from porting.tokenizers.bank import Repair, bank, control_repairs, set_in_model
+from porting.tokenizers.bank import MODEL_SETTINGS, Repair, bank, control_repairs, set_in_model
 from porting.tokenizers.comparing import Compared, Pair
 from porting.tokenizers.corpus import CONTROL, OTHERS
 from porting.tokenizers.exchanged import renamed
@@ -29,7 +29,6 @@ MOST_TOGETHER = 3
 """Repairs that are tried one upon the other."""
 SECONDS = 10.0
 NOTHING = Repair("unknown", "nothing more", lambda tokenizer: tokenizer)
-MODEL_SETTINGS = ("byte_fallback", "fuse_unk", "ignore_merges", "dropout", "max_input_chars_per_word", "unk_token")
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,10 @@ class Proof:
 
     @property
     def stage(self) -> Stage:
-        """The first stage that they change."""
-        return min((repair.stage for repair in self.repairs), key=STAGES.index)
+        """The first stage that they change; where they are not proven, that of the one that mends most."""
+        return (
+            min((repair.stage for repair in self.repairs), key=STAGES.index) if self.proven else self.repairs[0].stage
+        )
 
 
 class Trials:
@@ -110,7 +111,7 @@ class Trials:
         copied = self._copy
         model = copied.model
         stages = {name: getattr(copied, name) for name in ("normalizer", "pre_tokenizer", "post_processor")}
-        settings = {name: getattr(model, name) for name in MODEL_SETTINGS if hasattr(model, name)}
+        settings = {name: getattr(model, name) for name in (*MODEL_SETTINGS, "unk_token") if hasattr(model, name)}
         split = copied.encode_special_tokens
         try:
             yield
@@ -145,8 +146,7 @@ def prove(
     found = _greedy(trials, repairs, failing, passing)
     if not found:
         return None
-    count = trials.mended_by(NOTHING, compared.of("different"))
-    return Proof(tuple(found), count, len(compared.counted) - count - trials.mended_by(NOTHING, compared.of("equal")))
+    return _proof(found, compared, lambda pairs: trials.mended_by(NOTHING, pairs))
 
 
 def _proof(repairs: Sequence[Repair], compared: Compared, agreeing: Callable[[Sequence[Pair]], int]) -> Proof | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -46,7 +46,11 @@ class Spelling:
         for number in ids:
             if number not in self._known:
                 self._known[number] = self._piece(number)
-        return [self._known[number] for number in ids]
+        found = [self._known[number] for number in ids]
+        if not self._ends:
+            return found
+        after = [True, *(self._ported.vocabulary.get(number, "").endswith(self._ends) for number in ids)]
+        return [Piece(piece.spelled, begins) for piece, begins in zip(found, after, strict=False)]
 
     def bytes_of(self, text: str) -> bytes:
         """A text as the model of the port gets it, in bytes."""
@@ -54,27 +58,32 @@ class Spelling:
             return bytes(_BYTES[char] for char in text)
         return text.encode("utf-8", "surrogatepass")
 
+    @property
+    def marks_words(self) -> bool:
+        """Whether pieces tell where a word begins or ends."""
+        return bool(self._continues or self._ends)
+
     @cached_property
-    def continues(self) -> str:
+    def _continues(self) -> str:
         """The mark of a piece that continues a word, or an empty text."""
         mark = getattr(getattr(self._ported.backend, "model", None), "continuing_subword_prefix", None)
-        if mark is not None or self._ported.backend is not None:
-            return str(mark or "")
-        return "##" if self._share(lambda piece: piece.startswith("##")) > SHARE else ""
+        return str(mark) if mark else self._common("##", str.startswith)
 
     @cached_property
     def _ends(self) -> str:
+        """The mark of a piece that ends a word, or an empty text."""
         mark = getattr(getattr(self._ported.backend, "model", None), "end_of_word_suffix", None)
-        if mark is not None or self._ported.backend is not None:
-            return str(mark or "")
-        return "</w>" if self._share(lambda piece: piece.endswith("</w>")) > SHARE else ""
+        return str(mark) if mark else self._common("</w>", str.endswith)
+
+    def _common(self, mark: str, has: Callable[[str, str], bool]) -> str:
+        """A mark, if many pieces have it."""
+        return mark if self._share(lambda piece: has(piece, mark)) > SHARE else ""
 
     @cached_property
     def _byte_level(self) -> bool:
-        return self._share(lambda piece: "\u0120" in piece) > SHARE and not self.continues
+        return self._share(lambda piece: "\u0120" in piece) > SHARE and not self._continues
 
-    def _share(self, fits: object) -> float:
-        assert callable(fits)
+    def _share(self, fits: Callable[[str], bool]) -> float:
         pieces = self._ported.vocabulary.values()
         return sum(1 for piece in pieces if fits(piece)) / max(len(pieces), 1)
 
@@ -85,8 +94,8 @@ class Spelling:
         byte = BYTE_PIECE.fullmatch(text)
         if byte:
             return Piece(bytes([int(byte[1], 16)]), True)
-        begins = not (self.continues and text.startswith(self.continues))
-        text = text if begins else text.removeprefix(self.continues)
+        begins = not (self._continues and text.startswith(self._continues))
+        text = text if begins else text.removeprefix(self._continues)
         return Piece(self.bytes_of(text.removesuffix(self._ends) if self._ends else text), begins)
 
 

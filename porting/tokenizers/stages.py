@@ -72,7 +72,7 @@ class Stages:
             return "unknown"
         if not spells([Piece(p.spelled and squeezed(p.spelled), p.begins) for p in theirs], squeezed(got)):
             return "normalise"
-        if not spells(theirs, got) and not self._spelling.continues:
+        if not spells(theirs, got) and not self._spelling.marks_words:
             return "pre-tokenise" if self._spaced_as_normalised(theirs, text) else "normalise"
         return self._of_parts(theirs, ours, parts)
 
@@ -86,7 +86,7 @@ class Stages:
         return any(spells(pieces, text) for text in (spaced, b" " + spaced, spaced.strip(), b" " + spaced.strip()))
 
     def _of_parts(self, theirs: list[Piece], ours: list[Piece], parts: list[bytes] | None) -> Stage:
-        if self._spelling.continues:
+        if self._spelling.marks_words:
             return "merge" if _same(_words(theirs), _words(ours)) else "pre-tokenise"
         if any(piece.spelled is None for piece in theirs):
             return "merge"

@@ -107,7 +107,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
     ),
     "control characters": (
         "a\u0000b", "\u0000", "a\u0001b", "a\u0007b", "a\u001bb", "\u001b[31mred", "a\u007fb", "a\u0080b",
-        "a\u009fb", "a\ufffdb", "\ufffd", "a\u200db", "a\u200cb", "a\u200eb", "a\u001cb", "a\u0008",
+        "a\u009fb", "a\ufffdb", "\ufffd", "a\u200db", "a\u200cb", "a\u200eb", "a\u0008",
     ),
     "private use": (
         "\ue000", "a\ue000b", "\uf8ff", "\U000f0000", "\U000e0001",
@@ -120,7 +120,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
         "\u1100\u1161\u11a8", "\uff76\uff9e", "q\u0307\u0323", "A\u030a\u0301",
     ),
     "context-dependent": (
-        "\u03a3\u03a3", "\u039f\u0394\u039f\u03a3", "a\u0085b", "\u0085",
+        "\u03a3\u03a3", "\u039f\u0394\u039f\u03a3", "a\u0085b", "\u0085", "a\u001cb",
     ),
     "rare characters": (
         "\U00012000", "\U00013000", "\u16a0\u16a1", "\u2800\u2801", "\u2581\u2582", "\U0001f0a1", "\U0001d11e",

@@ -239,3 +239,24 @@ def test_a_builder_that_always_raises_is_an_error_and_not_a_difference(tmp_path:
     result = result_of("check_chat_prompts_equal", context)
     assert result.status == "error"
     assert "no module named original" in result.message
+
+
+class Lookalike:
+    """Writes prompts, and is no tokenizer of Transformers."""
+
+    chat_template = "{{ messages }}"
+
+    def encode(self, text: str) -> list[int]:
+        return [len(text)]
+
+    def apply_chat_template(self, *_: Any, **__: Any) -> str:
+        return "text"
+
+
+def test_what_only_looks_like_a_tokenizer_is_skipped_or_refused(tmp_path: Path) -> None:
+    context = context_for(Lookalike(), tmp_path)
+    for name in CHECKS:
+        assert result_of(name, context).status == "skipped"
+    found = results(FORMATS["chatml"], tmp_path, Lookalike())["check_chat_prompts_equal"]
+    assert found.status == "error"
+    assert "must return a tokenizer of Transformers" in found.message

@@ -10,6 +10,7 @@ import torch
 from behaving import bert, context_for, llama, said, toy, twins
 from mutants.editing import behave
 from torch import nn
+from transformers import LlamaForCausalLM
 
 FLAGS = ("check_more_outputs", "check_return_tuple", "check_use_cache", "check_logits_to_keep")
 
@@ -63,6 +64,38 @@ def test_an_implementation_under_which_the_forward_raises_is_found_and_the_usual
     assert model.config._attn_implementation == "sdpa"
 
 
+@pytest.mark.parametrize(("wrong", "status"), [(0.0, "passed"), (0.01, "failed")])
+def test_a_port_whose_attention_is_chosen_when_it_is_built_is_built_anew(wrong: float, status: str) -> None:
+    class Fixed(LlamaForCausalLM):  # type: ignore[misc]
+        @classmethod
+        def _can_set_attn_implementation(cls) -> bool:
+            return False
+
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            result = super().forward(*args, **kwargs)
+            result.logits = result.logits + wrong * (self.config._attn_implementation == "eager")
+            return result
+
+    result = said("check_attention_implementations", llama(lambda model: setattr(model, "__class__", Fixed)))
+    assert result.status == status
+    assert wrong or result.figures["implementations"] == "sdpa, eager"
+
+
+def test_a_port_that_its_config_does_not_make_again_is_not_judged_by_another_model() -> None:
+    class Changed(LlamaForCausalLM):  # type: ignore[misc]
+        @classmethod
+        def _can_set_attn_implementation(cls) -> bool:
+            return False
+
+    def change(model: Any) -> None:
+        model.__class__ = Changed
+        model.model.layers[0].self_attn.scaling *= 2
+
+    result = said("check_attention_implementations", llama(change))
+    assert result.status == "skipped"
+    assert "built anew it is another model" in result.message
+
+
 def _altered(model: Any, *names: str) -> None:
     """Other logits when an argument asks for more."""
 
@@ -102,8 +135,8 @@ def test_kernels_may_differ_at_padding() -> None:
 def test_kernels_that_draw_random_numbers_are_left_to_another_check() -> None:
     def draw(model: Any) -> None:
         def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
-            torch.rand(1 + (self.config._attn_implementation == "eager"))
-            result: torch.Tensor = usual(hidden) + torch.rand(hidden.shape)
+            noise = [torch.rand(hidden.shape, dtype=torch.float32) for _ in range(2)]
+            result: torch.Tensor = usual(hidden) + noise[self.config._attn_implementation == "eager"]
             return result
 
         behave(model.model.layers[0].mlp, forward)
@@ -191,3 +224,13 @@ def test_plain_modules_are_skipped_with_a_reason() -> None:
     context = toy()
     assert "no attention implementations" in said("check_attention_implementations", context).message
     assert all(said(name, context).message for name in FLAGS)
+
+
+def test_ids_alone_are_not_compared() -> None:
+    context = llama()
+    functions: Any = context.portfile.functions
+    for side in ("run_original", "run_ported"):
+        functions[side] = lambda model, inputs: model.generate(**inputs, max_new_tokens=2, do_sample=False)
+    for name in ("check_attention_implementations", "check_bfloat16"):
+        assert said(name, context).message == "the port returns no floating-point tensor"
+    assert said("check_position_ids", context).status == "skipped"

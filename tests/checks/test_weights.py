@@ -3,6 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from checked import context_of as of_pair
+from checked import result_of
+from mutants.catalogue import MUTANTS
+from mutants.outcomes import seed
+from pairs.catalogue import build
+from pairs.installed import require_original
 
 from porting.checks import CheckContext, ClaimRefuted, Inconclusive, Skip, check_weights_loaded
 from porting.errors import CheckpointError
@@ -134,3 +140,20 @@ def test_the_parts_of_a_fused_projection_are_held_against_it(tmp_path: Path) -> 
         else:
             with pytest.raises(ClaimRefuted, match="k: bias does not hold what qkv hold"):
                 check_weights_loaded(context)
+
+
+@pytest.mark.parametrize("name", ["pythia", "mixtral", "clip"])
+def test_weights_laid_out_otherwise_are_right_by_their_results(name: str, tmp_path: Path) -> None:
+    require_original(name)
+    result = result_of("check_weights_loaded", of_pair(build(name), tmp_path))
+    assert (result.status, result.figures["evidence"]) == ("passed", "original")
+
+
+@pytest.mark.parametrize(("pair", "bug"), [("vit", "positions.column_by_column"), ("whisper", "positions.without")])
+def test_weights_at_a_fault_are_not_right_by_results_elsewhere(pair: str, bug: str, tmp_path: Path) -> None:
+    require_original(pair)
+    (mutant,) = (each for each in MUTANTS if (each.pair, each.name) == (pair, bug))
+    built = build(pair)
+    seed(mutant, built.ported)
+    result = result_of("check_weights_loaded", of_pair(built, tmp_path))
+    assert (result.status, "position" in result.message) == ("inconclusive", True)

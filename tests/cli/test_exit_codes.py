@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from processes import command, porting, settings, write_portfile
 
 from porting import open_trace
+from porting.cli import COMMANDS, group
 from porting.cli._frame import Terminated, guarded
 from porting.errors import (
     CaptureError,
@@ -302,3 +305,10 @@ def test_a_result_that_cannot_be_printed_is_no_difference(options: tuple[str, ..
     assert done.returncode == 4
     assert "Traceback" not in done.stderr
     assert "No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_keeps_the_lines_of_its_examples(name: str) -> None:
+    shown = CliRunner().invoke(group, [name, "--help"], catch_exceptions=False).output
+    assert "\\b" not in shown
+    assert re.search(r"Examples:(?!\n    \S)", shown) is None

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 import torch
-from generated import failures, ruff_findings
+from generated import failures, generate, ruff_findings
+from pairs.catalogue import build
 from transformers import BertConfig, BertModel
 
 from porting.errors import GenerationError, InconclusiveError, MismatchError, OutputError
@@ -378,6 +379,28 @@ def test_a_test_that_stands_alone_needs_no_test_utilities(
     assert set(imported) == {"unittest", "torch", "transformers"}
     outcome = run_tests(generated.path, RUN_SLOW="0")
     assert "1 passed" in outcome.stdout, outcome.stdout + outcome.stderr
+
+
+def test_large_inputs_of_a_test_that_stands_alone_are_in_its_file(tmp_path: Path) -> None:
+    pair = build("vit")
+    generated = generate(pair, tmp_path, standalone=True)
+    assert [path.suffix for path in generated.files] == [".py"]
+    assert failures(generated, pair.ported) == []
+    assert ruff_findings(tmp_path) == ""
+
+
+def test_half_precision_is_tested_in_half_precision(portfile: Portfile, tmp_path: Path) -> None:
+    def halved(side: str) -> Any:
+        return lambda: portfile.build("original" if side == "original" else "ported").bfloat16()
+
+    found = with_constants(portfile, TOLERANCE={"atol": 0.1, "rtol": 0.05})
+    found = with_functions(found, original=halved("original"), ported=halved("ported"))
+    verification = verify_portfile(found)
+    assert verification.verdict == "match"
+    generated = write_tests(found, verification, tmp_path)
+    assert 1e-2 <= generated.atol <= 0.1
+    assert "dtype=torch.bfloat16," in generated.path.read_text()
+    assert failures(generated, tiny_bert().bfloat16().eval()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from porting.checks.running import CheckResult, Status
+from porting.checks.running.results import CheckResult, Status
 from porting.results import Result
 
 if TYPE_CHECKING:

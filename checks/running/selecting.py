@@ -6,7 +6,7 @@ import difflib
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from porting.checks.running import Check, iterate_checks
+from porting.checks.running.results import Check, iterate_checks
 from porting.errors import PortingError
 from porting.text import show
 

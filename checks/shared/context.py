@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from porting.checks.outcomes import Skip
+from porting.checks.shared.outcomes import Skip
 from porting.errors import PortingError
 from porting.portfile import command_line
 from porting.text import show

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import Skip
+from porting.checks.shared.outcomes import Skip
 from porting.errors import PortfileError
 from porting.kinds import kind_of
 from porting.text import show
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.processors import ArrayPair, Finding, Processor, Sample
     from porting.processors.changes import Reference
     from porting.tolerance import Tolerance
@@ -103,12 +103,17 @@ def samples_for(context: CheckContext, processor: Processor) -> list[Sample]:
     """The built-in samples of its kind, and those of the portfile's ``samples()``.
 
     Raises:
+        Skip: Pillow is not installed.
         PortfileError: ``samples()`` does not keep its contract.
     """
     from porting.processors import given_samples, samples_of
 
     given = given_samples(context.returned("samples")) if "samples" in context.portfile.functions else []
-    return [*samples_of(processor.kind, processor.rate), *(each for each in given if each.kind == processor.kind)]
+    try:
+        built_in = samples_of(processor.kind, processor.rate)
+    except ImportError as error:
+        raise Skip(f"the built-in images cannot be made: {error}") from None
+    return [*built_in, *(each for each in given if each.kind == processor.kind)]
 
 
 def compared_samples(context: CheckContext, processor: Processor) -> Comparison:

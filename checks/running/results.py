@@ -32,7 +32,7 @@ from porting.checks import (
     tokenizer,
     weights,
 )
-from porting.checks.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
+from porting.checks.shared.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
 from porting.text import show, show_lines
@@ -40,7 +40,7 @@ from porting.text import show, show_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.portfile import Portfile
 
 Status = Literal["passed", "failed", "skipped", "expected failure", "inconclusive", "error"]
@@ -174,7 +174,7 @@ def expected_failures(portfile: Portfile) -> Mapping[str, str]:
 
 
 def run_check(check: Check, context: CheckContext) -> CheckResult:
-    """Run one check; what it raises on purpose becomes its result.
+    """Run one check; what it raises on purpose becomes its result, and random states are as they were.
 
     An expected failure that passes is a failure.
 
@@ -193,8 +193,12 @@ def run_check(check: Check, context: CheckContext) -> CheckResult:
 
 
 def _run(check: Check, context: CheckContext) -> CheckResult:
+    from porting.hooks.preserving import preserved_process
+
     try:
-        return CheckResult(check.name, check.step, "passed", figures=check.function(context), claim=check.claim)
+        with preserved_process():
+            figures = check.function(context)
+        return CheckResult(check.name, check.step, "passed", figures=figures, claim=check.claim)
     except PortingError as error:
         figures = error.figures if isinstance(error, Outcome) else {}
         message, hint = show_lines(error.message), show_lines(error.hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive
 from porting.text import show
 
 if TYPE_CHECKING:

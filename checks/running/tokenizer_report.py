@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from porting.checks.suite import run_checks
-from porting.checks.tokenizing import both_tokenizers
+from porting.checks.running.suite import run_checks
+from porting.checks.shared.tokenizing import both_tokenizers
 from porting.errors import PortingError
 from porting.progress import Progress, silent
 from porting.results import Result
 
 if TYPE_CHECKING:
-    from porting.checks.context import CheckContext
-    from porting.checks.report import CheckReport
+    from porting.checks.running.report import CheckReport
+    from porting.checks.shared.context import CheckContext
     from porting.tokenizers import TokenizerParity
 
 STEP = 9

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Inconclusive, Outcome, Skip
-from porting.checks.wording import head, require_agreement
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Outcome, Skip
+from porting.checks.shared.wording import head, require_agreement
 from porting.errors import CaptureError
 
 if TYPE_CHECKING:
     from porting.behaviour import Agreement, Trial
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 LIVE = "give the original live: original() in the portfile, without ORIGINAL_TRACE and ORIGINAL_PYTHON"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.accidents import Accident
-from porting.checks.context import CheckContext
-from porting.checks.report import CheckReport
-from porting.checks.running import Check, CheckResult, expected_failures, run_check
-from porting.checks.selecting import select_checks
+from porting.checks.running.report import CheckReport
+from porting.checks.running.results import Check, CheckResult, expected_failures, run_check
+from porting.checks.running.selecting import select_checks
+from porting.checks.shared.context import CheckContext
 from porting.progress import Progress, silent
 
 if TYPE_CHECKING:

@@ -3,10 +3,13 @@ from __future__ import annotations
 import inspect
 import json
 import pkgutil
+import random
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import torch
 
 import porting.checks
 from porting.checks import (
@@ -127,3 +130,17 @@ def _raising(ending: Exception) -> Check:
         raise ending
 
     return Check("check_outputs_equal", 7, check)
+
+
+def test_a_check_leaves_the_random_states_as_they_were(context: CheckContext) -> None:
+    def states() -> tuple[object, ...]:
+        return random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist()
+
+    def check_something(context: CheckContext) -> Figures:
+        random.random(), np.random.rand(), torch.rand(1)
+        raise KeyboardInterrupt
+
+    before = states()
+    with pytest.raises(KeyboardInterrupt):
+        run_check(Check("check_something", 1, check_something), context)
+    assert states() == before

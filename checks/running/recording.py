@@ -11,9 +11,9 @@ from porting.portfile import command_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from porting.checks.context import CheckContext
-    from porting.checks.report import CheckReport
-    from porting.checks.running import CheckResult, Status
+    from porting.checks.running.report import CheckReport
+    from porting.checks.running.results import CheckResult, Status
+    from porting.checks.shared.context import CheckContext
 
 RESULTS: Mapping[Status, str] = {
     "passed": "passed",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.wording import MOST_LINES
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.wording import MOST_LINES
 from porting.errors import PortfileError
 from porting.kinds import kind_of
 from porting.text import show
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from porting.chat import Conversation, Prompt, Tokens, Unbounded
     from porting.chat.ids import Tokenize
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
 
 TRY_ONE = "call original_prompt() and apply_chat_template() with one user turn, and see what they raise"
 
@@ -27,8 +27,10 @@ def chat_tokenizer(context: CheckContext) -> Any:
         Skip: there is none, or none of chats.
         ClaimRefuted: the original has a prompt builder, and the tokenizer no template.
     """
+    from transformers import PreTrainedTokenizerBase
+
     tokenizer = context.returned("ported_tokenizer")
-    if not callable(getattr(tokenizer, "apply_chat_template", None)):
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
         if callable(getattr(tokenizer, "encode", None)) and "original_prompt" not in context.portfile.functions:
             raise Skip(f"{type(tokenizer).__name__} is no tokenizer of Transformers, which alone write prompts")
         raise PortfileError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
 from porting.errors import PortfileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from porting.checks.context import CheckContext
+    from porting.checks.shared.context import CheckContext
     from porting.tokenizers import BothTokenizers, Sample
     from porting.tokenizers.comparing import Compared
     from porting.tokenizers.faults import Findings
