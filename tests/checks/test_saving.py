@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,12 @@ TRIP, INFO = "check_save_load_round_trip", "check_loading_info_clean"
 def context_of(model: nn.Module, folder: Path, **more: Any) -> CheckContext:
     given = {"input_ids": torch.arange(12).reshape(2, 6)}
     return context_with(folder, ported=lambda: model, inputs=lambda: given, **more)
+
+
+def test_a_disk_without_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1))
+    result = result_of(TRIP, context_of(LlamaForCausalLM(LlamaConfig(**SIZES)).eval(), tmp_path))
+    assert (result.status, "are free on the disk" in result.message) == ("skipped", True)
 
 
 class Running(Tiny):
