@@ -160,6 +160,22 @@ def test_a_pair_template_in_the_wrong_order_is_found(results_of: Results) -> Non
     assert "in a pair" in found.message
 
 
+def test_a_tokenizer_that_raises_in_a_batch_is_at_fault_and_not_the_check(results_of: Results) -> None:
+    from transformers import TokenizersBackend
+
+    class Alone(TokenizersBackend):  # type: ignore[misc]
+        def __call__(self, text: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(text, list):
+                raise IndexError("one text at a time")
+            if text.startswith("the "):
+                raise ValueError("not this one")
+            return super().__call__(text, *args, **kwargs)
+
+    found = results_of(ported_tokenizer=lambda: tokenizer(made=Alone))["tokenizer_batches"]
+    assert found.status == "failed"
+    assert "in a batch, with 7 others, the tokenizer raised IndexError: one text at a time" in found.message
+
+
 def test_offsets_that_point_elsewhere_are_found(results_of: Results) -> None:
     from transformers import TokenizersBackend
 
@@ -175,7 +191,10 @@ def test_offsets_that_point_elsewhere_are_found(results_of: Results) -> None:
     assert "offset" in found.message
 
 
-@pytest.mark.parametrize(("rows", "status"), [(20, "failed"), (200, "passed")])
+SIZE = len({*WORDS, *LETTERS})
+
+
+@pytest.mark.parametrize(("rows", "status"), [(20, "failed"), (SIZE - 1, "failed"), (SIZE, "passed")])
 def test_every_id_needs_a_row_of_the_embedding(rows: int, status: str, results_of: Results) -> None:
     from torch import nn
 
