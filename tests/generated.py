@@ -37,7 +37,8 @@ def generate(pair: Pair, folder: Path, *, standalone: bool = False, **more: Any)
     folder.mkdir(parents=True, exist_ok=True)
     portfile = portfile_of(pair, folder, HUB_ID="org/name", REVISION="0123abc", MODEL_NAME="some_model", **more)
     verification = verify_portfile(portfile, original=pair.original, ported=pair.ported)
-    return write_tests(portfile, verification, folder, ported=pair.ported, wanted=Wanted(standalone))
+    models = {"original": pair.original, "ported": pair.ported}
+    return write_tests(portfile, verification, folder, **models, wanted=Wanted(standalone))
 
 
 def failures(generated: GeneratedTests, model: torch.nn.Module) -> list[str]:

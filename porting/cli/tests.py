@@ -30,12 +30,14 @@ def command(output: str | None, standalone: bool, force: bool, dry_run: bool, po
     from porting.verifying import verify_portfile
 
     loaded = Portfile.load(portfile)
-    ported = loaded.build("ported")
+    live = loaded.original_trace is None and loaded.original_python is None
+    original, ported = loaded.build("original") if live else None, loaded.build("ported")
     with progress_bar() as progress:
-        verification = verify_portfile(loaded, ported=ported, progress=progress)
+        verification = verify_portfile(loaded, original=original, ported=ported, progress=progress)
         warning = record_verification(loaded, verification)
         wanted = Wanted(standalone, force, dry_run)
-        generated = write_tests(loaded, verification, output, ported=ported, wanted=wanted, progress=progress)
+        models = {"original": original, "ported": ported}
+        generated = write_tests(loaded, verification, output, **models, wanted=wanted, progress=progress)
     for each in (warning, record_tests(loaded, generated)):
         if each:
             say(each)

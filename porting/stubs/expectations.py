@@ -85,14 +85,18 @@ class ExpectedOutput:
         found = [(other.double() - self.original.double()).abs()[mask.expand(other.shape)] for other in self.others]
         return max([self.max_abs, *(float(each.max()) for each in found)])
 
-    def sums_atol(self, dtype: str) -> float:
-        """The absolute tolerance of the sums: what is usual for the dtype, or more where their own noise is larger."""
+    def sums_atol(self, atol: float) -> float:
+        """The absolute tolerance of the sums: that of an element, or more where their own noise is larger."""
         expected = self.sample.sums(self.original)
         noise = [float((self.sample.sums(each) - expected).abs().max()) for each in (self.leaf.tensor, *self.others)]
-        return max(_usual(dtype), _rounded_up(MARGIN * max(noise)))
+        return max(atol, _rounded_up(MARGIN * max(noise)))
 
-    def expected(self, dtype: str) -> dict[str, Any]:
-        """Where the test looks and what it expects there; the values are the original's."""
+    def expected(self, atol: float) -> dict[str, Any]:
+        """Where the test looks and what it expects there; the values are the original's.
+
+        Args:
+            atol: the absolute tolerance of an element.
+        """
         return {
             "shape": list(self.original.shape),
             "places": list(self.sample.places),
@@ -101,12 +105,12 @@ class ExpectedOutput:
             "means": literal(self.sample.means(self.original)),
             "slice": literal(self.sample.values(self.original)),
             "sums": [float(f"{value:.8g}") for value in self.sample.sums(self.original).tolist()],
-            "sums_atol": self.sums_atol(dtype),
+            "sums_atol": self.sums_atol(atol),
         }
 
-    def variables(self, dtype: str) -> dict[str, Any]:
-        """The template's variables."""
-        return {"name": self.name, "access": self.leaf.access, "expected": self.expected(dtype)}
+    def variables(self, atol: float) -> dict[str, Any]:
+        """The template's variables, for an absolute tolerance of an element."""
+        return {"name": self.name, "access": self.leaf.access, "expected": self.expected(atol)}
 
 
 def expected_outputs(portfile: Portfile, verification: Verification, call: Call) -> tuple[ExpectedOutput, ...]:
@@ -163,7 +167,7 @@ def tolerance_of(dtype: str, measured: float, allowed: Tolerance) -> tuple[float
     return min(max(usual, _rounded_up(MARGIN * measured)), allowed.atol), min(usual, allowed.rtol)
 
 
-def require_passing(output: ExpectedOutput, dtype: str, atol: float, rtol: float) -> None:
+def require_passing(output: ExpectedOutput, atol: float, rtol: float) -> None:
     """Check that the port, in every way in which it ran, passes the test that is written for it.
 
     Raises:
@@ -174,7 +178,7 @@ def require_passing(output: ExpectedOutput, dtype: str, atol: float, rtol: float
     looks: Mapping[Callable[[torch.Tensor], torch.Tensor], float] = {
         sample.means: atol,
         sample.values: atol,
-        sample.sums: output.sums_atol(dtype),
+        sample.sums: output.sums_atol(atol),
     }
     for look, allowed in looks.items():
         expected = look(output.original)

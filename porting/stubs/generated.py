@@ -68,7 +68,8 @@ class GeneratedTests(Result):
         return f"{verb} {show(os.path.relpath(self.path))}: {names} within {self.atol:g} of the original's values"
 
     def to_dict(self) -> dict[str, Any]:
-        """The document of ``porting tests --json``."""
+        """The document of ``porting tests --json``; of a dry run with the texts of the files."""
+        texts = {str(path): text for path, text in self.files.items() if isinstance(text, str)}
         return {
             "schema": 1,
             "path": str(self.path),
@@ -79,5 +80,6 @@ class GeneratedTests(Result):
             "left": list(self.left),
             "skipped": list(self.skipped),
             "dry_run": self.dry_run,
+            **({"texts": texts} if self.dry_run else {}),
             "next": self.command,
         }

@@ -91,10 +91,10 @@ def gather(
     measured = max(output.noise for output in outputs)
     atol, rtol = tolerance_of(replay.dtype, measured, verification.comparison.tolerance)
     for output in outputs:
-        require_passing(output, replay.dtype, atol, rtol)
+        require_passing(output, atol, rtol)
     if layers := layer_outputs(verification, ported, replay.given, outputs, (atol, rtol)):
         replay = replace(replay, given={**replay.given, ASKED: True})
-        outputs += tuple(_passing(_informed(layers, ported, replay, progress), replay.dtype, atol, rtol))
+        outputs += tuple(_passing(_informed(layers, ported, replay, progress), atol, rtol))
     return Material(portfile, verification, ported, original, place, replay, outputs, atol, rtol)
 
 
@@ -110,11 +110,11 @@ def _informed(
     return tuple(output.informed(of_output(moved, output.leaf.name), _others(output, ways)) for output in outputs)
 
 
-def _passing(layers: Sequence[ExpectedOutput], dtype: str, atol: float, rtol: float) -> Iterator[ExpectedOutput]:
+def _passing(layers: Sequence[ExpectedOutput], atol: float, rtol: float) -> Iterator[ExpectedOutput]:
     """Those hidden states whose test the port passes in every way in which it ran."""
     for layer in layers:
         try:
-            require_passing(layer, dtype, atol, rtol)
+            require_passing(layer, atol, rtol)
         except GenerationError:
             continue
         yield layer

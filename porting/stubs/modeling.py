@@ -49,7 +49,7 @@ def modeling_files(material: Material, continuation: Continuation | None, reprod
         GenerationError: something cannot be written as a literal or a name.
     """
     replay, place = material.replay, material.place
-    outputs = [output.variables(replay.dtype) for output in material.outputs]
+    outputs = [output.variables(material.atol) for output in material.outputs]
     in_fixture = not material.standalone and sum(map(_count, outputs)) > MOST_VALUES
     stored = {INPUTS: stored_inputs(replay.given, MOST_IN_TEST)}
     if continuation is not None:

@@ -66,7 +66,7 @@ def processing_files(material: Material) -> Files:
         "images": bool(found.get("image")),
         "sounds": bool(found.get("audio")),
     }
-    results: dict[str, Any] = {kind: [_result(*each) for each in pairs] for kind, pairs in found.items()}
+    results: dict[str, Any] = {kind: [_result(*each, atol) for each in pairs] for kind, pairs in found.items()}
     return {
         place.test(kind_of_test(value)): render(TEMPLATE, names, data),
         place.fixtures / RESULTS: fixture(results),
@@ -137,8 +137,8 @@ def _pairs(material: Material, processor: Processor, value: Any) -> list[ArrayPa
     return pair_arrays({str(name): as_array(each) for name, each in original.items()}, ported)
 
 
-def _result(sample: list[int], pair: ArrayPair) -> dict[str, Any]:
+def _result(sample: list[int], pair: ArrayPair, atol: float) -> dict[str, Any]:
     original, ported = (torch.tensor(each, dtype=torch.float32) for each in (pair.original, pair.ported))
     leaf = Leaf(pair.ported_name, (), ported)
     output = ExpectedOutput(pair.ported_name, leaf, original, None, pair.max_abs, choose(original, None))
-    return {"sample": sample, "name": pair.ported_name, "expected": output.expected("float32")}
+    return {"sample": sample, "name": pair.ported_name, "expected": output.expected(atol)}

@@ -40,7 +40,7 @@ def reproducer_text(material: Material) -> str:
     Raises:
         GenerationError: something cannot be written as a literal.
     """
-    expected = [(output.name, list(output.expected(material.replay.dtype).items())) for output in material.outputs]
+    expected = [(output.name, list(output.expected(material.atol).items())) for output in material.outputs]
     facts = provenance_of(material)
     return render(TEMPLATE, {}, {"provenance": facts, "expected": expected})
 

@@ -29,17 +29,16 @@ def verified_values(portfile: Portfile, verification: Verification) -> dict[str,
     """
     call, given = forward_of(verification)
     require_small(given, MOST_WRITTEN)
-    dtype = dtype_of(verification.ported)
     outputs = expected_outputs(portfile, verification, call)
     measured = max(output.noise for output in outputs)
-    atol, rtol = tolerance_of(dtype, measured, verification.comparison.tolerance)
+    atol, rtol = tolerance_of(dtype_of(verification.ported), measured, verification.comparison.tolerance)
     for output in outputs:
-        require_passing(output, dtype, atol, rtol)
+        require_passing(output, atol, rtol)
     return {
         **provenance(verification.original),
         "scalars": plain_inputs(given),
         "tensors": written_inputs(given),
-        "outputs": [output.variables(dtype) for output in outputs],
+        "outputs": [output.variables(atol) for output in outputs],
         "atol": atol,
         "rtol": rtol,
         "measured": f"{measured:.2g}",
