@@ -58,6 +58,35 @@ def test_a_frozen_parameter_is_found() -> None:
     assert result.figures["unlike"] == 1
 
 
+def test_a_gradient_that_is_off_by_a_few_percent_is_found() -> None:
+    def dampen(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = usual(hidden)
+            return result.lerp(result.detach(), 0.03)
+
+        behave(model.model.layers[1].mlp, forward)
+
+    context = toy(dampen)
+    assert said("check_outputs_equal", context).status == "passed"
+    result = said("check_gradients_equal", context)
+    assert result.status == "failed"
+    assert "model.layers.1.mlp.down.bias" in result.message
+
+
+def test_a_layer_that_recomputes_a_few_percent_otherwise_is_found() -> None:
+    def recompute(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            again = torch._C._current_graph_task_id() != -1
+            result: torch.Tensor = usual(hidden) * torch.tensor(1.03 if again else 1.0)
+            return result
+
+        behave(model.model.layers[0].mlp, forward)
+
+    result = said("check_gradient_checkpointing", llama(recompute))
+    assert result.status == "failed"
+    assert "output gradient of model." in result.message
+
+
 def test_a_gradient_that_is_not_a_number_is_found() -> None:
     def root(model: Any) -> None:
         def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
