@@ -191,6 +191,55 @@ def test_offsets_that_point_elsewhere_are_found(results_of: Results) -> None:
     assert "offset" in found.message
 
 
+Spans = list[tuple[int, int]]
+
+
+def _shortened(spans: Spans) -> Spans:
+    """Where two pieces of a word meet, the first one is a letter shorter."""
+    ends = [end - (end in {start for start, _ in spans} and end - start > 1) for start, end in spans]
+    starts = [start - (start - 1 in ends) for start, _ in spans]
+    return list(zip(starts, ends, strict=True))
+
+
+def _emptied(spans: Spans) -> Spans:
+    return [(start, start) for start, _ in spans]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(_shortened, "and the id spells"), (_emptied, "lies in no offset")],
+)
+def test_offsets_within_the_text_that_leave_out_or_misplace_are_found(
+    change: Callable[[Spans], Spans], words: str, results_of: Results
+) -> None:
+    from transformers import TokenizersBackend
+
+    class Changed(TokenizersBackend):  # type: ignore[misc]
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            encoded = super().__call__(*args, **kwargs)
+            if "offset_mapping" in encoded:
+                plain = all(number != self.unk_token_id for number in encoded["input_ids"])
+                spans = [(start, end) for start, end in encoded["offset_mapping"]]
+                encoded["offset_mapping"] = change(spans) if plain == (change is _shortened) else spans
+            return encoded
+
+    found = results_of(ported_tokenizer=lambda: tokenizer(made=Changed))["token_offsets"]
+    assert found.status == "failed"
+    assert words in found.message
+
+
+def test_special_tokens_that_decoding_leaves_behind_are_found(results_of: Results) -> None:
+    from transformers import TokenizersBackend
+
+    class Keeps(TokenizersBackend):  # type: ignore[misc]
+        def decode(self, ids: Any, **kwargs: Any) -> Any:
+            return super().decode(ids)
+
+    found = results_of(ported_tokenizer=lambda: tokenizer(made=Keeps))["decoding_round_trip"]
+    assert found.status == "failed"
+    assert "with special tokens left out" in found.message
+
+
 SIZE = len({*WORDS, *LETTERS})
 
 
