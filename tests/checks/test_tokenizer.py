@@ -176,6 +176,21 @@ def test_a_tokenizer_that_raises_in_a_batch_is_at_fault_and_not_the_check(result
     assert "in a batch, with 7 others, the tokenizer raised IndexError: one text at a time" in found.message
 
 
+def test_other_ids_in_a_batch_are_found_though_there_are_as_many(results_of: Results) -> None:
+    from transformers import TokenizersBackend
+
+    class Turned(TokenizersBackend):  # type: ignore[misc]
+        def __call__(self, text: Any, *args: Any, **kwargs: Any) -> Any:
+            encoded = super().__call__(text, *args, **kwargs)
+            if isinstance(text, list):
+                encoded["input_ids"] = [ids[::-1] for ids in encoded["input_ids"]]
+            return encoded
+
+    found = results_of(ported_tokenizer=lambda: tokenizer(made=Turned))["tokenizer_batches"]
+    assert found.status == "failed"
+    assert "has other ids in a batch than alone: [2, " in found.message
+
+
 def test_offsets_that_point_elsewhere_are_found(results_of: Results) -> None:
     from transformers import TokenizersBackend
 
