@@ -54,6 +54,20 @@ class Scaled(Running):
         return super().forward(input_ids) * self.factor
 
 
+class Prepared(Running):
+    """Has to be told something that no file keeps."""
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = super().forward(input_ids) * self.factor
+        return result
+
+    @classmethod
+    def made(cls) -> Prepared:
+        model = cls(TinyConfig())
+        model.factor = 2.0
+        return model
+
+
 def llama(**settings: Any) -> LlamaForCausalLM:
     torch.manual_seed(0)
     return LlamaForCausalLM(LlamaConfig(**{**SIZES, **settings})).eval()
@@ -79,6 +93,10 @@ WRONG: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "a buffer of rubbish": (lambda: Tiny(TinyConfig()), "angles has other values"),
     "a plain tensor on meta": (lambda: WithPlainTensor(TinyConfig()), "table is on the meta device"),
     "initialised in place": (lambda: InTree(TinyConfig()), "layer.weight has other values"),
+    "an attribute that nobody sets again": (
+        Prepared.made,
+        "saved and loaded again: the ported model's forward raised",
+    ),
     "an argument that no config keeps": (lambda: Scaled(TinyConfig(), 3.0), "the port, and itself saved and loaded"),
 }
 
