@@ -28,7 +28,8 @@ def check_cache_equals_full_forward(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: a token's result differs by more than the port rounds, or the forward raises with a cache.
-        Skip: the port keeps nothing between forwards, or a later token changes the result of an earlier one.
+        Skip: the port keeps nothing between forwards, a later token changes the result of an earlier one, or the text
+            has one token.
     """
     from porting.behaviour.caching import texts, ways
     from porting.behaviour.decoding import NotDecodable, Reader
@@ -45,6 +46,8 @@ def check_cache_equals_full_forward(context: CheckContext) -> Figures:
                 continue
             raise Skip(error.message) from error
         figures["texts"] += 1
+    if not figures["tokens"]:
+        raise Skip("the text is read in one piece, so that nothing comes out of the cache: give inputs() a longer one")
     return figures
 
 

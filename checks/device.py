@@ -70,7 +70,7 @@ def _on(context: CheckContext, device: Any, figures: Figures) -> str:
         raise ClaimRefuted(f"on {device}: {error.message}", hint=_mend(context), figures=figures) from error
     if returned is None:
         return f"{device}: no room"
-    agreement = agree(subject.given, returned, subject.allowance)
+    agreement = agree(subject.given, returned, subject.allowance, subject.valid_positions(subject.inputs))
     require_agreement(
         agreement, f"the port on {device} against itself on the cpu", hint=_mend(context), figures=figures
     )

@@ -27,11 +27,12 @@ def check_save_load_round_trip(context: CheckContext) -> Figures:
     Buffers that are not saved, and plain tensors, must have been made anew.
 
     Raises:
-        ClaimRefuted: something came back otherwise, or could not be saved or loaded.
+        ClaimRefuted: something came back otherwise, could not be saved or loaded, or raises in the forward.
         Skip: the port is no ``PreTrainedModel``, or the disk has no room for it.
     """
     from porting.behaviour import agree
     from porting.behaviour.saving import lost_in_saving
+    from porting.errors import CaptureError
     from porting.weights.audit.again import tensors_of
 
     model = _saveable(context)
@@ -46,8 +47,12 @@ def check_save_load_round_trip(context: CheckContext) -> Figures:
                 how = "with the original's names" if original_format else "with the port's own names"
                 head = f"{lost[0].strip()}; {len(lost)} things are not as they were before the port was saved {how}"
                 raise ClaimRefuted(f"{head}\n{listed(lost)}", hint=hint, figures=figures)
-            returned = context.ported.outputs(model=found.model)
-            agreement = agree(context.ported.given, returned, context.ported.allowance)
+            given = context.ported.given
+            try:
+                returned = context.ported.outputs(model=found.model)
+            except CaptureError as error:
+                raise ClaimRefuted(f"saved and loaded again: {error.message}", hint=hint, figures=figures) from error
+            agreement = agree(given, returned, context.ported.allowance)
             require_agreement(agreement, "the port, and itself saved and loaded", hint=hint, figures=figures)
     return {**figures, "max_abs": agreement.max_abs}
 

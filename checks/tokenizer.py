@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.shared.tokenizing import answered, both_tokenizers, embedding_rows, remedy, require_none
+from porting.checks.shared.wording import MOST_LINES, more
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -72,9 +73,10 @@ def check_special_tokens_equal(context: CheckContext) -> Figures:
             figures=figures,
         )
     if wrong:
-        lines = [f"  {difference_of(pair, both.stages, both.ported).line()}" for pair in wrong[:10]]
+        lines = [f"  {difference_of(pair, both.stages, both.ported).line()}" for pair in wrong[:MOST_LINES]]
         head = f"{len(wrong)} of {len(written)} texts with a control token differ; the first: {lines[0].strip()}"
-        raise ClaimRefuted("\n".join([head, *lines[1:]]), hint=remedy(context, both.parity.repair), figures=figures)
+        text = "\n".join([head, *lines[1:], *more(len(wrong))])
+        raise ClaimRefuted(text, hint=remedy(context, both.parity.repair), figures=figures)
     if not compared.special:
         raise Skip(
             f"original_tokenize() adds nothing to any text, so that it cannot be seen whether {ported} is right: "

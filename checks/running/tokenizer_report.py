@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from porting.checks.running.suite import run_checks
-from porting.checks.shared.outcomes import Skip
 from porting.checks.shared.tokenizing import both_tokenizers
 from porting.errors import PortingError
 from porting.progress import Progress, silent
@@ -72,5 +71,5 @@ def report_tokenizers(context: CheckContext, *, progress: Progress = silent) -> 
 def _parity(context: CheckContext) -> TokenizerParity | None:
     try:
         return both_tokenizers(context).parity
-    except (Skip, PortingError):
+    except PortingError:
         return None

@@ -82,14 +82,11 @@ def embedding_rows(context: CheckContext) -> int:
     Raises:
         Skip: there is neither.
     """
+    from porting.weights.audit.ties import embeddings
+
     if not {"ported", "config"} & set(context.portfile.functions):
         raise Skip("the portfile has no ported() and no config() to hold the vocabulary against")
-    model = context.ported_model if "ported" in context.portfile.functions else None
-    get = getattr(model, "get_input_embeddings", None)
-    try:
-        weight = getattr(get() if callable(get) else None, "weight", None)
-    except NotImplementedError:
-        weight = None
+    weight = embeddings(context.ported_model, "input") if "ported" in context.portfile.functions else None
     if weight is not None and weight.dim() == 2:
         return int(weight.shape[0])
     size = getattr(context.config, "vocab_size", None)

@@ -15,7 +15,7 @@ TO_FILL_IN = re.compile(
     r"""
     <\s*(?:INSERT|FILL|TODO|YOUR)\b[^>\n]{0,80}>?    # <INSERT a link>, <your name here>
     | \{\{\s*[\w. ]{0,40}(?:cookiecutter|model|name|author)[\w. ]{0,40}\}\}  # {{ cookiecutter.modelname }}
-    | \[\s*(?:model\s+name|author|link|insert|your)\b[^\]\n]{0,80}\]
+    | (?<![\w)\]])\[\s*(?:model\s+name|author|link|insert|your)\b(?!\ (?:for|if)\b)[^\],\n]{0,80}\](?!\()
     | brand[_ -]?new[_ -]?(?:bert|model)?\b | BrandNew\w*
     """,
     re.IGNORECASE | re.VERBOSE,

@@ -6,8 +6,7 @@ inputs (how much each module rounds); with another number of threads; and each r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -24,6 +23,7 @@ from porting.reruns.batching import rows_of
 from porting.reruns.feeding import Key, Place
 from porting.reruns.precision import Promotion, in_float64, to_float64
 from porting.reruns.rerunning import raised, rerun
+from porting.reruns.threads import threads
 from porting.runs import Inputs, Run
 from porting.text import show
 from porting.tolerance import Tolerance
@@ -185,7 +185,7 @@ def _other_threads(session: _Session) -> Differences:
     session.refuse_unrepeatable()
     used = session.trace.run.get("threads", torch.get_num_threads())
     tracker = Retraced(session.model, session.trace, session.positions)
-    with _threads(1 if used > 1 else 2):
+    with threads(1 if used > 1 else 2):
         tracker.finished(session.rerun(tracker, session.inputs))
     return tracker.found
 
@@ -226,13 +226,3 @@ def _noisiest(trace: Trace, differences: Differences) -> dict[str, Any]:
     ]
     largest, key = max(outputs, default=(0.0, RESULT))
     return {"call": trace.by_key[key].label if largest else None, "relative_l2": largest}
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -25,7 +25,7 @@ class Answer:
 
     def difference(self, other: Answer) -> float:
         """The largest difference of this answer, which has all numbers, to another, which may have some; infinite
-        where they are of other shapes, lengths, tokens or texts.
+        where they are of other shapes, lengths, tokens or texts, or NaN and Inf are elsewhere.
         """
         if self.values is None or other.values is None:
             same = self.text == other.text and self.tokens == other.tokens
@@ -35,9 +35,11 @@ class Answer:
         values = self.values if other.keys is None else self.values[other.keys]
         if values.shape != other.values.shape:
             return float("inf")
-        with np.errstate(invalid="ignore"):
-            gaps = np.abs(values.astype(np.float64) - other.values.astype(np.float64))
-        return float(np.max(gaps, initial=0.0)) if np.isfinite(gaps).all() else float("inf")
+        one, two = values.astype(np.float64), other.values.astype(np.float64)
+        finite = np.isfinite(one) & np.isfinite(two)
+        if not np.array_equal(one[~finite], two[~finite], equal_nan=True):
+            return float("inf")
+        return float(np.max(np.abs(one[finite] - two[finite]), initial=0.0))
 
     def parting(self, other: Answer) -> int | None:
         """The number of the first token that differs; None if there are no tokens, or no such."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from porting.pipelines.equipment import TEXTS
 from porting.pipelines.tasks import NEW_TOKENS, Task, until_end
 from porting.runs import Inputs
 from porting.text import show
+from porting.weights.audit.ties import embeddings
 
 LEAST = 8 * float(np.finfo(np.float32).eps)
 """What float32 rounds of a score of about 1."""
@@ -169,7 +171,8 @@ class Interview:
         tokenizer = self.equipment["tokenizer"]
         mask = f" {tokenizer.mask_token}" if "mask_token" in self.task.needs else ""
         texts = [f"{text}{mask}" for text in TEXTS]
-        rows = len(getattr(self.model.get_input_embeddings(), "weight", ()))
+        weight = embeddings(self.model, "input")
+        rows = math.inf if weight is None else len(weight)
         return [text for text in texts if max(tokenizer(text)["input_ids"], default=rows) < rows]
 
     def _answered(self, question: Any) -> Answer:

@@ -12,6 +12,7 @@ from porting.behaviour import Subject
 from porting.behaviour.kernels import can_change_attention, implementations_kept
 from porting.behaviour.quieting import quiet
 from porting.errors import CaptureError
+from porting.reruns.threads import threads
 from porting.runs import Inputs
 
 ATTENTIONS = ("eager", "sdpa")
@@ -31,7 +32,7 @@ def other_ways(subject: Subject) -> list[Mapping[str, torch.Tensor]]:
     """
     found = [subject.given]
     for way in (
-        _threads(1 if torch.get_num_threads() > 1 else 2),
+        threads(1 if torch.get_num_threads() > 1 else 2),
         *(attention(subject.model, name) for name in ATTENTIONS),
     ):
         try:
@@ -57,13 +58,3 @@ def attention(model: torch.nn.Module, name: str) -> Iterator[None]:
         with quiet():
             change(name)
         yield
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -39,6 +39,23 @@ def test_the_allowance_is_a_multiple_of_the_measured_rounding(subject: Subject) 
     assert subject.allowance("hidden", given).atol >= 10 * rounding
 
 
+def test_random_numbers_are_no_rounding() -> None:
+    inputs = Inputs(kwargs={"x": torch.randn(3, 64, generator=torch.Generator().manual_seed(1))})
+    noisy = Subject(
+        "ported", Model().eval(), inputs, lambda model, given: given.forward(model)["hidden"] + _noise(), _all
+    )
+    assert noisy.exact is None
+    assert noisy.allowance("output", noisy.given["output"]).atol < 1e-5
+
+
+def _noise() -> torch.Tensor:
+    return torch.rand(3, 64)
+
+
+def _all(_: Inputs) -> None:
+    return None
+
+
 def test_a_forward_that_raises_names_the_side(subject: Subject) -> None:
     with pytest.raises(CaptureError, match="the ported model's forward raised RuntimeError") as caught:
         subject.outputs(Inputs(kwargs={"x": torch.ones(3, 5)}))

@@ -73,6 +73,26 @@ def test_a_row_that_changes_is_inconclusive_if_the_original_cannot_be_asked() ->
     assert "whether the original does the same is not known: the original is a recorded one" in result.message
 
 
+def test_a_row_that_changes_is_inconclusive_if_the_original_returns_nothing_for_a_row() -> None:
+    class Total(nn.Module):
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            return hidden.sum()
+
+    context = context_for(Total().eval(), Centred().eval(), {"hidden": torch.randn(3, 4)})
+    result = said("check_batch_invariance", context)
+    assert result.status == "inconclusive"
+    assert "nothing that the original returns can be told apart like that" in result.message
+
+
+def test_a_row_that_changes_by_random_numbers_is_left_to_another_check() -> None:
+    def drop(model: Any) -> None:
+        behave(model.model.layers[0].mlp, lambda self, usual, hidden: nn.functional.dropout(usual(hidden), 0.5))
+
+    result = said("check_batch_invariance", llama(drop))
+    assert result.status == "skipped"
+    assert "runs with two seeds differ, too: see check_dropout_inactive" in result.message
+
+
 def _without_mask(model: Any) -> None:
     behave(model.bert, lambda self, usual, *args, **kwargs: usual(*args, **{**kwargs, "attention_mask": None}))
 
@@ -113,6 +133,15 @@ def test_padding_on_the_left_that_shifts_rotations_is_found() -> None:
 
     assert said("check_padding_left", llama()).status == "passed"
     assert said("check_padding_left", llama(shift)).status == "failed"
+
+
+def test_padding_on_the_left_that_is_seen_is_found_though_positions_are_passed() -> None:
+    def see(model: Any) -> None:
+        behave(model.model, lambda self, usual, *args, **kwargs: usual(*args, **{**kwargs, "attention_mask": None}))
+
+    result = said("check_padding_left", llama(see))
+    assert result.status == "failed"
+    assert "3 tokens of padding on the left against the text alone" in result.message
 
 
 def test_a_port_without_a_text_or_a_mask_says_so() -> None:

@@ -85,6 +85,17 @@ def test_a_model_without_a_cache_is_skipped(tmp_path: Path) -> None:
     assert (result.status, "takes no cache" in result.message) == ("skipped", True)
 
 
+def test_a_text_of_one_token_says_nothing(tmp_path: Path) -> None:
+    class Unmasked(Decoder):
+        def forward(self, input_ids: Any = None, past_key_values: Any = None, use_cache: Any = None) -> Any:
+            return super().forward(input_ids=input_ids, past_key_values=past_key_values, use_cache=use_cache)
+
+    result = result_of(NAME, context_of(decoder(Unmasked), tmp_path, {"input_ids": torch.tensor([[3]])}))
+    assert (result.status, "nothing comes out of the cache" in result.message) == ("skipped", True)
+    longer = context_of(decoder(Unmasked), tmp_path, {"input_ids": text()["input_ids"]})
+    assert result_of(NAME, longer).status == "passed"
+
+
 def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
     model = decoder(PositionsRestart)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -139,6 +139,22 @@ def test_a_generation_prompt_that_changes_the_turns_is_found_without_an_original
     assert result_of("check_chat_prompts_equal", context).status == "skipped"
 
 
+def test_a_generation_prompt_that_changes_the_turns_of_the_original_too_is_no_fault(tmp_path: Path) -> None:
+    style = FORMATS["chatml"]
+    template = style.template.replace("+ '<|im_end|>' +", "+ ('' if add_generation_prompt else '<|im_end|>') +")
+    tokenizer = style.tokenizer(template)
+
+    def original(messages: Any, add_generation_prompt: bool) -> str:
+        return str(
+            style.tokenizer(template).apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        )
+
+    result = result_of("check_chat_generation_prompt", context_for(tokenizer, tmp_path, original_prompt=original))
+    assert result.status == "passed"
+
+
 def test_a_control_token_that_is_split_is_found(tmp_path: Path) -> None:
     style = FORMATS["chatml"]
     right = style.tokenizer()

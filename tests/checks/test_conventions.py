@@ -112,6 +112,7 @@ MISTAKES: dict[str, tuple[str, dict[str, str], str]] = {
         {"docstring": '"""{{ cookiecutter.modelname }}"""'},
         "{{ cookiecutter.modelname }} is to be replaced",
     ),
+    "a guide's brackets": (LEFT, {"docstring": '"""See [link to paper]."""'}, "[link to paper] is to be replaced"),
     "a guide's name": (LEFT, {"imports": "# as in brand_new_bert"}, "brand_new_bert is to be replaced"),
     "a docstring to come": (LEFT, {"docstring": '"""TODO: write this."""'}, "the docstring of FirstModel is still"),
     "an empty body": (LEFT, {"body": "..."}, "forward has no body but ..."),
@@ -124,6 +125,19 @@ def test_a_mistake_in_a_file_is_named_with_its_line(mistake: str, tmp_path: Path
     result = checked(name, port_of(tmp_path, **parts), tmp_path)
     assert result.status == "failed"
     assert words in result.message.partition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Maps two numbers, as in the [link](https://example.org) of its authors."""',
+        "links = [link for link in ()]",
+        "link = 0; both = [link, link]; first = both[link]",
+    ],
+)
+def test_links_and_code_are_no_placeholders(text: str, tmp_path: Path) -> None:
+    name = "docstring" if text.startswith('"') else "imports"
+    assert checked(LEFT, port_of(tmp_path, **{name: text}), tmp_path).status == "passed"
 
 
 def test_comments_for_developers_are_left_alone(tmp_path: Path) -> None:

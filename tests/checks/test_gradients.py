@@ -87,6 +87,35 @@ def test_a_frozen_parameter_is_found() -> None:
     assert result.figures["unlike"] == 1
 
 
+def test_a_gradient_that_is_off_by_a_few_percent_is_found() -> None:
+    def dampen(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = usual(hidden)
+            return result.lerp(result.detach(), 0.03)
+
+        behave(model.model.layers[1].mlp, forward)
+
+    context = toy(dampen)
+    assert said("check_outputs_equal", context).status == "passed"
+    result = said("check_gradients_equal", context)
+    assert result.status == "failed"
+    assert "model.layers.1.mlp.down.bias" in result.message
+
+
+def test_a_layer_that_recomputes_a_few_percent_otherwise_is_found() -> None:
+    def recompute(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            again = torch._C._current_graph_task_id() != -1
+            result: torch.Tensor = usual(hidden) * torch.tensor(1.03 if again else 1.0)
+            return result
+
+        behave(model.model.layers[0].mlp, forward)
+
+    result = said("check_gradient_checkpointing", llama(recompute))
+    assert result.status == "failed"
+    assert "output gradient of model." in result.message
+
+
 def test_a_gradient_that_is_not_a_number_is_found() -> None:
     def root(model: Any) -> None:
         def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
@@ -109,6 +138,22 @@ def test_a_port_without_any_graph_is_found_and_a_frozen_one_is_skipped() -> None
     assert said("check_gradients_equal", toy(without)).message.startswith("no gradient reaches any parameter")
     frozen = said("check_gradients_equal", toy(lambda model: model.requires_grad_(False)))
     assert frozen.message == "no parameter of the port requires a gradient: it was frozen as a whole"
+
+
+def test_training_that_does_not_repeat_is_not_compared_under_checkpoints() -> None:
+    runs = [0]
+
+    def count(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            runs[0] += 1
+            result: torch.Tensor = usual(hidden) * (1 + 0.1 * runs[0])
+            return result
+
+        behave(model.model.layers[1].mlp, forward)
+
+    result = said("check_gradient_checkpointing", llama(count))
+    assert result.status == "skipped"
+    assert result.message == "two runs in training mode with the same seed differ as it is"
 
 
 def test_outputs_that_differ_are_left_to_their_own_check() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from behaving import bert, llama, said, toy
+import torch
+from behaving import bert, context_for, llama, said, toy, twins
 from mutants.editing import behave
+from torch import nn
 from transformers import LlamaForCausalLM
 
 FLAGS = ("check_more_outputs", "check_return_tuple", "check_use_cache", "check_logits_to_keep")
@@ -113,6 +115,37 @@ def test_asking_for_more_that_changes_the_rest_is_found(name: str) -> None:
     assert result.message.startswith(f"{name}=True against the usual call: output logits")
 
 
+def test_an_argument_that_changes_the_rest_in_the_original_too_is_no_fault_of_the_port() -> None:
+    model = llama().ported_model
+    _altered(model, "output_attentions")
+    result = said("check_more_outputs", context_for(model, model, {"input_ids": torch.arange(5, 14)[None]}))
+    assert result.status == "skipped"
+    assert result.message == "output_attentions=True changes what the original returns, too"
+
+
+def test_kernels_may_differ_at_padding() -> None:
+    mask = torch.ones(2, 9, dtype=torch.long)
+    mask[1, :4] = 0
+    context = twins(llama().ported_model, {"input_ids": torch.arange(5, 23).reshape(2, 9), "attention_mask": mask})
+    result = said("check_attention_implementations", context)
+    outputs = 1 + 2 * 2  # the logits, and keys and values of two layers; sdpa is not held against itself
+    assert (result.status, result.figures["compared_outputs"]) == ("passed", outputs)
+
+
+def test_kernels_that_draw_random_numbers_are_left_to_another_check() -> None:
+    def draw(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> torch.Tensor:
+            noise = [torch.rand(hidden.shape, dtype=torch.float32) for _ in range(2)]
+            result: torch.Tensor = usual(hidden) + noise[self.config._attn_implementation == "eager"]
+            return result
+
+        behave(model.model.layers[0].mlp, forward)
+
+    result = said("check_attention_implementations", llama(draw))
+    assert result.status == "skipped"
+    assert "runs with two seeds differ, too: see check_dropout_inactive" in result.message
+
+
 def test_a_tuple_in_another_order_is_found() -> None:
     def turn(model: Any) -> None:
         def forward(self: Any, usual: Any, *args: Any, return_dict: bool = True, **kwargs: Any) -> Any:
@@ -140,6 +173,32 @@ def test_a_cache_that_changes_the_result_is_found() -> None:
     assert said("check_use_cache", llama()).status == "passed"
     result = said("check_use_cache", llama(lambda model: _altered(model, "use_cache")))
     assert result.message.startswith("use_cache=True against the usual call: output logits")
+
+
+def test_an_argument_that_is_declared_and_not_known_further_in_is_found() -> None:
+    class Wrapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(4, 4)
+
+        def forward(self, hidden: torch.Tensor, use_cache: bool | None = None) -> torch.Tensor:
+            given = {} if use_cache is None else {"use_cache": use_cache}
+            result: torch.Tensor = self.inner(hidden, **given)
+            return result
+
+    result = said("check_use_cache", twins(Wrapped(), {"hidden": torch.randn(2, 3, 4)}))
+    assert result.status == "failed"
+    assert "with use_cache=True the ported model's forward raised TypeError" in result.message
+
+
+def test_last_logits_that_are_all_padding_are_no_objection() -> None:
+    model = llama().ported_model
+    mask = torch.ones(2, 9, dtype=torch.long)
+    mask[:, -2:] = 0
+    inputs = {"input_ids": torch.arange(5, 23).reshape(2, 9), "attention_mask": mask}
+    result = said("check_logits_to_keep", twins(model, inputs))
+    assert result.status == "inconclusive"
+    assert "nothing could be compared" in result.message
 
 
 def test_logits_that_are_kept_from_the_wrong_end_are_found() -> None:

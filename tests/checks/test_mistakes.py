@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from checked import context_of, result_of
@@ -44,6 +45,31 @@ def test_a_mistake_refutes_the_claim_of_its_kind_and_no_other(bug: str, claim: s
     assert {name for name, result in results.items() if result.status == "failed"} == {claim}
     assert "Cause: " in results[claim].message
     assert results[claim].hint.endswith("portfile.py")
+
+
+JUDGED = (SimpleNamespace(ported=SimpleNamespace(path="layer")),)
+
+
+@pytest.mark.parametrize(
+    ("observations", "verdict", "uncovered", "status"),
+    [
+        (JUDGED, "match", (), "passed"),
+        ((), "match", (), "skipped"),
+        (JUDGED, "inconclusive", (), "skipped"),
+        (JUDGED, "match", ("layer.bias",), "skipped"),
+    ],
+)
+def test_no_claim_holds_where_a_module_was_not_judged(
+    observations: Any, verdict: str, uncovered: tuple[str, ...], status: str
+) -> None:
+    verification = SimpleNamespace(
+        isolation=SimpleNamespace(observations=observations),
+        culprits=(),
+        given_verdict=verdict,
+        uncovered=uncovered,
+    )
+    context: Any = SimpleNamespace(verification=verification, portfile=SimpleNamespace(constants={}))
+    assert {result_of(name, context).status for name in MISTAKES} == {status}
 
 
 def test_a_culprit_without_a_proven_cause_leaves_every_claim_open(

@@ -70,6 +70,32 @@ def test_what_is_kept_from_run_to_run_is_found_where_it_is_kept() -> None:
     assert not hasattr(context.ported_model.get_submodule("model.layers.1.mlp"), "seen")
 
 
+def test_what_the_original_keeps_from_run_to_run_too_is_not_held_against_the_port() -> None:
+    class Counts(nn.Module):
+        seen = 0
+
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            self.seen += 1
+            return hidden * self.seen
+
+    context = context_for(Counts().eval(), Counts().eval(), {"hidden": torch.ones(2, 3)})
+    assert said("check_runs_repeat", context).message.startswith("the original does not repeat itself either")
+
+
+def test_runs_that_differ_with_one_seed_are_not_called_random() -> None:
+    runs = [0]
+
+    def count(model: Any) -> None:
+        def forward(self: Any, usual: Any, hidden: torch.Tensor) -> Any:
+            runs[0] += 1
+            return usual(hidden) * runs[0]
+
+        behave(model.model.layers[1].mlp, forward)
+
+    result = said("check_dropout_inactive", toy(count))
+    assert (result.status, "the same seed differ already" in result.message) == ("skipped", True)
+
+
 class Normed(nn.Module):
     def __init__(self, learns: bool) -> None:
         super().__init__()

@@ -241,6 +241,15 @@ def test_a_padding_token_that_the_config_does_not_share_is_found(tmp_path: Path)
     assert "set config.pad_token_id" in batched.hint
 
 
+def test_a_class_that_does_not_tell_its_embeddings_is_asked_all_the_same(tmp_path: Path) -> None:
+    class Silent(BertForSequenceClassification):  # type: ignore[misc]
+        def get_input_embeddings(self) -> Any:
+            raise NotImplementedError
+
+    found = results(with_text(bert(Silent), tmp_path))
+    assert [result.status for result in found] == ["passed", "passed"], [result.message for result in found]
+
+
 def test_without_a_padding_token_the_batch_is_skipped_with_the_reason(tmp_path: Path) -> None:
     direct, batched = results(with_text(llama(LlamaForCausalLM), tmp_path, pad_token=None))
     assert direct.status == "passed"

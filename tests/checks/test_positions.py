@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from behaving import bert, llama, said, toy
+from behaving import bert, context_for, llama, said, toy
 from mutants.editing import behave, edit
+from torch import nn
 
 CHECKS = ("check_position_ids", "check_token_order", "check_appended_text")
 
@@ -72,6 +73,23 @@ def test_a_port_that_sees_what_follows_is_found() -> None:
     assert result.message.startswith("the first 14 of 28 tokens against these alone") or "tokens against these" in (
         result.message
     )
+
+
+def test_what_follows_is_left_alone_if_nobody_says_whether_the_original_is_causal() -> None:
+    context = bert()
+    ported, inputs = context.ported_model, context.portfile.call("inputs")
+    result = said("check_appended_text", context_for(ported, ported, inputs, ORIGINAL_TRACE="traces"))
+    assert result.status == "skipped"
+    assert "whether the original is causal is not known: the original is a recorded one" in result.message
+
+
+def test_a_port_that_draws_random_numbers_is_not_called_one_that_looks_ahead() -> None:
+    def drop(model: Any) -> None:
+        behave(model.model.layers[0].mlp, lambda self, usual, hidden: nn.functional.dropout(usual(hidden), 0.5))
+
+    result = said("check_appended_text", llama(drop))
+    assert result.status == "skipped"
+    assert "runs with two seeds differ, too" in result.message
 
 
 def test_a_causal_port_of_an_encoder_is_found() -> None:

@@ -101,6 +101,36 @@ def test_activations_past_the_range_of_float16_are_not_the_ports_fault(live: boo
     assert ("neither is the original's" if live else "ends at 6.55e+04") in result.message
 
 
+def test_an_overflow_that_the_original_avoids_is_the_ports_fault() -> None:
+    class Small(Large):
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = nn.functional.linear(self.up(hidden), self.down.weight, self.down.bias * 1e-6)
+            return result
+
+    ported = Large().eval()
+    original = Small().eval()
+    original.load_state_dict(ported.state_dict())
+    result = said("check_float16", context_for(original, ported, {"hidden": torch.randn(2, 4)}))
+    assert result.status == "failed"
+    assert "gives NaN or Inf in float16" in result.message
+
+
+def test_what_the_original_loses_too_is_not_held_against_the_port() -> None:
+    """In half precision alone, a few bits are kept."""
+
+    class Coarse(nn.Linear):
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            result = super().forward(hidden)
+            return result if result.dtype is not torch.bfloat16 else (result * 4).round() / 4
+
+    coarse, plain = Coarse(8, 8).eval(), nn.Linear(8, 8).eval()
+    plain.load_state_dict(coarse.state_dict())
+    inputs = {"hidden": torch.randn(3, 8, generator=torch.Generator().manual_seed(0))}
+    assert said("check_bfloat16", context_for(coarse, coarse, inputs)).status == "passed"
+    alone = context_for(plain, coarse, inputs, {"input": inputs["hidden"]})
+    assert said("check_bfloat16", alone).status == "failed"
+
+
 def test_a_port_in_half_precision_is_skipped() -> None:
     model = LlamaForCausalLM(LlamaConfig(**SMALL)).to(torch.bfloat16)
     context = twins(model, {"input_ids": torch.arange(5, 14)[None]})

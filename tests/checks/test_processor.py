@@ -227,6 +227,21 @@ def test_a_batch_that_changes_its_samples_is_found(tmp_path: Path) -> None:
     assert found["check_processor_batch_invariance"].status == "failed"
 
 
+class Noisy(ViTImageProcessorPil):  # type: ignore[misc]
+    draws = np.random.default_rng(0)
+
+    def _preprocess(self, *args: Any, **kwargs: Any) -> Any:
+        made = super()._preprocess(*args, **kwargs)
+        made["pixel_values"] = [each + self.draws.normal(size=each.shape) for each in made["pixel_values"]]
+        return made
+
+
+def test_what_is_random_in_a_processor_is_compared_with_nothing(tmp_path: Path) -> None:
+    found = results(Noisy(size={"height": 30, "width": 30}, do_convert_rgb=True), VIT, tmp_path)
+    assert found["check_processor_outputs_equal"].status == "inconclusive"
+    assert {result.status for result in found.values()} == {"inconclusive", "skipped"}
+
+
 def test_a_setting_that_is_not_saved_is_found(tmp_path: Path) -> None:
     found = results(Forgetful(size={"height": 30, "width": 30}, shift=3), VIT, tmp_path)
     assert found["check_processor_saved_equal"].status == "failed"

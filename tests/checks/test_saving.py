@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,12 @@ TRIP, INFO = "check_save_load_round_trip", "check_loading_info_clean"
 def context_of(model: nn.Module, folder: Path, **more: Any) -> CheckContext:
     given = {"input_ids": torch.arange(12).reshape(2, 6)}
     return context_with(folder, ported=lambda: model, inputs=lambda: given, **more)
+
+
+def test_a_disk_without_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1))
+    result = result_of(TRIP, context_of(LlamaForCausalLM(LlamaConfig(**SIZES)).eval(), tmp_path))
+    assert (result.status, "are free on the disk" in result.message) == ("skipped", True)
 
 
 class Running(Tiny):
@@ -45,6 +52,20 @@ class Scaled(Running):
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         return super().forward(input_ids) * self.factor
+
+
+class Prepared(Running):
+    """Has to be told something that no file keeps."""
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = super().forward(input_ids) * self.factor
+        return result
+
+    @classmethod
+    def made(cls) -> Prepared:
+        model = cls(TinyConfig())
+        model.factor = 2.0
+        return model
 
 
 def llama(**settings: Any) -> LlamaForCausalLM:
@@ -72,6 +93,10 @@ WRONG: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "a buffer of rubbish": (lambda: Tiny(TinyConfig()), "angles has other values"),
     "a plain tensor on meta": (lambda: WithPlainTensor(TinyConfig()), "table is on the meta device"),
     "initialised in place": (lambda: InTree(TinyConfig()), "layer.weight has other values"),
+    "an attribute that nobody sets again": (
+        Prepared.made,
+        "saved and loaded again: the ported model's forward raised",
+    ),
     "an argument that no config keeps": (lambda: Scaled(TinyConfig(), 3.0), "the port, and itself saved and loaded"),
 }
 

@@ -88,6 +88,13 @@ def test_loaded_weights_that_are_initialised_again_are_named(tmp_path: Path) -> 
     assert result.message.startswith("layer.weight is initialised again though it is loaded")
 
 
+@pytest.mark.parametrize("name", [COVERS, KEEPS])
+def test_what_is_too_large_is_not_built_once_more(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("porting.checks.skeleton.MOST_BUILT", 8)
+    result = checked(name, ForgetsToken(TinyConfig()), tmp_path)
+    assert (result.status, "too much to be built once more" in result.message) == ("skipped", True)
+
+
 class NeedsWidth(PreTrainedConfig):  # type: ignore[misc]
     model_type = "needs-width"
 

@@ -160,6 +160,37 @@ def test_a_pair_template_in_the_wrong_order_is_found(results_of: Results) -> Non
     assert "in a pair" in found.message
 
 
+def test_a_tokenizer_that_raises_in_a_batch_is_at_fault_and_not_the_check(results_of: Results) -> None:
+    from transformers import TokenizersBackend
+
+    class Alone(TokenizersBackend):  # type: ignore[misc]
+        def __call__(self, text: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(text, list):
+                raise IndexError("one text at a time")
+            if text.startswith("the "):
+                raise ValueError("not this one")
+            return super().__call__(text, *args, **kwargs)
+
+    found = results_of(ported_tokenizer=lambda: tokenizer(made=Alone))["tokenizer_batches"]
+    assert found.status == "failed"
+    assert "in a batch, with 7 others, the tokenizer raised IndexError: one text at a time" in found.message
+
+
+def test_other_ids_in_a_batch_are_found_though_there_are_as_many(results_of: Results) -> None:
+    from transformers import TokenizersBackend
+
+    class Turned(TokenizersBackend):  # type: ignore[misc]
+        def __call__(self, text: Any, *args: Any, **kwargs: Any) -> Any:
+            encoded = super().__call__(text, *args, **kwargs)
+            if isinstance(text, list):
+                encoded["input_ids"] = [ids[::-1] for ids in encoded["input_ids"]]
+            return encoded
+
+    found = results_of(ported_tokenizer=lambda: tokenizer(made=Turned))["tokenizer_batches"]
+    assert found.status == "failed"
+    assert "has other ids in a batch than alone: [2, " in found.message
+
+
 def test_offsets_that_point_elsewhere_are_found(results_of: Results) -> None:
     from transformers import TokenizersBackend
 
@@ -175,7 +206,59 @@ def test_offsets_that_point_elsewhere_are_found(results_of: Results) -> None:
     assert "offset" in found.message
 
 
-@pytest.mark.parametrize(("rows", "status"), [(20, "failed"), (200, "passed")])
+Spans = list[tuple[int, int]]
+
+
+def _shortened(spans: Spans) -> Spans:
+    """Where two pieces of a word meet, the first one is a letter shorter."""
+    ends = [end - (end in {start for start, _ in spans} and end - start > 1) for start, end in spans]
+    starts = [start - (start - 1 in ends) for start, _ in spans]
+    return list(zip(starts, ends, strict=True))
+
+
+def _emptied(spans: Spans) -> Spans:
+    return [(start, start) for start, _ in spans]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(_shortened, "and the id spells"), (_emptied, "lies in no offset")],
+)
+def test_offsets_within_the_text_that_leave_out_or_misplace_are_found(
+    change: Callable[[Spans], Spans], words: str, results_of: Results
+) -> None:
+    from transformers import TokenizersBackend
+
+    class Changed(TokenizersBackend):  # type: ignore[misc]
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            encoded = super().__call__(*args, **kwargs)
+            if "offset_mapping" in encoded:
+                plain = all(number != self.unk_token_id for number in encoded["input_ids"])
+                spans = [(start, end) for start, end in encoded["offset_mapping"]]
+                encoded["offset_mapping"] = change(spans) if plain == (change is _shortened) else spans
+            return encoded
+
+    found = results_of(ported_tokenizer=lambda: tokenizer(made=Changed))["token_offsets"]
+    assert found.status == "failed"
+    assert words in found.message
+
+
+def test_special_tokens_that_decoding_leaves_behind_are_found(results_of: Results) -> None:
+    from transformers import TokenizersBackend
+
+    class Keeps(TokenizersBackend):  # type: ignore[misc]
+        def decode(self, ids: Any, **kwargs: Any) -> Any:
+            return super().decode(ids)
+
+    found = results_of(ported_tokenizer=lambda: tokenizer(made=Keeps))["decoding_round_trip"]
+    assert found.status == "failed"
+    assert "with special tokens left out" in found.message
+
+
+SIZE = len({*WORDS, *LETTERS})
+
+
+@pytest.mark.parametrize(("rows", "status"), [(20, "failed"), (SIZE - 1, "failed"), (SIZE, "passed")])
 def test_every_id_needs_a_row_of_the_embedding(rows: int, status: str, results_of: Results) -> None:
     from torch import nn
 
@@ -227,3 +310,21 @@ def test_a_port_that_raises_on_some_texts_differs_on_them(results_of: Results) -
     found = results_of(original_tokenize=original_tokenize, ported_tokenizer=Raising)["token_ids_equal"]
     assert found.status == "failed"
     assert "no foxes" in found.message
+
+
+def test_a_panic_on_some_texts_is_told_with_the_texts(results_of: Results) -> None:
+    from transformers import TokenizersBackend
+
+    class Panic(BaseException):
+        """As the tokenizers library raises it."""
+
+    class Panicking(TokenizersBackend):  # type: ignore[misc]
+        def __call__(self, text: Any, *args: Any, **kwargs: Any) -> Any:
+            if "fox" in str(text):
+                raise Panic("over")
+            return super().__call__(text, *args, **kwargs)
+
+    port = tokenizer(made=Panicking)
+    found = results_of(original_tokenize=original_tokenize, ported_tokenizer=lambda: port)
+    assert "Panic: over" in found["token_ids_equal"].message
+    assert "2 of " in found["tokenizer_batches"].message

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from behaving import toy
 from checked import context_with, result_of
 from safetensors.torch import save_file
 from torch import nn
@@ -156,6 +157,33 @@ def test_a_weight_that_no_file_has_is_random(tmp_path: Path) -> None:
 
     result = result_of("check_no_random_weights", context_with(tmp_path, ported=ported))
     assert result.message.startswith("down.bias has other values; 1 tensors are not the same")
+
+
+def test_rules_that_reach_no_weight_show_nothing_of_shapes(tmp_path: Path) -> None:
+    state, _ = renamed(Two())
+    _, context = two(tmp_path, state, [Drop("net/*", "another model's")])
+    result = result_of("check_weight_shapes", context)
+    assert result.status == "inconclusive"
+    assert result.message.startswith("no weight of the port is in ")
+
+
+def test_what_the_class_ignores_by_its_own_word_may_be_left_over(tmp_path: Path) -> None:
+    state, rules = renamed(Two())
+    model, _ = two(tmp_path, state, rules)
+    model.load_state_dict({name.removeprefix("net/"): tensor for name, tensor in state.items()})
+    path = saved(tmp_path, {**state, "extra.position_ids": torch.ones(7)})
+    context = context_with(tmp_path, ported=lambda: model, checkpoint=lambda: path, rules=lambda: rules)
+    assert result_of("check_weights_used", context).status == "failed"
+    model._keys_to_ignore_on_load_unexpected = [r"position_ids$"]  # type: ignore[assignment]
+    assert result_of("check_weights_used", context).status == "passed"
+
+
+def test_a_model_that_is_not_built_anew_is_held_against_the_original() -> None:
+    result = result_of("check_no_random_weights", toy())
+    assert (result.status, result.figures["evidence"]) == ("passed", "original")
+    other = toy(lambda model: nn.init.normal_(model.model.layers[0].mlp.up.weight))
+    result = result_of("check_no_random_weights", other)
+    assert (result.status, "what is random does not show" in result.message) == ("skipped", True)
 
 
 def test_names_that_nothing_translates_are_no_claim(tmp_path: Path) -> None:

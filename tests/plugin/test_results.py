@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,10 +147,13 @@ def test_a_run_that_skipped_every_check_fails(
         "    for item in items:\n"
         "        item.add_marker(pytest.mark.skip(reason='not today'))\n"
     )
-    result = run_pytest(*OPTION, *selection)
-    result.assert_outcomes(skipped=1 if selection else 3, deselected=2 if selection else 0)
+    result = run_pytest(*OPTION, *selection, "--porting-report", "all.json")
+    count = 1 if selection else 3
+    result.assert_outcomes(skipped=count, deselected=3 - count)
     result.stdout.fnmatch_lines(["every check was skipped, so that nothing was verified: the run fails"])
     assert result.ret == 1
+    document = json.loads((pytester.path / "all.json").read_text())
+    assert (document["ok"], document["counts"]) == (False, {"skipped": count})
 
 
 def test_an_interruption_ends_the_run(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from generated import failures, generate, ruff_findings
 from mutants.catalogue import of
 from mutants.outcomes import seed
 from pairs.catalogue import NAMES, build
 from pairs.installed import require_original
 
+from porting.reruns.threads import threads
 from porting.stubs.ways import attention
 
 FEW = ("bert", "llama", "whisper", "vit")
@@ -24,16 +23,6 @@ THREADS = (1, 2)
 def few(names: Collection[str]) -> list[Any]:
     """All pairs, those that are not named only in the long run."""
     return [name if name in names else pytest.param(name, marks=pytest.mark.zoo) for name in NAMES]
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

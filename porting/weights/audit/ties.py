@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 
@@ -54,13 +55,14 @@ def untied_head(model: torch.nn.Module) -> str | None:
     config = getattr(model, "config", None)
     if getattr(config, "tie_word_embeddings", False) is not True:
         return None
-    given, made = (_embeddings(model, which) for which in ("input", "output"))
+    given, made = (embeddings(model, which) for which in ("input", "output"))
     if given is None or made is None or given.shape != made.shape or one_tensor(given, made):
         return None
     return next((name for name, tensor in model.named_parameters() if tensor is made), None)
 
 
-def _embeddings(model: torch.nn.Module, which: str) -> torch.Tensor | None:
+def embeddings(model: torch.nn.Module, which: Literal["input", "output"]) -> torch.Tensor | None:
+    """The weight of a model's embeddings; None where its class does not tell which those are."""
     get = getattr(model, f"get_{which}_embeddings", None)
     try:
         weight = getattr(get() if callable(get) else None, "weight", None)
