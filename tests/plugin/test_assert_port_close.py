@@ -63,6 +63,7 @@ PAIRS = {
     "longer": ((X,), (X, X)),
     "nothing": ({}, {}),
     "empty": (X[:0], X[:0]),
+    "blank beside others": ({"a": X, "blank": X / 0}, {"a": X, "blank": X / 0}),
     "text": ({"a": "x"}, {"a": "x"}),
     "integers": (torch.tensor([1, 2]), torch.tensor([1, 3])),
     "a model and a tensor": (torch.nn.ReLU(), X),
@@ -115,7 +116,7 @@ def test_what_differs_fails_with_all_that_differs_and_a_remedy(
 ) -> None:
     pytester.makepyfile(DIFFERENT)
     result = run_pytest("-s")
-    result.assert_outcomes(passed=10)
+    result.assert_outcomes(passed=11)
     for lines in (
         ["*SAID the port is not the original: output b: max abs 1 *", "Outputs that differ: 2 of 3", "  output b:"],
         ["*SAID *shape (1, 3, 4), the original has (2, 3, 4)"],
@@ -123,6 +124,7 @@ def test_what_differs_fails_with_all_that_differs_and_a_remedy(
         ["Only once: b"],
         ["Only once: 1"],
         ["*SAID *nothing could be compared"],
+        ["*SAID output blank: no finite element at a valid position: nothing could be compared"],
         ["*SAID a str at a cannot be compared*"],
         ["*SAID a ReLU and Tensor cannot be compared"],
     ):
