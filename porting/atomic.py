@@ -27,6 +27,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
+        partial.unlink(missing_ok=True)  # what a process of the same number left that was killed
         with partial.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()

@@ -72,6 +72,12 @@ def pytest_configure(config: pytest.Config) -> None:
         start(config)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Have a test that uses a fixture of porting fail if it returns what it meant to assert."""
+    if PATH in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.filterwarnings("error::pytest.PytestReturnNotNoneWarning"))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that uses a fixture of porting the portfile of its marker, or that of the run."""
     if PATH in metafunc.fixturenames:

@@ -120,7 +120,7 @@ class CheckResult(Result):
             "status": self.status,
             "message": self.message,
             "hint": self.hint,
-            "figures": {name: _plain(value) for name, value in self.figures.items()},
+            "figures": {show(name): _plain(value) for name, value in self.figures.items()},
         }
 
 
@@ -214,11 +214,11 @@ def _status(error: PortingError) -> Status:
 
 
 def _plain(value: Figure) -> Figure:
-    """A figure as JSON and other processes take it: no number of NumPy's, no NaN or Infinity."""
+    """A figure as JSON and other processes take it: no number of NumPy's, no NaN or Infinity, a text to be shown."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
-    return str(value)
+    return show_lines(value)

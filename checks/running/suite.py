@@ -52,7 +52,9 @@ def _result_of(check: Check, context: CheckContext) -> CheckResult:
     """Its result; what nobody raised on purpose must not take the other checks' results away."""
     try:
         return run_check(check, context)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of the tokenizers library is no Exception
         accident = Accident.of(error)
         return CheckResult(
             check.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
@@ -155,20 +156,25 @@ def described(
     context: CheckContext, prompts: Sequence[Prompt], wrong: Sequence[Prompt], figures: Figures
 ) -> dict[str, Any]:
     """Message, hint and figures of texts that differ."""
-    from porting.chat import explain, original_builder, ported_builder
+    from porting.chat import Renderer, bounded_builder, explain, original_builder, ported_builder
 
     tokenizer = context.returned("ported_tokenizer")
-    found = explain(prompts, original_builder(context.portfile), ported_builder(tokenizer), _tokens(tokenizer))
+    original, ported = original_builder(context.portfile), ported_builder(tokenizer)
+    source = template_of(tokenizer)
+    with nullcontext() if source is None else Renderer(source, tokenizer.special_tokens_map) as renderer:
+        if renderer is not None:
+            ported = bounded_builder(ported, renderer)  # explaining asks for other conversations than the bank has
+        found = explain(prompts, original, ported, _tokens(tokenizer))
     turns = ", ".join(show(message["role"], 40) for message in found.prompt.conversation.messages[:MOST_LINES])
-    original, ported = found.context()
+    around = found.context()
     compared = sum(prompt.comparable for prompt in prompts)
     lines = (
         f"{found.kind}: {found.text}",
         "",
         f"Prompts that differ: {len(wrong)} of {compared}",
         f"The smallest conversation: {turns} ({show(found.prompt.label)}); first difference at {found.place}:",
-        f"  original: {original}",
-        f"  ported:   {ported}",
+        f"  original: {around[0]}",
+        f"  ported:   {around[1]}",
     )
     return {
         "message": "\n".join(lines),

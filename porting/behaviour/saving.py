@@ -67,7 +67,17 @@ def save_and_load(model: Any, folder: Path, *, original_format: bool) -> Reloade
         if not any(name.endswith(".safetensors") for name in files):
             raise SavingError(f"save_pretrained wrote no safetensors file, only {show(', '.join(files))}")
         loaded, problems = load(type(model), folder, like=model)
+    _cast_unsaved(loaded, model)
     return Reloaded(loaded.to(model.device).train(model.training), problems, files)
+
+
+def _cast_unsaved(loaded: torch.nn.Module, model: torch.nn.Module) -> None:
+    """Give buffers that are not saved the precision that ``model.to(dtype)`` gave them: loading makes them anew."""
+    saved = model.state_dict()
+    before = {name: each for name, each in model.named_buffers() if name not in saved and each.is_floating_point()}
+    for name, buffer in loaded.named_buffers():
+        if name in before and buffer.is_floating_point():
+            buffer.data = buffer.data.to(before[name].dtype)
 
 
 def load(kind: Any, folder: Path, *, like: Any) -> tuple[Any, dict[str, tuple[str, ...]]]:

@@ -6,7 +6,7 @@ Transformers.
 
 from __future__ import annotations
 
-from porting.chat.bounded import Unbounded, render_bounded
+from porting.chat.bounded import Renderer, Unbounded, bounded_builder, render_bounded
 from porting.chat.conversations import Conversation, Messages, conversations, given_conversations
 from porting.chat.difference import Difference, explain
 from porting.chat.ids import IdDifference, differing_ids, split_tokens, takes_control_tokens
@@ -21,8 +21,10 @@ __all__ = [
     "Messages",
     "Prompt",
     "Refusal",
+    "Renderer",
     "Tokens",
     "Unbounded",
+    "bounded_builder",
     "conversations",
     "differing_ids",
     "explain",

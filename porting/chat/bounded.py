@@ -7,18 +7,22 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from porting.chat.conversations import Conversation
+from porting.chat.conversations import Conversation, Messages
+from porting.chat.prompts import Builder, Refusal
 from porting.errors import PortingError
 from porting.text import size_words
 
 MAX_MEMORY_BYTES = 1 << 30
 MAX_SECONDS = 5
 MAX_CHARACTERS = 1 << 24
+"""Of all renderings together: whoever renders them again keeps them, and makes ids of them."""
 PATIENCE = 60.0
 """Seconds for the whole child, its start included."""
 SOURCE = "import sys; sys.path[:0] = {path!r}; from porting.chat.child import main; main()"
@@ -39,6 +43,77 @@ class Unbounded:
     reason: str
 
 
+class Renderer:
+    """The child process, for the length of a ``with`` block."""
+
+    def __init__(self, template: str, variables: Mapping[str, Any] | None = None, seconds: int = MAX_SECONDS) -> None:
+        """Give what every rendering needs.
+
+        Args:
+            template: Jinja source.
+            variables: further ones of the template, as the special tokens.
+            seconds: of computing for all renderings.
+        """
+        texts = {name: value for name, value in (variables or {}).items() if isinstance(value, str)}
+        self._job = {"template": template, "seconds": seconds, "variables": texts}
+        self._reason = ""
+
+    def __enter__(self) -> Self:
+        """Start the child."""
+        source = SOURCE.format(path=[str(Path(path).absolute()) for path in sys.path if path])
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self._folder = tempfile.TemporaryDirectory(prefix="porting-")
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", source],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            cwd=self._folder.name, env=environment,
+        )  # fmt: skip
+        self._timer = threading.Timer(PATIENCE, self._process.kill)
+        self._timer.daemon = True
+        self._timer.start()
+        self._send(self._job)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self._timer.cancel()
+        self._process.kill()
+        with suppress(OSError):
+            self._process.communicate()
+        self._folder.cleanup()
+
+    def unbounded(self, messages: Messages, generation: bool) -> str:
+        """Which limit the rendering of a conversation meets; empty if it comes to an end.
+
+        Raises:
+            PortingError: the child could not be started.
+        """
+        if not self._reason:
+            self._send((messages, generation))
+            assert self._process.stdout is not None
+            ended = self._process.stdout.readline().decode("ascii").strip()
+            if not ended and (code := self._process.wait()) > 0:
+                raise PortingError(
+                    f"the child process that renders the chat template ended with exit code {code}",
+                    hint="is the interpreter's own environment intact? try: python -c 'import transformers'",
+                )
+            self._reason = self._words(ended)
+        return self._reason
+
+    def _send(self, value: Any) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(value, default=str).encode("ascii") + b"\n")
+            self._process.stdin.flush()
+
+    def _words(self, ended: str) -> str:
+        return {
+            "done": "",
+            "memory": f"it needs more than {size_words(MAX_MEMORY_BYTES)}",
+            "length": f"it writes more than {MAX_CHARACTERS} characters",
+        }.get(ended, f"it does not end within {self._job['seconds']} seconds")
+
+
 def render_bounded(
     template: str,
     bank: Sequence[Conversation],
@@ -56,43 +131,19 @@ def render_bounded(
     Raises:
         PortingError: the child could not be started.
     """
-    jobs = [(conversation, generation) for conversation in bank for generation in (False, True)]
-    document = {
-        "template": template,
-        "seconds": seconds,
-        "variables": {name: value for name, value in (variables or {}).items() if isinstance(value, str)},
-        "renderings": [(conversation.messages, generation) for conversation, generation in jobs],
-    }
-    ended = _ended(json.dumps(document, default=str))
-    if len(ended) == len(jobs) and all(how == "done" for how in ended):
-        return None
-    reasons = {
-        "memory": f"it needs more than {size_words(MAX_MEMORY_BYTES)}",
-        "length": f"it writes more than {MAX_CHARACTERS} characters",
-        "done": f"it does not end within {seconds} seconds",
-    }
-    stopped = len(ended) - 1 if ended and ended[-1] != "done" else len(ended)
-    return Unbounded(*jobs[stopped], reasons[ended[-1] if ended else "done"])
+    with Renderer(template, variables, seconds) as renderer:
+        for conversation in bank:
+            for generation in (False, True):
+                if reason := renderer.unbounded(conversation.messages, generation):
+                    return Unbounded(conversation, generation, reason)
+    return None
 
 
-def _ended(document: str) -> list[str]:
-    """How each rendering ended, in order; those after the last are missing."""
-    source = SOURCE.format(path=[str(Path(path).absolute()) for path in sys.path if path])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with tempfile.TemporaryDirectory(prefix="porting-") as empty:
-        try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-c", source],
-                input=document.encode("ascii"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                timeout=PATIENCE, cwd=empty, env=environment, check=False,
-            )  # fmt: skip
-            said, code = done.stdout, done.returncode
-        except subprocess.TimeoutExpired as error:
-            said, code = error.stdout or b"", -1
-    ended = [line.split()[1] for line in said.decode("ascii").splitlines() if line.count(" ") == 1]
-    if code > 0:
-        raise PortingError(
-            f"the child process that renders the chat template ended with exit code {code}",
-            hint="is the interpreter's own environment intact? try: python -c 'import transformers'",
-        )
-    return ended
+def bounded_builder(build: Builder, renderer: Renderer) -> Builder:
+    """The same builder, which refuses what meets a limit in the child."""
+
+    def bounded(messages: Messages, generation: bool) -> str | Refusal:
+        reason = renderer.unbounded(messages, generation)
+        return Refusal(f"it has no end: {reason}") if reason else build(messages, generation)
+
+    return bounded

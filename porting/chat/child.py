@@ -1,7 +1,7 @@
 """The child process that renders a foreign chat template: little time, little memory, the sandbox of Transformers.
 
-It reads one JSON document, writes the number of each rendering that came to an end, and keeps what was rendered to
-itself.
+It reads JSON, a line for the template and one for each conversation, writes how each rendering ended, and keeps what
+was rendered to itself.
 """
 
 from __future__ import annotations
@@ -16,30 +16,33 @@ from porting.chat.bounded import MAX_CHARACTERS, MAX_MEMORY_BYTES
 
 
 def main() -> None:
-    """Render every conversation with and without generation prompt."""
+    """Render the conversations of standard input, one a line, and say of each how it ended."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    job = json.load(sys.stdin)
+    job = json.loads(sys.stdin.readline())
     _limit(job["seconds"])
-    for number, (messages, generation) in enumerate(job["renderings"]):
-        ended = _rendered(render_jinja_template, job["template"], messages, generation, job["variables"])
-        sys.stdout.write(f"{number} {ended}\n")
+    written = 0
+    for line in sys.stdin:
+        messages, generation = json.loads(line)
+        ended, length = _rendered(render_jinja_template, job["template"], messages, generation, job["variables"])
+        written += length
+        sys.stdout.write(f"{'length' if written > MAX_CHARACTERS else ended}\n")
         sys.stdout.flush()
-        if ended != "done":
-            return
 
 
-def _rendered(render: Any, template: str, messages: Any, generation: bool, variables: dict[str, Any]) -> str:
-    """How it ended; a template may refuse a conversation by an exception."""
+def _rendered(
+    render: Any, template: str, messages: Any, generation: bool, variables: dict[str, Any]
+) -> tuple[str, int]:
+    """How it ended, and how many characters it wrote; a template may refuse a conversation by an exception."""
     try:
         result = render(
             conversations=[messages], chat_template=template, add_generation_prompt=generation, **variables
         )[0][0]
     except MemoryError:
-        return "memory"
+        return "memory", 0
     except Exception:
-        return "done"
-    return "done" if len(result) <= MAX_CHARACTERS else "length"
+        return "done", 0
+    return "done", len(result)
 
 
 def _limit(seconds: int) -> None:

@@ -143,7 +143,8 @@ class _Sums:
 
     def add(self, one: torch.Tensor, other: torch.Tensor, keep: torch.Tensor | None, start: int) -> None:
         """Account for one slice of both tensors, flattened, on the cpu."""
-        if torch.equal(one, other) and self._add_equal(one, keep):
+        same_kind = one.dtype == other.dtype  # else torch would compare in the coarser dtype
+        if same_kind and torch.equal(one, other) and self._add_equal(one, keep):
             return
         a, b = one.double(), other.double()
         counts = torch.isfinite(a) & torch.isfinite(b)
@@ -159,7 +160,9 @@ class _Sums:
             zero = torch.zeros((), dtype=torch.float64, device="cpu")
             a, b = torch.where(counts, a, zero), torch.where(counts, b, zero)
         self._accumulate(a, b, int(counts.sum()), start)
-        if one.dtype == torch.int64 or other.dtype == torch.int64:
+        if same_kind and one.dtype == torch.uint64:
+            one, other = one.view(torch.int64), other.view(torch.int64)
+        if torch.int64 in (one.dtype, other.dtype) and torch.uint64 not in (one.dtype, other.dtype):
             self.failing += int(((one != other) & counts).sum())
 
     def _add_equal(self, one: torch.Tensor, keep: torch.Tensor | None) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pytest
     import torch
 
+    from porting.behaviour.agreement import Allowance
     from porting.comparison import Comparison
     from porting.verification import Verification
 
@@ -52,7 +53,8 @@ class PortClose:
             original: a tensor, an array, a number; a dict, list, tuple or ``ModelOutput`` of these; a trace; a model.
             ported: the same of the port.
             inputs: of two models: a dict of keyword arguments, or a tuple.
-            atol: absolute; the run's, else the portfile's, else 1e-3, if None.
+            atol: absolute; the run's, else the portfile's, else 1e-3, if None, and then 1% of an output that lies
+                wholly within that, as probabilities of many classes do: zeros would pass.
             rtol: the same, relative to the original's value.
             valid_positions: bool over (batch, sequence) of what counts; None: everything, and of two models what the
                 attention mask lets count.
@@ -63,7 +65,11 @@ class PortClose:
         __tracebackhide__ = True
         tolerance = self.tolerance(atol, rtol)
         try:
-            _require_close(original, ported, inputs, tolerance, valid_positions, settings_of(self._config).strict)
+            if _are_values(original, ported):
+                allowance = _to_scale(tolerance) if atol is None else lambda *_: tolerance
+                _require_same_values(original, ported, allowance, valid_positions)
+            else:
+                _require_close(original, ported, inputs, tolerance, valid_positions, settings_of(self._config).strict)
         except PortingError as error:
             raise MismatchError(said(error)) from None
 
@@ -98,11 +104,33 @@ def _require_close(
         require_same_run(
             compare(original, ported, tolerance=tolerance), "judge every module by itself: porting verify"
         )
-    elif any(isinstance(each, (torch.nn.Module, Trace)) for each in pair):
+    else:
         kinds = " and ".join(type(each).__name__ for each in pair)
         raise MismatchError(f"a {kinds} cannot be compared", hint="pass two models, two traces, or outputs of both")
-    else:
-        _require_same_values(original, ported, tolerance, valid)
+
+
+def _are_values(*pair: Any) -> bool:
+    import torch
+
+    from porting.trace import Trace
+
+    return not any(isinstance(each, (torch.nn.Module, Trace)) for each in pair)
+
+
+def _to_scale(tolerance: Tolerance) -> Allowance:
+    """The tolerance, or for tensors that lie wholly within it 1% of their root mean square, and at least rounding."""
+
+    def allowance(_: str, tensor: torch.Tensor) -> Tolerance:
+        import torch
+
+        values = tensor.double() if tensor.is_floating_point() else torch.zeros(0)
+        values = values[values.isfinite()]
+        if not values.numel() or not 0 < float(values.abs().max()) <= tolerance.atol:
+            return tolerance
+        scaled = max(float(values.square().mean().sqrt()) / 100, 10 * torch.finfo(tensor.dtype).eps)
+        return Tolerance(min(tolerance.atol, scaled), tolerance.rtol)
+
+    return allowance
 
 
 def require_verified(verification: Verification) -> None:
@@ -138,12 +166,12 @@ def require_same_run(comparison: Comparison, hint: str) -> None:
         raise MismatchError(f"not every output could be compared: {comparison.summary()}", hint=hint)
 
 
-def _require_same_values(original: Any, ported: Any, tolerance: Tolerance, valid: torch.Tensor | None) -> None:
+def _require_same_values(original: Any, ported: Any, allowance: Allowance, valid: torch.Tensor | None) -> None:
     from porting.behaviour import agree
     from porting.checks.shared.wording import head, require_agreement
 
     expected, found = _named(original, ported)
-    agreement = agree(expected, found, lambda *_: tolerance, valid)
+    agreement = agree(expected, found, allowance, valid)
     require_agreement(agreement, "the port is not the original", hint=HINT, figures={})
     if agreement.blind:
         raise MismatchError(f"{head(agreement.blind[0])}: nothing could be compared", hint=HINT)
@@ -170,7 +198,7 @@ def _tensors(leaves: list[tuple[str, Any]]) -> dict[str, torch.Tensor]:
 
 
 def _tensor(name: str, value: Any) -> torch.Tensor:
-    """A value as a tensor; an array of another library is copied.
+    """A value as a tensor with a number for each element; an array of another library is copied.
 
     Raises:
         MismatchError: it holds no numbers.
@@ -178,11 +206,16 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     import numpy as np
     import torch
 
-    if isinstance(value, torch.Tensor):
-        return value.detach()
     try:
-        return torch.from_numpy(np.array(value))
-    except (TypeError, ValueError) as error:
+        if not isinstance(value, torch.Tensor):
+            return torch.from_numpy(np.array(value))
+        if value.is_meta or value.is_nested:
+            raise TypeError("it has no data" if value.is_meta else "its rows are of several shapes")
+        plain = value.detach()
+        return (
+            plain.dequantize() if plain.is_quantized else plain if plain.layout is torch.strided else plain.to_dense()
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
         where = f" at {show(name)}" if name else ""
         raise MismatchError(
             f"a {type(value).__name__}{where} cannot be compared: {show(error)}",

@@ -115,7 +115,7 @@ class PortRegression:
             golden = open_trace(folder)
         except TraceError as error:
             raise TraceError(f"the golden trace cannot be read: {error.message}", hint=self._again) from None
-        if golden.run.get("side") != "original":
+        if golden.run.get("side") != "original" or golden.run.get("model") in _only_ported(self._context):
             raise TraceError(f"the trace in {where} is not of an original", hint=f"write another: {self._again}")
         return golden
 
@@ -214,4 +214,6 @@ def _other_input(golden: Trace, trace: Trace) -> str | None:
 def _file_name(text: str) -> str:
     """A name for a folder; other texts have other names."""
     clean = re.sub(r"[^\w.=\[\]-]+", "-", text, flags=re.ASCII)
-    return clean if clean == text and len(text) <= LONGEST else f"{clean[:LONGEST]}-{zlib.crc32(text.encode()):08x}"
+    if clean == text and len(text) <= LONGEST:
+        return clean
+    return f"{clean[:LONGEST]}-{zlib.crc32(text.encode(errors='backslashreplace')):08x}"

@@ -16,6 +16,8 @@ from porting.text import show
 Arrays = dict[str, np.ndarray]
 
 
+MOST_RATE = 1_000_000
+"""Samples of sound in a second, at most: a settings file may say anything."""
 NUMERIC = "fiub"
 """Kinds of dtypes that are compared; texts among the results are not."""
 
@@ -49,8 +51,18 @@ class Processor:
 
     @property
     def rate(self) -> int:
-        """Samples of sound in a second."""
-        return int(getattr(self.part, "sampling_rate", None) or 16000)
+        """Samples of sound in a second.
+
+        Raises:
+            PortfileError: the processor says a number that no sound has.
+        """
+        given = getattr(self.part, "sampling_rate", None) or 16000
+        if not isinstance(given, int | float) or not 1 <= given <= MOST_RATE:
+            raise PortfileError(
+                f"sampling_rate of the processor is {show(given)}, and sounds have 1 to {MOST_RATE} samples a second",
+                hint="correct sampling_rate in preprocessor_config.json",
+            )
+        return int(given)
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -51,12 +51,12 @@ def render_listing(checks: Sequence[Check]) -> RenderableType:
 
 
 def _together(results: Sequence[CheckResult]) -> list[list[CheckResult]]:
-    """Neighbours of one step that were skipped for the same reason share a row."""
+    """Neighbours of one step that did not pass for the same reason share a row."""
     rows: list[list[CheckResult]] = []
     for result in results:
         before = rows[-1][0] if rows else None
-        alike = before and (before.step, before.status, before.message) == (result.step, "skipped", result.message)
-        if alike:
+        alike = before and (before.step, before.status, before.message) == (result.step, result.status, result.message)
+        if alike and result.message:
             rows[-1].append(result)
         else:
             rows.append([result])

@@ -30,11 +30,13 @@ def pylit(value: Any, indent: int = 0) -> str:
     Raises:
         GenerationError: the value, or something in it, is of another kind, or a number is not finite.
     """
-    text = _literal(value)
-    if len(text) + indent > LINE and '"' not in text:
-        wrapped = pprint.pformat(value, width=LINE - indent, compact=True, sort_dicts=False)
-        text = wrapped.replace("\n", "\n" + " " * indent)
-    if ast.literal_eval(text) != value:
+    try:
+        text = _wrapped(value, _literal(value), indent)
+        same = ast.literal_eval(text) == value
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        what = f"{type(error).__name__}: {show(error)}"
+        raise GenerationError(f"a {type(value).__name__} cannot be written as a literal: {what}") from None
+    if not same:
         raise GenerationError(f"{show(text)} does not evaluate to the value that it was made from")
     return text
 
@@ -131,6 +133,13 @@ def ensure_same_code(text: str, reference: str) -> None:
         raise GenerationError(
             "a name or a value of this model became code in the generated file, so it is not written"
         )
+
+
+def _wrapped(value: Any, text: str, indent: int) -> str:
+    if len(text) + indent <= LINE or '"' in text:
+        return text
+    wrapped = pprint.pformat(value, width=LINE - indent, compact=True, sort_dicts=False)
+    return wrapped.replace("\n", "\n" + " " * indent)
 
 
 def _words(model_name: str) -> list[str]:

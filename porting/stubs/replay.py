@@ -14,6 +14,7 @@ import torch
 
 from porting.errors import GenerationError
 from porting.portfile import Portfile
+from porting.stubs.checkpoint import weights_of
 from porting.text import show
 from porting.trace import Call, Trace
 from porting.verification import Verification
@@ -24,7 +25,6 @@ MOST_IN_TEST = 512
 """The same for a test that has a folder for larger ones."""
 MOST_STORED = 1 << 20
 """Elements of one input that such a folder can hold."""
-
 DeviceKey = tuple[str, tuple[int, int]] | tuple[None, None]
 
 
@@ -66,7 +66,7 @@ def replay_of(portfile: Portfile, verification: Verification) -> Replay:
     ported = verification.ported
     call, given = forward_of(verification)
     module, model_class = _class_of(ported, call)
-    checkpoint, revision, left = _weights(portfile)
+    checkpoint, revision, left = weights_of(portfile)
     keys = device_keys(portfile, verification.original)
     return Replay(call, given, module, model_class, dtype_of(ported), checkpoint, revision, left, keys)
 
@@ -225,26 +225,3 @@ def dtype_of(ported: Trace) -> str:
             hint="load the port with one dtype: from_pretrained(..., dtype=torch.float32)",
         )
     return dtypes[0]
-
-
-def _weights(portfile: Portfile) -> tuple[str, str, tuple[str, ...]]:
-    """The checkpoint's id, its revision, and what is left to do about them."""
-    revision = str(portfile.constants.get("REVISION") or "main")
-    if hub_id := portfile.constants.get("HUB_ID"):
-        pinned = "REVISION" in portfile.constants
-        return (
-            hub_id,
-            revision,
-            () if pinned else ("Pin the checkpoint: set REVISION in the portfile to a commit of the Hub.",),
-        )
-    folder = portfile.checkpoint()
-    if folder is None or not (folder / "config.json").is_file():
-        raise GenerationError(
-            "a test cannot load the weights: there is no HUB_ID, and checkpoint() gives no folder with config.json",
-            hint='set HUB_ID = "organisation/name" in the portfile, or save the port with save_pretrained()',
-        )
-    return (
-        str(folder),
-        revision,
-        ("The weights are local: set HUB_ID and REVISION in the portfile once they are on the Hub.",),
-    )

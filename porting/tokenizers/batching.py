@@ -15,11 +15,9 @@ ROWS = 8
 def check_batches(ported: PortedTokenizer, texts: Sequence[str]) -> Findings:
     """Each text's ids alone, held against those in a batch of others: unpadded, padded left and padded right.
 
-    Texts that the tokenizer does not take alone are left out.
-
     Args:
         ported: a tokenizer of Transformers.
-        texts: what to look at.
+        texts: what to look at; those for which it raises, alone, are left out.
     """
     alone = {text: answer.ids for text in texts if (answer := ask(ported.encode, text)).ids is not None}
     faults = []

@@ -67,14 +67,16 @@ def samples_of_file(path: str | Path) -> list[Sample]:
     """A text file's lines as samples, without their line ends.
 
     Raises:
-        PortfileError: it is missing, too large or not UTF-8.
+        PortfileError: it is missing, no regular file, too large or not UTF-8.
     """
     file = Path(path)
     try:
+        if file.exists() and not file.is_file():
+            raise PortfileError(f"{show(file)} is no file", hint="give a text file in UTF-8, a text a line")
         if file.stat().st_size > LARGEST_FILE:
             raise PortfileError(f"{show(file)} is larger than 16 MiB", hint="a few thousand lines are enough")
         lines = file.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise PortfileError(
             f"{show(file)} cannot be read: {show(error)}", hint="give a text file in UTF-8, a text a line"
         ) from None

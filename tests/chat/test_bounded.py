@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from chatting import FORMATS
 
-from porting.chat import conversations, render_bounded
+from porting.chat import Refusal, Renderer, bounded_builder, conversations, render_bounded
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,18 @@ def test_nothing_of_the_working_folder_is_imported(tmp_path: Path, monkeypatch: 
     (tmp_path / "json.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
     assert render_bounded("x", conversations()[:1]) is None
+
+
+def test_what_other_conversations_do_is_bounded_too() -> None:
+    template = "{% if messages[0]['content'] == 'x' %}{{ 'a' * 10**10 }}{% endif %}y"
+    with Renderer(template) as renderer:
+        build = bounded_builder(lambda messages, generation: f"{len(messages)} {generation}", renderer)
+        assert build([{"role": "user", "content": "z"}], True) == "1 True"
+        found = [build([{"role": "user", "content": "x"}], False) for _ in range(2)]
+    assert all(isinstance(each, Refusal) and "GB" in each.said for each in found)
+
+
+def test_much_that_is_written_in_all_is_too_much() -> None:
+    found = render_bounded("{{ 'a' * 1000000 }}", conversations())
+    assert found is not None
+    assert "characters" in found.reason

@@ -169,3 +169,13 @@ def test_a_wave_that_is_not_normalised_is_found(tmp_path: Path) -> None:
     result = results(Wav2Vec2FeatureExtractor(do_normalize=False), wave, tmp_path)["check_processor_outputs_equal"]
     assert result.status == "failed"
     assert result.figures["stage"] == "normalise"
+
+
+@pytest.mark.parametrize("rate", [10**12, -16000, float("nan"), "16\x1b000"])
+def test_a_rate_that_no_sound_has_is_an_error_of_the_portfile(rate: Any, tmp_path: Path) -> None:
+    processor = Wav2Vec2FeatureExtractor()
+    processor.sampling_rate = rate
+    for found in results(processor, lambda sound: {"input_values": sound}, tmp_path).values():
+        assert found.status in ("error", "skipped")
+        assert found.status == "skipped" or "sampling_rate of the processor is " in found.message
+        assert found.exit_code in (0, 4)

@@ -101,6 +101,13 @@ WRONG: dict[str, tuple[Callable[[], nn.Module], str]] = {
 }
 
 
+def test_a_port_that_was_cast_with_its_unsaved_buffers_is_right(tmp_path: Path) -> None:
+    model = llama().to(torch.bfloat16)
+    assert model.model.rotary_emb.inv_freq.dtype == torch.bfloat16
+    result = result_of(TRIP, context_of(model, tmp_path))
+    assert result.status == "passed", result.message
+
+
 @pytest.mark.parametrize("mistake", WRONG)
 def test_what_does_not_come_back_is_named(mistake: str, tmp_path: Path) -> None:
     build, words = WRONG[mistake]

@@ -310,3 +310,21 @@ def test_a_port_that_raises_on_some_texts_differs_on_them(results_of: Results) -
     found = results_of(original_tokenize=original_tokenize, ported_tokenizer=Raising)["token_ids_equal"]
     assert found.status == "failed"
     assert "no foxes" in found.message
+
+
+def test_a_panic_on_some_texts_is_told_with_the_texts(results_of: Results) -> None:
+    from transformers import TokenizersBackend
+
+    class Panic(BaseException):
+        """As the tokenizers library raises it."""
+
+    class Panicking(TokenizersBackend):  # type: ignore[misc]
+        def __call__(self, text: Any, *args: Any, **kwargs: Any) -> Any:
+            if "fox" in str(text):
+                raise Panic("over")
+            return super().__call__(text, *args, **kwargs)
+
+    port = tokenizer(made=Panicking)
+    found = results_of(original_tokenize=original_tokenize, ported_tokenizer=lambda: port)
+    assert "Panic: over" in found["token_ids_equal"].message
+    assert "2 of " in found["tokenizer_batches"].message

@@ -104,6 +104,10 @@ def test_integers_and_booleans_must_be_equal(dtype: torch.dtype) -> None:
 
 def test_large_integers_are_compared_exactly() -> None:
     assert not compare(torch.tensor([2**53]), torch.tensor([2**53 + 1])).allclose
+    most = torch.tensor([2**64 - 1], dtype=torch.uint64)
+    assert compare(most, most.clone()).allclose
+    assert not compare(most, torch.tensor([2**64 - 2], dtype=torch.uint64)).allclose
+    assert not compare(torch.tensor([2**24 + 1]), torch.tensor([2.0**24])).allclose
 
 
 def test_bytes_do_not_wrap_around() -> None:

@@ -28,6 +28,7 @@ PAIRS = {
     "lists": ([X, 2], [X, 2]),
     "array": (X.numpy(), X),
     "nan at the same places": (NAN, NAN.clone()),
+    "sparse": (X[0].to_sparse(), X[0]),
     "nothing for nothing": ({"a": X, "b": None}, {"a": X, "b": None}),
 }
 
@@ -40,6 +41,14 @@ def test_padding_does_not_count(assert_port_close):
     other = X.clone()
     other[0, 2] = 7
     assert_port_close(X, other, valid_positions=valid)
+
+def test_small_outputs(assert_port_close):
+    small = X.exp() / 50000
+    assert_port_close(small, small * (1 + 1e-5))
+    assert_port_close(X * 1e-9, X * -1e-9)
+    assert_port_close(small, small.flip(0), atol=1e-3)
+    with pytest.raises(AssertionError):
+        assert_port_close(small, small.flip(-1))
 
 def test_given_tolerance(assert_port_close):
     assert_port_close(X, X + 0.5, atol=1)
@@ -66,6 +75,9 @@ PAIRS = {
     "blank beside others": ({"a": X, "blank": X / 0}, {"a": X, "blank": X / 0}),
     "text": ({"a": "x"}, {"a": "x"}),
     "integers": (torch.tensor([1, 2]), torch.tensor([1, 3])),
+    "sparse": (X[0].to_sparse(), 2 * X[0].to_sparse()),
+    "without data": (X.to("meta"), X.to("meta")),
+    "ids as float": (torch.tensor([2**24 + 1]), torch.tensor([2.0**24])),
     "a model and a tensor": (torch.nn.ReLU(), X),
 }
 
@@ -108,7 +120,7 @@ def test_raising(assert_port_close):
 
 def test_what_is_equal_passes(pytester: pytest.Pytester, run_pytest: RunPytest) -> None:
     pytester.makepyfile(EQUAL)
-    run_pytest().assert_outcomes(passed=12)
+    run_pytest().assert_outcomes(passed=14)
 
 
 def test_what_differs_fails_with_all_that_differs_and_a_remedy(
@@ -116,7 +128,7 @@ def test_what_differs_fails_with_all_that_differs_and_a_remedy(
 ) -> None:
     pytester.makepyfile(DIFFERENT)
     result = run_pytest("-s")
-    result.assert_outcomes(passed=11)
+    result.assert_outcomes(passed=14)
     for lines in (
         ["*SAID the port is not the original: output b: max abs 1 *", "Outputs that differ: 2 of 3", "  output b:"],
         ["*SAID *shape (1, 3, 4), the original has (2, 3, 4)"],
@@ -126,6 +138,7 @@ def test_what_differs_fails_with_all_that_differs_and_a_remedy(
         ["*SAID *nothing could be compared"],
         ["*SAID output blank: no finite element at a valid position: nothing could be compared"],
         ["*SAID a str at a cannot be compared*"],
+        ["*SAID a Tensor cannot be compared: it has no data"],
         ["*SAID a ReLU and Tensor cannot be compared"],
     ):
         result.stdout.fnmatch_lines(lines)
@@ -182,3 +195,10 @@ def test_the_tolerance_is_that_of_the_portfile_or_the_run(
     outcomes = run_pytest(*given).parseoutcomes()
     assert outcomes.get("passed", 0) == int(ok)
     assert outcomes.get("failed", 0) == int(not ok)
+
+
+def test_a_test_that_returns_what_it_meant_to_assert_fails(pytester: pytest.Pytester, run_pytest: RunPytest) -> None:
+    pytester.makepyfile(
+        "def test_own(assert_port_close): return False\ndef test_other(assert_port_close): assert_port_close(1.0, 1.0)"
+    )
+    run_pytest().assert_outcomes(failed=1, passed=1)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pytest
 
-from porting import open_trace
+from porting import capture, open_trace
+from porting.plugin.goldens import _file_name
+from porting.trace import save_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,6 +208,28 @@ def test_a_golden_trace_of_a_port_or_a_damaged_one_is_refused_and_mended_by_an_u
     result.stdout.fnmatch_lines(["E *the golden trace cannot be read: *", "E *Next: pytest --porting-update *"])
     assert passes(run_pytest, UPDATE)
     assert open_trace(folder / "test_own").run["side"] == "original"
+
+
+def test_a_golden_trace_of_the_port_that_is_called_the_original_is_refused(
+    pytester: pytest.Pytester, run_pytest: RunPytest, write_portfile: WritePortfile
+) -> None:
+    from porting.portfile import Portfile
+
+    portfile = Portfile.load(write_portfile(pytester.path))
+    trace = capture(portfile.build("ported"), portfile.inputs("ported"), side="original")
+    save_trace(trace, pytester.path / "goldens" / "test_golden" / "test_own")
+    pytester.makepyfile(test_golden=PORT)
+    result = run_pytest(*OPTION)
+    result.stdout.fnmatch_lines(["E *the trace in goldens/test_golden/test_own is not of an original", "E *Next: *"])
+
+
+@pytest.mark.parametrize("name", ["..", "\ud800", "a/b", "x" * 300, "\x00", "\u202e"])
+def test_any_name_of_a_golden_trace_is_one_folder(name: str) -> None:
+    folder = _file_name(f"test_own.{name}")
+    assert folder == PurePath(folder).name
+    assert folder.isascii()
+    assert folder.isprintable()
+    assert len(folder) < 120
 
 
 def test_holding_nothing_against_a_golden_trace_fails(pytester: pytest.Pytester, run_pytest: RunPytest) -> None:

@@ -50,6 +50,21 @@ def test_everything_else_is_refused(value: object) -> None:
         pylit(value)
 
 
+def nested(depth: int) -> list[object]:
+    found: list[object] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    "value", [10**5000, {"a": 10**5000}, nested(250), nested(5000)], ids=["long", "inside", "deep", "deeper"]
+)
+def test_what_python_cannot_read_back_is_refused(value: object) -> None:
+    with pytest.raises(GenerationError, match="cannot be written as a literal"):
+        pylit(value)
+
+
 def test_long_numbers_are_wrapped_and_keep_their_values() -> None:
     value = [[float(i) / 7 for i in range(40)], list(range(100))]
     lines = pylit(value, 16).split("\n")

@@ -11,7 +11,11 @@ from pairs.catalogue import build
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from porting.portfile import Portfile
+from porting.stubs.checkpoint import weights_of
+
 WORDS = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "hello", "world", "##s", "the", "a", "of", "b", "##b", "é", "."]
+SAVE = "ported_tokenizer().save_pretrained({!r})."
 HOSTILE = '"""\nimport os\nos.system("touch marker")\n'
 
 
@@ -74,3 +78,15 @@ def test_texts_of_a_tokenizer_are_data(tmp_path: Path) -> None:
     results = json.loads((tmp_path / "tests/fixtures/some_model/expected_results_tokenization.json").read_text())
     assert any(HOSTILE in each["text"] for each in results["results"]["control tokens"])
     assert failures_of(generated.tests[1], load_tokenizer=lambda self: hostile()) == []
+
+
+def test_a_tokenizer_that_is_not_beside_the_weights_is_to_be_saved(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    functions = {name: lambda: None for name in ("original_tokenize", "ported_tokenizer", "ported_processor")}
+    portfile = Portfile(tmp_path / "portfile.py", {"checkpoint": lambda: "weights", **functions}, {})
+    (_, lacks) = weights_of(portfile)[2]
+    assert lacks == f"The folder of the weights lacks what ported_tokenizer() returns: {SAVE.format(str(folder))}"
+    ported().save_pretrained(folder)
+    assert len(weights_of(portfile)[2]) == 1

@@ -49,6 +49,12 @@ def test_what_is_no_text_file_is_refused(tmp_path: Path) -> None:
             samples_of_file(tmp_path / name)
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "/", "no\x00file"])
+def test_what_never_ends_is_no_text_file(path: str) -> None:
+    with pytest.raises(PortfileError, match=r"is no file|cannot be read"):
+        samples_of_file(path)
+
+
 def test_texts_may_be_given_by_category(tmp_path: Path) -> None:
     assert samples_of(["a"]) == [Sample("your own", "a")]
     assert samples_of({"music": ("b",)}) == [Sample("music", "b")]

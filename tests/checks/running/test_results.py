@@ -144,3 +144,8 @@ def test_a_check_leaves_the_random_states_as_they_were(context: CheckContext) ->
     with pytest.raises(KeyboardInterrupt):
         run_check(Check("check_something", 1, check_something), context)
     assert states() == before
+
+
+def test_figures_are_made_harmless_to_show() -> None:
+    result = CheckResult("check_mine", 3, "passed", figures={"a\x1b\x00": "b\u202e\ud800"})
+    assert result.to_dict()["figures"] == {r"a\x1b\x00": r"b\u202e\ud800"}

@@ -144,6 +144,19 @@ def test_the_document_is_json_without_nan() -> None:
     assert document["checks"][0]["claim"] == "It is so."
 
 
+class Panic(BaseException):
+    """As libraries written in Rust raise it."""
+
+
+def test_a_panic_takes_no_other_result_away(portfile: Portfile, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = run_with(portfile, monkeypatch, Panic("over"))
+    assert [result.status for result in report.results] == ["error", "passed"]
+    assert "Panic: over" in report.results[0].message
+    assert report.exit_code == 4
+    with pytest.raises(KeyboardInterrupt):
+        run_with(portfile, monkeypatch, KeyboardInterrupt())
+
+
 def run_with(portfile: Portfile, monkeypatch: pytest.MonkeyPatch, ending: BaseException) -> CheckReport:
     """The report of the checks of the forward, where the first one ends like this."""
 
