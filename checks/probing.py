@@ -83,8 +83,9 @@ def _culprit(probe: Probe) -> str:
 
 
 def _line(probe: Probe) -> str:
-    if probe.max_abs is None:
-        return f"  {probe.description}: {show(probe.reason, 400)}"
+    if _finite(probe.max_abs) is None:
+        reason = show(probe.reason, 400) or "an output has another shape, or NaN or Inf at other places"
+        return f"  {probe.description}: {reason}"
     text = f"  {probe.description}:\n    Greatest absolute difference: {probe.max_abs:.6g}"
     causes = [culprit.proven for culprit in probe.culprits if culprit.proven]
     return f"{text}\n    Cause: {causes[0].code} (proven): {show(causes[0].summary, 400)}" if causes else text

@@ -89,6 +89,15 @@ def test_tokens_that_the_port_does_not_have_are_refuted(tmp_path: Path) -> None:
     assert "expected 1000000" in result_of(EQUAL, context).message
 
 
+def test_an_original_that_takes_what_the_port_finds_unlikely_is_no_low_margin(tmp_path: Path) -> None:
+    likeliest = int(plain_tokens(decoder(), text(), 1)[0, -1])
+    other = (likeliest + 1) % 60
+    context = context_of(decoder(), tmp_path, decoder(), original_generate=lambda *_: [[other]])
+    result = result_of(EQUAL, context)
+    assert result.status == "failed"
+    assert f"differs from the original at new token 0: {likeliest}, expected {other}" in result.message
+
+
 def test_an_original_generation_of_another_kind_is_an_error(tmp_path: Path) -> None:
     context = context_of(decoder(), tmp_path, decoder(), original_generate=lambda *_: "a text")
     result = result_of(EQUAL, context)

@@ -39,6 +39,21 @@ def test_an_order_of_axes_that_square_images_hide_is_found() -> None:
     assert status == "failed"
 
 
+def test_an_output_of_another_shape_has_no_difference_that_is_a_number() -> None:
+    class First(nn.Linear):
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            return super().forward(hidden)[:2]
+
+    ported = First(3, 3).eval()
+    original = nn.Linear(3, 3).eval()
+    original.load_state_dict(ported.state_dict())
+    inputs = torch.ones(2, 3)
+    result = said("check_other_inputs", context_for(original, ported, {"hidden": inputs}, {"input": inputs}))
+    assert result.status == "failed"
+    assert "an output has another shape, or NaN or Inf at other places" in result.message
+    assert "nan" not in result.message
+
+
 def test_a_recorded_original_and_inputs_without_a_text_are_skipped() -> None:
     model = nn.Sequential(nn.Linear(3, 3)).eval()
     context = context_for(model, model, {"input": torch.ones(2, 3)}, ORIGINAL_TRACE="traces")

@@ -72,6 +72,7 @@ PAIRS = {
     "longer": ((X,), (X, X)),
     "nothing": ({}, {}),
     "empty": (X[:0], X[:0]),
+    "blank beside others": ({"a": X, "blank": X / 0}, {"a": X, "blank": X / 0}),
     "text": ({"a": "x"}, {"a": "x"}),
     "integers": (torch.tensor([1, 2]), torch.tensor([1, 3])),
     "sparse": (X[0].to_sparse(), 2 * X[0].to_sparse()),
@@ -127,7 +128,7 @@ def test_what_differs_fails_with_all_that_differs_and_a_remedy(
 ) -> None:
     pytester.makepyfile(DIFFERENT)
     result = run_pytest("-s")
-    result.assert_outcomes(passed=13)
+    result.assert_outcomes(passed=14)
     for lines in (
         ["*SAID the port is not the original: output b: max abs 1 *", "Outputs that differ: 2 of 3", "  output b:"],
         ["*SAID *shape (1, 3, 4), the original has (2, 3, 4)"],
@@ -135,6 +136,7 @@ def test_what_differs_fails_with_all_that_differs_and_a_remedy(
         ["Only once: b"],
         ["Only once: 1"],
         ["*SAID *nothing could be compared"],
+        ["*SAID output blank: no finite element at a valid position: nothing could be compared"],
         ["*SAID a str at a cannot be compared*"],
         ["*SAID a Tensor cannot be compared: it has no data"],
         ["*SAID a ReLU and Tensor cannot be compared"],

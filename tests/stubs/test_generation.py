@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from generated import failures, generate, ruff_findings
 from pairs.catalogue import build
+
+from porting.behaviour.following import followed
+from porting.behaviour.greedy import Choice
 
 
 def test_the_originals_greedy_tokens_are_tested(tmp_path: Path) -> None:
@@ -32,7 +38,23 @@ def _forgetful(model: Any) -> Any:
     return prepare
 
 
-def test_tokens_end_where_rounding_could_choose(tmp_path: Path) -> None:
+def test_tokens_end_where_rounding_could_choose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, low = build("llama"), 4
+    pair.ported.generation_config.eos_token_id = None  # type: ignore[union-attr]
+
+    def followed_until(*args: Any) -> list[Choice]:
+        return [replace(each, margin=1.0 if step < low else 1e-9) for step, each in enumerate(followed(*args))]
+
+    monkeypatch.setattr("porting.stubs.generation.followed", followed_until)
+    text = generate(pair, tmp_path).path.read_text(encoding="utf-8")
+    assert re.findall(r"max_new_tokens=(\d+)", text) == [str(low)]
+
+    monkeypatch.setattr("porting.stubs.generation.least_margin", lambda *_: 2.0)
+    none = generate(pair, tmp_path)
+    assert none.skipped[0] == "greedy tokens: the first one has a margin that rounding could turn round"
+
+
+def test_tokens_that_the_port_does_not_give_are_not_written(tmp_path: Path) -> None:
     pair = build("llama")
 
     def original_generate(model: Any, inputs: dict[str, Any], count: int) -> list[int]:
