@@ -42,8 +42,8 @@ def followed(
     prompt = reader.inputs[reader.text]
     if "original_generate" not in portfile.functions:
         return greedy(_logits_of(portfile, original, ported, reader, row), prompt, count)
-    inputs = _row_of(original.inputs.fresh(), row)
-    returned = portfile.call("original_generate", original.model, inputs.as_given(), count)
+    inputs = _corresponding(original, ported, reader, row)
+    returned = portfile.call("original_generate", original.model, inputs.fresh().as_given(), count)
     try:
         tokens = new_tokens(returned, prompt)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -87,16 +87,12 @@ def _logits_of(
     portfile: Portfile, original: Subject, ported: Subject, reader: Reader, row: int
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """The original's logits after some tokens, from a forward of it on what the port's inputs correspond to."""
-    given = _row_of(original.inputs, row)
-    whole = Reader.of(ported.model, _row_of(ported.inputs, row))  # the prompt may be cut, and the original's is not
-    named = {name: value for name, value in whole.inputs.items() if isinstance(value, torch.Tensor)}
 
     def logits_of(tokens: torch.Tensor) -> torch.Tensor:
         longer = with_tokens(reader, tokens)
         try:
-            inputs = derive(given, named, {name: longer.inputs[name] for name in named}, set())
-            returned = original.result(inputs)
-        except (Underivable, CaptureError) as error:
+            returned = original.result(_corresponding(original, ported, longer, row))
+        except CaptureError as error:
             text = f"the original cannot be given a longer text: {error}; write original_generate()"
             raise NotDecodable(text) from error
         port = ported.result(Inputs(kwargs=longer.inputs))
@@ -104,6 +100,24 @@ def _logits_of(
         return found[0, -1].detach().cpu()
 
     return logits_of
+
+
+def _corresponding(original: Subject, ported: Subject, reader: Reader, row: int) -> Inputs:
+    """The original's inputs for what the port reads: its given row, or that with a text of another length.
+
+    Raises:
+        NotDecodable: they cannot be made of the port's.
+    """
+    given = _row_of(original.inputs, row)
+    whole = Reader.of(ported.model, _row_of(ported.inputs, row))
+    if whole.length == reader.length:
+        return given
+    named = {name: value for name, value in whole.inputs.items() if isinstance(value, torch.Tensor)}
+    try:
+        return derive(given, named, {name: reader.inputs[name] for name in named}, set())
+    except Underivable as error:
+        text = f"the original cannot be given a text of another length: {error}"
+        raise NotDecodable(text) from error
 
 
 def _counterpart(portfile: Portfile, original: Any, ported: Any, shape: tuple[int, ...]) -> torch.Tensor:

@@ -84,6 +84,19 @@ def test_the_originals_own_generation_is_the_reference(answer: str, tmp_path: Pa
     assert result_of(LOOP, context).status == "passed"
 
 
+def test_a_prompt_without_room_behind_it_is_cut_for_the_originals_own_generation_too(tmp_path: Path) -> None:
+    lengths = []
+
+    def original_generate(model: Any, inputs: Any, count: int) -> Any:
+        lengths.append(inputs["input_ids"].shape[1])
+        return plain_tokens(model, inputs, count)
+
+    ported = decoder()
+    ported.config.max_position_embeddings = 12
+    result = result_of(EQUAL, context_of(ported, tmp_path, decoder(), original_generate=original_generate))
+    assert (result.status, result.figures["compared_tokens"], lengths) == ("passed", 8, [4])
+
+
 def test_tokens_that_the_port_does_not_have_are_refuted(tmp_path: Path) -> None:
     context = context_of(decoder(), tmp_path, decoder(), original_generate=lambda *_: [[1_000_000]])
     assert "expected 1000000" in result_of(EQUAL, context).message
