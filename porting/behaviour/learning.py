@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -91,6 +91,16 @@ def learning_of(
     return Learning(comparer.compared, tuple(comparer.unlike), tuple(comparer.unmatched), asked)
 
 
+def composing(names: Iterable[str]) -> set[str]:
+    """Those parameters from which torch's parametrizations and weight norm compute a weight.
+
+    The gradient of a part is another one than that of the weight, also where the two have equal values.
+    """
+    known = set(names)
+    pairs = {name for name in known if {name[:-2] + "_g", name[:-2] + "_v"} <= known}
+    return {name for name in known if name in pairs or ".parametrizations." in f".{name}"}
+
+
 class _Comparer:
     """Compares one parameter after the other."""
 
@@ -108,7 +118,12 @@ class _Comparer:
             name: torch.zeros_like(parameters[name], device="cpu") if gradient is None else gradient
             for name, gradient in theirs.items()
         }
-        self._counterparts = Counterparts({name: parameters[name] for name in theirs}, likely)
+        composed = composing(parameters)
+        self._counterparts = {
+            part: Counterparts({name: parameters[name] for name in theirs if (name in composed) is part}, likely)
+            for part in (False, True)
+        }
+        self._composing = composing(name for name, _ in ported.model.named_parameters())
         self._exact = exact
         self._tolerance = tolerance
         self._largest = max(map(_largest, self._theirs.values()), default=0.0)
@@ -120,7 +135,8 @@ class _Comparer:
 
     def compare(self, name: str, parameter: torch.Tensor, gradient: torch.Tensor | None) -> None:
         """Compare the gradient of a parameter of the port; None if it has none."""
-        expected = self._counterparts.expected(name, parameter, self._theirs, tied=id(parameter) in self._tied)
+        counterparts = self._counterparts[name in self._composing]
+        expected = counterparts.expected(name, parameter, self._theirs, tied=id(parameter) in self._tied)
         if expected is None or not bool(expected.isfinite().any()):
             self.unmatched.append(name)
             return

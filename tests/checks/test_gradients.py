@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from behaving import bert, context_for, llama, said, toy
+from behaving import bert, context_for, llama, said, toy, twins
 from mutants.editing import behave
 from pairs.catalogue import build
 from pairs.installed import require_original
@@ -22,6 +22,35 @@ def test_right_ports_learn_alike(context: Callable[[], Any], parameters: int | N
     assert result.figures["unmatched"] == 0
     assert result.figures["compared_parameters"] == (parameters or len(list(made.ported_model.parameters())))
     assert all(each.grad is None for each in made.ported_model.parameters())
+
+
+@pytest.mark.parametrize(
+    "norm", [torch.nn.utils.parametrizations.weight_norm, torch.nn.utils.weight_norm], ids=["today", "before"]
+)
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning")
+def test_the_parts_of_a_computed_weight_are_not_held_against_the_weight(norm: Callable[[Any], Any]) -> None:
+    result = said("check_gradients_equal", toy(lambda model: norm(model.model.layers[1].mlp.up)))
+    assert (result.status, result.figures["unmatched"]) == ("passed", 2)
+    assert result.figures["compared_parameters"] == 52
+
+
+def test_the_parts_of_weights_that_both_sides_compute_are_compared() -> None:
+    def switch_off(model: Any) -> None:
+        behave(model.proj, lambda self, usual, hidden: usual(hidden.detach()) + hidden - hidden.detach())
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.proj = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(6, 6))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.proj(self.proj(x))
+            return result
+
+    torch.manual_seed(0)
+    right, wrong = (twins(Net(), {"x": torch.randn(3, 6)}, change) for change in (None, switch_off))
+    assert said("check_gradients_equal", right).figures["compared_parameters"] == 3
+    assert said("check_gradients_equal", wrong).status == "failed"
 
 
 def test_a_detached_result_is_found_at_its_last_parameter() -> None:
