@@ -89,6 +89,20 @@ def test_a_buffer_that_is_made_anew_is_right(tmp_path: Path) -> None:
     assert result_of(TRIP, context_of(Running(TinyConfig()), tmp_path)).status == "passed"
 
 
+def test_a_port_that_only_the_original_names_spoil_is_found(tmp_path: Path) -> None:
+    class Spoilt(LlamaForCausalLM):  # type: ignore[misc]
+        def save_pretrained(self, folder: Any, save_original_format: bool = True, **more: Any) -> None:
+            super().save_pretrained(folder, save_original_format=save_original_format, **more)
+            if save_original_format:
+                state = {name: tensor.clone() for name, tensor in self.state_dict().items()}
+                rewrite(Path(folder), {**state, "model.norm.weight": state["model.norm.weight"] + 1})
+
+    result = result_of(TRIP, context_of(Spoilt(LlamaConfig(**SIZES)).eval(), tmp_path))
+    assert result.status == "failed"
+    assert result.message.startswith("model.norm.weight has other values")
+    assert "before the port was saved with the original's names" in result.message
+
+
 WRONG: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "a buffer of rubbish": (lambda: Tiny(TinyConfig()), "angles has other values"),
     "a plain tensor on meta": (lambda: WithPlainTensor(TinyConfig()), "table is on the meta device"),
