@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,8 +37,7 @@ class CheckContext:
         """Share what follows from a portfile; ``strict`` makes ``suspicious`` a failure of `verification`."""
         self.portfile = portfile
         self.strict = strict
-        self._returned: dict[str, Any] = {}
-        self._shared: dict[str, Any] = {}
+        self._made: dict[str, Any] = {}
 
     @property
     def ported_model(self) -> torch.nn.Module:
@@ -47,7 +46,7 @@ class CheckContext:
         Raises:
             PortfileError: ``ported()`` raised, or returned something else.
         """
-        return _unless_failed(self._ported_model)
+        return self.shared("ported model", lambda: self.portfile.build("ported"))
 
     @property
     def original_model(self) -> torch.nn.Module:
@@ -59,12 +58,12 @@ class CheckContext:
         """
         if not self._original_is_live:
             raise Skip("the original is a recorded one, and this needs it live: original() without ORIGINAL_TRACE")
-        return _unless_failed(self._original_model)
+        return self.shared("original model", lambda: self.portfile.build("original"))
 
     @property
     def built(self) -> dict[Side, torch.nn.Module]:
         """The models that were asked for and could be built."""
-        models: dict[Side, Any] = {side: vars(self).get(f"_{side}_model") for side in ("original", "ported")}
+        models: dict[Side, Any] = {side: self._made.get(f"{side} model") for side in ("original", "ported")}
         return {side: model for side, model in models.items() if not isinstance(model, PortingError | None)}
 
     @property
@@ -74,7 +73,7 @@ class CheckContext:
         Raises:
             PortfileError: a function of the portfile does not keep its contract.
         """
-        return _unless_failed(self._ported)
+        return self.shared("ported", lambda: self._subject_of("ported", self.ported_model))
 
     @property
     def original(self) -> Subject:
@@ -84,8 +83,7 @@ class CheckContext:
             Skip: it is not live.
             PortfileError: a function of the portfile does not keep its contract.
         """
-        _ = self.original_model
-        return _unless_failed(self._original)
+        return self.shared("original", lambda: self._subject_of("original", self.original_model))
 
     @property
     def material(self) -> Material:
@@ -94,7 +92,7 @@ class CheckContext:
         Raises:
             PortfileError: a function of the portfile does not keep its contract.
         """
-        return _unless_failed(self._material)
+        return self.shared("material", self._make_material)
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -104,8 +102,7 @@ class CheckContext:
             Skip: the original is not live.
             PortfileError: a function of the portfile does not keep its contract.
         """
-        _ = self.original_model
-        return _unless_failed(self._probes)
+        return self.shared("probes", self._make_probes)
 
     @property
     def config(self) -> Any:
@@ -132,27 +129,24 @@ class CheckContext:
             raise Skip(f"the portfile has no {name}()")
         if args:
             return self.portfile.call(name, *args)
-        if name not in self._returned:
-            try:
-                self._returned[name] = self.portfile.call(name)
-            except PortingError as error:
-                self._returned[name] = error
-        return _unless_failed(self._returned[name])
+        return self.shared(f"{name}()", lambda: self.portfile.call(name))
 
     def shared(self, name: str, make: Callable[[], Made]) -> Made:
-        """What several checks of a file need, made when the first of them asks for it.
+        """What several checks need, made when the first of them asks for it.
 
         Args:
             name: under which it is kept.
             make: makes it; a PortingError that it raises is kept, too.
         """
-        if name not in self._shared:
+        if name not in self._made:
             try:
-                self._shared[name] = make()
+                self._made[name] = make()
             except PortingError as error:
-                self._shared[name] = error
-        made: Made | PortingError = self._shared[name]
-        return _unless_failed(made)
+                self._made[name] = error
+        made: Made | PortingError = self._made[name]
+        if isinstance(made, PortingError):
+            raise made
+        return made
 
     @property
     def verification(self) -> Verification:
@@ -163,12 +157,12 @@ class CheckContext:
             CaptureError: a forward raised.
             TraceError: the recorded trace is missing or damaged.
         """
-        return _unless_failed(self._verification)
+        return self.shared("verification", self._make_verification)
 
     @property
     def warnings(self) -> tuple[tuple[str, str], ...]:
         """Code and message of what weakens `verification`, if it was asked for and could be made."""
-        made = vars(self).get("_verification")
+        made = self._made.get("verification")
         return () if made is None or isinstance(made, PortingError) else made.warnings
 
     def trace(self, side: Side) -> Trace:
@@ -179,21 +173,11 @@ class CheckContext:
             CaptureError: the forward raised.
             TraceError: the recorded trace is missing or damaged.
         """
-        if not isinstance(self._verification, PortingError):
-            return getattr(self._verification, side)  # type: ignore[no-any-return]
-        from porting.hooks.capturing import capture
-        from porting.verifying import original_of
-
-        if side == "original" and not self._original_is_live:
-            return original_of(self.portfile)  # type: ignore[return-value]
-        return capture(
-            self.original_model if side == "original" else self.ported_model,
-            self.portfile.inputs(side),
-            run=partial(self.portfile.run, side),
-            valid_positions=self.portfile.valid_positions(),
-            side=side,
-            seed=int(side == "ported"),
-        )
+        try:
+            verification = self.verification
+        except PortingError:
+            return self._recorded(side)
+        return verification.original if side == "original" else verification.ported
 
     @property
     def audit(self) -> WeightsReport | None:
@@ -205,7 +189,7 @@ class CheckContext:
             CheckpointError: the checkpoint cannot be read.
             PortfileError: a function of the portfile raised.
         """
-        return _unless_failed(self._audit)
+        return self.shared("audit", self._make_audit)
 
     def command(self, command: str) -> str:
         """A command of ``porting`` as it is to be typed for this portfile."""
@@ -217,97 +201,68 @@ class CheckContext:
     def _original_is_live(self) -> bool:
         return self.portfile.original_trace is None and self.portfile.original_python is None
 
-    @cached_property
-    def _ported_model(self) -> torch.nn.Module | PortingError:
-        try:
-            return self.portfile.build("ported")
-        except PortingError as error:
-            return error
+    def _subject_of(self, side: Side, model: torch.nn.Module) -> Subject:
+        from porting.behaviour import Subject
 
-    @cached_property
-    def _original_model(self) -> torch.nn.Module | PortingError:
-        try:
-            return self.portfile.build("original")
-        except PortingError as error:
-            return error
+        inputs = self.portfile.inputs(side)
+        return Subject(side, model, inputs, partial(self.portfile.run, side), self.portfile.counted)
 
-    @cached_property
-    def _ported(self) -> Subject | PortingError:
-        return self._subject_of("ported", self.ported_model)
-
-    @cached_property
-    def _original(self) -> Subject | PortingError:
-        return self._subject_of("original", self.original_model)
-
-    @cached_property
-    def _material(self) -> Material | PortingError:
+    def _make_material(self) -> Material:
         from porting.behaviour import Material
 
+        ported = self.ported
         try:
-            ported = self.ported
-            try:
-                return Material.of(ported.model, ported.inputs, self.original.model, self.original.inputs)
-            except Skip:
-                return Material.of(ported.model, ported.inputs)
-        except PortingError as error:
-            return error
+            return Material.of(ported.model, ported.inputs, self.original.model, self.original.inputs)
+        except Skip:
+            return Material.of(ported.model, ported.inputs)
 
-    @cached_property
-    def _probes(self) -> tuple[Probe, ...] | PortingError:
+    def _make_probes(self) -> tuple[Probe, ...]:
         from porting.extending import guarded
         from porting.probes import run_probes
         from porting.probes.quick import quickly
         from porting.verifying import verify_on
 
-        try:
-            original, ported, portfile = self.original, self.ported, self.portfile
-            verify = quickly(
-                original.result,
-                ported.result,
-                partial(verify_on, portfile, original.model, ported.model),
-                outputs=guarded(portfile.pair_outputs),
-                tolerance=portfile.tolerance(),
-                counted=portfile.counted,
-                culprits=self.verification.culprits,
-            )
-            return run_probes(verify, original.model, ported.model, ported.inputs, original.inputs)
-        except PortingError as error:
-            return error
+        original, ported, portfile = self.original, self.ported, self.portfile
+        verify = quickly(
+            original.result,
+            ported.result,
+            partial(verify_on, portfile, original.model, ported.model),
+            outputs=guarded(portfile.pair_outputs),
+            tolerance=portfile.tolerance(),
+            counted=portfile.counted,
+            culprits=self.verification.culprits,
+        )
+        return run_probes(verify, original.model, ported.model, ported.inputs, original.inputs)
 
-    def _subject_of(self, side: Side, model: torch.nn.Module) -> Subject | PortingError:
-        from porting.behaviour import Subject
-
-        try:
-            inputs = self.portfile.inputs(side)
-        except PortingError as error:
-            return error
-        return Subject(side, model, inputs, partial(self.portfile.run, side), self.portfile.counted)
-
-    @cached_property
-    def _audit(self) -> WeightsReport | PortingError | None:
+    def _make_audit(self) -> WeightsReport | None:
         from porting.weights import audit_loaded
 
-        try:
-            checkpoint, rules = self.portfile.checkpoint(), self.portfile.rules()
-            if checkpoint is None:
-                return None
-            report = audit_loaded(self.ported_model, checkpoint, rules)
-        except PortingError as error:
-            return error
+        checkpoint, rules = self.portfile.checkpoint(), self.portfile.rules()
+        if checkpoint is None:
+            return None
+        report = audit_loaded(self.ported_model, checkpoint, rules)
         return None if rules is None and report.of("MISSING") else report
 
-    @cached_property
-    def _verification(self) -> Verification | PortingError:
+    def _make_verification(self) -> Verification:
         from porting.verifying import verify_portfile
 
-        try:
-            original = self.original_model if self._original_is_live else None
-            return verify_portfile(self.portfile, original=original, ported=self.ported_model, strict=self.strict)
-        except PortingError as error:
-            return error
+        original = self.original_model if self._original_is_live else None
+        return verify_portfile(self.portfile, original=original, ported=self.ported_model, strict=self.strict)
 
+    def _recorded(self, side: Side) -> Trace:
+        from porting.hooks.capturing import capture
+        from porting.trace import Trace
+        from porting.verifying import original_of
 
-def _unless_failed(made: Made | PortingError) -> Made:
-    if isinstance(made, PortingError):
-        raise made
-    return made
+        if side == "original" and not self._original_is_live:
+            recorded = original_of(self.portfile)
+            assert isinstance(recorded, Trace)
+            return recorded
+        return capture(
+            self.original_model if side == "original" else self.ported_model,
+            self.portfile.inputs(side),
+            run=partial(self.portfile.run, side),
+            valid_positions=self.portfile.valid_positions(),
+            side=side,
+            seed=int(side == "ported"),
+        )

@@ -30,14 +30,12 @@ class Continuation:
 
     Attributes:
         given: the arguments of ``generate``, without settings.
-        text: which of them is the prompt.
         tokens: the original's.
         margin: the smallest by which one of them is the likeliest.
         least: a margin that rounding could turn round; where one is below this, the tokens end.
     """
 
     given: Mapping[str, Any]
-    text: str
     tokens: tuple[int, ...]
     margin: float
     least: float
@@ -47,7 +45,6 @@ class Continuation:
         return {
             "prompt_scalars": plain_inputs(self.given),
             "prompt_tensors": written_inputs(self.given, MOST_IN_TEST),
-            "prompt": self.text,
             "new_tokens": len(self.tokens),
             "tokens": list(self.tokens),
             "margin": f"{self.margin:.2g}",
@@ -86,7 +83,7 @@ def continuation_of(material: Material) -> Continuation:
         raise Untested("greedy tokens: the port's generate gives other ones than the original; see: porting check")
     given = {name: value for name, value in reader.inputs.items() if "position" not in name}
     require_small(given, MOST_STORED)
-    return Continuation(given, reader.text, tuple(expected), min(choice.margin for choice in kept), least)
+    return Continuation(given, tuple(expected), min(choice.margin for choice in kept), least)
 
 
 def _subject(material: Material, side: Side) -> Subject:
