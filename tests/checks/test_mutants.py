@@ -29,6 +29,7 @@ LAYERS_ONLY = {
     ("mixtral", "routing.not_normalised"),
     ("mixtral", "routing.sigmoid_weights"),
     ("mixtral", "routing.weights_forgotten"),
+    ("swin", "windows.shift_mask_missing"),
     ("swin", "windows.shift_missing"),
     ("vit", "attention.value_of_query"),
     ("whisper", "attention.looks_at_itself"),
