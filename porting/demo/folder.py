@@ -17,6 +17,13 @@ from porting.text import show
 MARKER = ".porting-demo"
 """A file that says that the folder is the demo's own; it holds the hash of the portfile as it was written."""
 
+SETTINGS = """\
+[pytest]
+markers =
+    slow: generated tests, which run with RUN_SLOW=1
+"""
+"""Makes the folder a project of its own for pytest, whatever folder it lies in."""
+
 SEEDED = '''
 
 healthy = ported
@@ -33,9 +40,9 @@ def ported():
 
 
 def write_demo(folder: str | os.PathLike[str], bug: Bug | None = None) -> Path:
-    """Write ``portfile.py`` into ``folder``, with a bug in its port if one is given.
+    """Write ``portfile.py`` and ``pytest.ini`` into ``folder``, with a bug in the port if one is given.
 
-    Of an earlier demo there the portfile, the traces and the evidence are replaced, and nothing else.
+    Of an earlier demo there both files, the traces and the evidence are replaced, and nothing else.
 
     Returns:
         The portfile's path.
@@ -55,6 +62,7 @@ def write_demo(folder: str | os.PathLike[str], bug: Bug | None = None) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         (target / MARKER).write_text(_hash(text.encode()), encoding="ascii")
         portfile.write_bytes(text.encode())
+        (target / "pytest.ini").write_text(SETTINGS, encoding="ascii")
         (target / EVIDENCE).unlink(missing_ok=True)
         shutil.rmtree(target / "traces", ignore_errors=True)
     except OSError as error:

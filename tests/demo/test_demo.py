@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,15 @@ def test_only_an_earlier_demo_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not an earlier demo"):
         write_demo(other)
     assert (other / "chapter.txt").read_text() == "one"
+
+
+def test_the_folder_is_a_project_of_its_own_in_which_slow_tests_run(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -m 'not slow'\n", encoding="utf-8")
+    folder = write_demo(tmp_path / "inner").parent
+    (folder / "test_one.py").write_text("import pytest\n@pytest.mark.slow\ndef test_one(): pass\n", encoding="utf-8")
+    arguments = ["-p", "no:cacheprovider", "-W", "error", "--strict-markers", str(folder / "test_one.py")]
+    done = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert "1 passed" in done.stdout, done.stdout
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
