@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.shared.wording import require_agreement
-from porting.text import show
+from porting.checks.shared.wording import place, require_agreement
 
 if TYPE_CHECKING:
     from porting.behaviour.devices import Elsewhere
@@ -52,9 +51,8 @@ def _said(found: Elsewhere) -> str:
 
 
 def _left(found: Elsewhere) -> str:
-    place = show(found.module) or "the model itself"
     where = f" at {found.line}" if found.line else ""
-    return f"{place}: a tensor stayed behind on another device{where}\n  {found.words}"
+    return f"{place(found.module)}: a tensor stayed behind on another device{where}\n  {found.words}"
 
 
 def _on(context: CheckContext, device: Any, figures: Figures) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
-from porting.checks.shared.wording import MOST_LINES, more
+from porting.checks.shared.wording import MOST_LINES, culprit_name, more
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _unless_made(context: CheckContext, claim: str) -> Figures:
     open_ones = [culprit for culprit in verification.culprits if culprit.proven is None]
     if open_ones:
         raise Skip(
-            f"undecided: {_place(open_ones[0])} differs for a reason that is not proven "
+            f"undecided: {culprit_name(open_ones[0])} differs for a reason that is not proven "
             "(check_hidden_states_equal says how)",
             figures=figures,
         )
@@ -167,10 +167,6 @@ def _unless_made(context: CheckContext, claim: str) -> Figures:
 def _lines(culprit: Culprit, cause: Finding) -> tuple[str, ...]:
     proof = "proven" if cause.verified else "not proven"
     return (
-        f"{_place(culprit)}: {show(cause.summary, 400)}",
+        f"{culprit_name(culprit)}: {show(cause.summary, 400)}",
         f"  Cause: {cause.code} ({proof})",
     )
-
-
-def _place(culprit: Culprit) -> str:
-    return show(culprit.ported or "the model itself")

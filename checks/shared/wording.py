@@ -61,7 +61,7 @@ def diverging_modules(comparison: Comparison) -> Iterator[str]:
     """Which modules diverge, in the order in which they returned; there is one."""
     diverging = [call for call in comparison.calls if not call.ok]
     first = diverging[0]
-    where = f" (in the original: {show(first.original.label or 'the model itself')})"
+    where = f" (in the original: {place(first.original.label)})"
     yield f"{label(first)} is the first module to diverge{where}: {_described(first)}"
     yield ""
     yield f"Modules that diverge: {len(diverging)} of {len(compared(comparison))}"
@@ -81,7 +81,7 @@ def culprit_lines(culprits: Iterable[Culprit]) -> Iterator[str]:
 
 def culprit_name(culprit: Culprit) -> str:
     """A module at fault by name."""
-    return show(culprit.ported or "the model itself")
+    return place(culprit.ported)
 
 
 def compared(comparison: Comparison) -> list[CallComparison]:
@@ -91,7 +91,7 @@ def compared(comparison: Comparison) -> list[CallComparison]:
 
 def label(call: CallComparison) -> str:
     """A ported call by name."""
-    return show(call.ported.label or "the model itself")
+    return place(call.ported.label)
 
 
 def head(output: NamedComparison) -> str:
