@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from porting.behaviour.gradients import backward_of
-from porting.behaviour.quieting import quiet
 from porting.behaviour.subject import Subject, named_tensors
 from porting.errors import CaptureError
 from porting.hooks.module_tree import walk
 from porting.hooks.preserving import preserved
+from porting.quieting import quiet
 from porting.text import show
 
 

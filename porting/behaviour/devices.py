@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from porting.behaviour.subject import Outputs, Subject
 from porting.copying import copied
+from porting.quieting import unlogged
 from porting.reruns.precision import GROUPED
 from porting.runs import Inputs, Run
 from porting.text import show
@@ -148,13 +149,8 @@ def _is_library(path: Path) -> bool:
 @contextmanager
 def _helped(device_type: str) -> Iterator[None]:
     """With what torch lacks for tensors without data, and without its log of that."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with Grouped(), _autocast_anywhere(device_type):
-            yield
-    finally:
-        logging.disable(before)
+    with unlogged(logging.ERROR), Grouped(), _autocast_anywhere(device_type):
+        yield
 
 
 class Grouped(TorchFunctionMode):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from porting.behaviour.quieting import quiet
 from porting.behaviour.subject import Subject
 from porting.comparison import Positions
 from porting.errors import CaptureError
 from porting.hooks.preserving import preserved, seed_everything
+from porting.quieting import quiet
 from porting.reruns.precision import in_float64, to_float64
 from porting.runs import Inputs
 from porting.text import show

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from porting.behaviour.decoding import NotDecodable, Reader
-from porting.behaviour.quieting import quiet
 from porting.errors import CaptureError
 from porting.hooks.preserving import preserved, seed_everything
 from porting.inputs.roles import role_of
 from porting.inputs.settings import most_positions, settings_of
+from porting.quieting import quiet
 from porting.reruns.batching import rows_of
 from porting.runs import Inputs
 from porting.text import show

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from porting.behaviour.agreement import agree
-from porting.behaviour.quieting import quiet
 from porting.behaviour.subject import Outputs, Subject
 from porting.errors import CaptureError
 from porting.hooks.module_tree import walk
+from porting.quieting import quiet
 from porting.text import show
 
 IMPLEMENTATIONS = ("eager", "sdpa")

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from porting.behaviour.quieting import quiet
 from porting.errors import PortingError
 from porting.hooks.preserving import preserved
+from porting.quieting import quiet
 from porting.text import show, size_words
 from porting.weights.audit.again import unlike
 from porting.weights.audit.ties import shared_names

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from porting.behaviour.quieting import quiet
 from porting.copying import copied
 from porting.errors import CaptureError
 from porting.hooks.preserving import preserved, seed_everything
+from porting.quieting import quiet
 from porting.reruns.precision import in_float64, to_float64
 from porting.runs import Inputs, Run, Side
 from porting.text import show

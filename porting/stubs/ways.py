@@ -10,8 +10,8 @@ import torch
 
 from porting.behaviour import Subject
 from porting.behaviour.kernels import can_change_attention, implementations_kept
-from porting.behaviour.quieting import quiet
 from porting.errors import CaptureError
+from porting.quieting import quiet
 from porting.reruns.threads import threads
 from porting.runs import Inputs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch
 
+from porting.quieting import unlogged
 from porting.text import show
 from porting.weights.audit.arithmetic import arithmetic
 from porting.weights.audit.changed import change
@@ -43,7 +43,7 @@ class Computed:
         dtype = getattr(self._config, "dtype", None)
         dtypes = [dtype, torch.float32] if dtype not in (None, torch.float32) else [torch.float32]
         try:
-            with _quiet():
+            with unlogged(logging.WARNING):
                 return [computed(self._built, copy.deepcopy(self._config), each) for each in dtypes]
         except Exception as error:
             self.failure = f"{type(error).__name__}: {show(error, 200)}"
@@ -70,13 +70,3 @@ def _finding(name: str, tensor: torch.Tensor, wanted: torch.Tensor, note: str) -
     parts = (note, words, "it is not loaded, and is not what the class computes")
     text = "; ".join(part for part in parts if part)
     return Finding("VALUE", name, None, spec(name, tensor), note=text, cause=cause)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

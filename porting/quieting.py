@@ -12,12 +12,18 @@ from contextlib import contextmanager
 @contextmanager
 def quiet() -> Iterator[None]:
     """Have nothing warned of meanwhile, neither by logging nor by Python, and Transformers draw no bars."""
+    with unlogged(logging.WARNING), _without_bars(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def unlogged(level: int) -> Iterator[None]:
+    """Have nothing logged meanwhile, up to a level of `logging`."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(level)
     try:
-        with _without_bars(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         logging.disable(before)
 
