@@ -42,3 +42,10 @@ class Skip(Outcome):
 
     code = "skipped"
     exit_code = 0
+
+
+class Lacking(Skip):
+    """The claim could apply, and what it needs is not there: a function of the portfile, a package, a file.
+
+    The message says what is lacking; the hint, how to give it. On the checklist the claim is still to do.
+    """
