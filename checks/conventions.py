@@ -32,7 +32,7 @@ def check_structure(context: CheckContext) -> Figures:
     from porting.conventions.structure import MOST_LEVELS, foreign_imports, levels, names_of
 
     path = modeling_of(context)
-    way = levels(type(context.ported_model), PreTrainedModel)
+    way = levels(context.ported_kind, PreTrainedModel)
     figures: Figures = {"levels": len(way), "file": path.name}
     lines = [f"  {len(way)} levels of inheritance: {names_of(way)}"] if len(way) > MOST_LEVELS else []
     for source in files_of(path):
@@ -77,7 +77,7 @@ def modeling_of(context: CheckContext) -> Path:
     """
     from porting.conventions.files import modeling_file
 
-    path = modeling_file(type(context.ported_model))
+    path = modeling_file(context.ported_kind)
     if path is None:
         raise Lacking("the port is not written in a modeling_*.py, as Transformers' models are")
     return path

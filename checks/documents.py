@@ -31,7 +31,7 @@ def check_docstrings(context: CheckContext) -> Figures:
     from porting.conventions.files import files_of, is_shipped
 
     path = modeling_of(context)
-    only = type(context.ported_model).__name__ if is_shipped(path) else None
+    only = context.ported_kind.__name__ if is_shipped(path) else None
     sources = files_of(path)
     lines = [f"  {source.at(line)} {words}" for source in sources for line, words in undocumented(source, only)]
     _refute(context, path, lines, "write one, or put @auto_docstring on it")

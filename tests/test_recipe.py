@@ -161,14 +161,6 @@ def test_a_written_test_is_part_of_step_8(portfile: Portfile) -> None:
     assert newest_records(portfile)["integration-test"].figures["file"] == "tests/test_it.py"
 
 
-def test_everything_goes_stale_with_the_portfile(portfile: Portfile) -> None:
-    record_verification(portfile, verified())
-    portfile.path.write_text(PORTFILE + "# changed\n")
-    checklist = make_checklist(Portfile.load(portfile.path))
-    assert (states(checklist)[4], states(checklist)[7]) == ("stale", "stale")
-    assert "has changed" in checklist.next.text
-
-
 def test_when_all_claims_hold_the_rest_is_by_hand(portfile: Portfile) -> None:
     record_verification(portfile, verified())
     record_weights(portfile, WeightsReport(checkpoint="model.safetensors", total=3, matched=3))
