@@ -23,11 +23,15 @@ FORK = "https://github.com/ada/transformers.git"
 
 SETTINGS = """\
 [tool.ruff]
+target-version = "py310"
 line-length = 119
 
 [tool.ruff.lint]
-ignore = ["C901", "E501", "E741", "F402", "F823", "SIM1", "SIM300", "SIM212", "SIM905", "UP009", "UP015", "UP031"]
-select = ["C", "E", "F", "I", "W", "RUF013", "PERF102", "PLC1802", "PLC0208", "SIM", "UP"]
+select = ["E", "F", "I", "W", "UP", "FURB", "SIM", "C4"]
+ignore = ["E501", "E741", "SIM1", "SIM212", "SIM300"]
+
+[tool.ruff.lint.per-file-ignores]
+"__init__.py" = ["E402", "F401", "F403", "F811"]
 
 [tool.ruff.lint.isort]
 lines-after-imports = 2
