@@ -32,7 +32,8 @@ def all_claims() -> tuple[Claim, ...]:
 
 def _of_check(check: Check) -> Claim:
     command = COMMANDS.get(check.name, f"check {check.name.removeprefix('check_')}")
-    return Claim(check.name, check.step, check.claim, "program", command, OPTIONAL_CHECKS.get(check.name, ""))
+    text, optional = check.claim.replace("``", "`"), OPTIONAL_CHECKS.get(check.name, "")
+    return Claim(check.name, check.step, text, "program", command, optional)
 
 
 def _of_person(claim: PersonClaim, step: Step) -> Claim:

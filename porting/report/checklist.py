@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
 
 from porting.portfile import command_line
@@ -42,19 +43,20 @@ MOST_SUBJECTS = 8
 def render_checklist(checklist: Checklist) -> RenderableType:
     """The steps, folded; the counts; what to do next."""
     lines = [line for step in checklist.steps for line in _step(step, checklist.portfile)]
-    heading = _line("step  state           claims", style="dim")
+    heading = _line(f"   {'state':14} claims", style="dim")
     return Group(heading, *lines, Text(), *_end(checklist))
 
 
 def render_step(checklist: Checklist, number: int) -> RenderableType:
     """One step with all its claims: figures, why, what it speaks of, and how each is settled."""
     step = checklist.steps[number - 1]
-    lines = [_head(step), _fact(step.step.about)]
+    lines: list[RenderableType] = [_head(step), _fact(step.step.about)]
     if step.optional:
         lines.append(_fact(f"optional: {step.step.optional}"))
-    lines += [line for claim in step.claims for line in _claim(claim, checklist.portfile)]
+    for claim in step.claims:
+        lines += _claim(claim, checklist.portfile)
     for file in step.files:
-        lines.append(Text(f"\n        {show(file.path)}: {parts_words(len(file.parts))}", style=STYLES["to do"]))
+        lines.append(Text(f"\n    {show(file.path)}: {parts_words(len(file.parts))}", style=STYLES["to do"]))
         lines += [_fact(f"line {part.line}: {show(part.what)}") for part in file.parts]
     return Group(*lines)
 
@@ -66,22 +68,24 @@ def _step(step: ListedStep, portfile: str) -> Iterator[Text]:
         yield _open(line)
     if len(lines) > MOST_LINES:
         command = command_line(portfile, f"checklist --step {step.step.number}")
-        yield Text(f"        and {len(lines) - MOST_LINES} more: {command}", style="dim")
+        yield Text(f"      and {len(lines) - MOST_LINES} more: {command}", style="dim")
 
 
 def _head(step: ListedStep) -> Text:
-    return Text.assemble(
-        f"{step.step.number:4}  ",
-        (f"{step.state:14}", STYLES[step.state]),
-        f"  {count_words(step):8}  ",
-        (step.step.title, "bold" if step.open and not step.optional else ""),
-        (" (optional)" if step.optional else "", "dim"),
+    return _line(
+        Text.assemble(
+            f"{step.step.number:2} ",
+            (f"{step.state:14} ", STYLES[step.state]),
+            f"{count_words(step):8} ",
+            ("(optional) " if step.optional else "", "dim"),
+            (step.step.title, "bold" if step.open and not step.optional else ""),
+        )
     )
 
 
 def _open(line: Line) -> Text:
     style = "dim" if line.optional else STYLES[line.state]
-    return _line(Text.assemble("        ", (line.word, style), f"  {line.text()}"))
+    return _line(Text.assemble("      ", (line.word, style), f"  {line.text()}"))
 
 
 def _line(text: str | Text, style: str = "") -> Text:
@@ -91,8 +95,8 @@ def _line(text: str | Text, style: str = "") -> Text:
     return line
 
 
-def _claim(claim: ListedClaim, portfile: str) -> Iterator[Text]:
-    yield Text.assemble("\n        ", (f"{claim.state:14}", STYLES[claim.state]), f"  {claim.claim.name}")
+def _claim(claim: ListedClaim, portfile: str) -> Iterator[RenderableType]:
+    yield Text.assemble("\n    ", (f"{claim.state:14}", STYLES[claim.state]), f"  {claim.claim.name}")
     yield _fact(claim.claim.text)
     if claim.claim.optional:
         yield _fact(f"optional: {claim.claim.optional}")
@@ -106,9 +110,9 @@ def _claim(claim: ListedClaim, portfile: str) -> Iterator[Text]:
         yield _fact(f"next: {command_line(portfile, claim.claim.command)}")
 
 
-def _fact(words: str) -> Text:
+def _fact(words: str) -> RenderableType:
     """What is said of a claim or a step, indented under it."""
-    return Text(f"          {words}", style="dim")
+    return Padding(Text(words, style="dim"), (0, 0, 0, 6), expand=False)
 
 
 def _subjects(record: Record) -> str:
@@ -117,7 +121,7 @@ def _subjects(record: Record) -> str:
     return f"{', '.join(names[:MOST_SUBJECTS])}{more}" if names else "nothing that can change"
 
 
-def _end(checklist: Checklist) -> Iterator[Text]:
+def _end(checklist: Checklist) -> Iterator[RenderableType]:
     """The counts, what records are of no use, where the evidence is from, and what to do next."""
     yield Text(checklist.summary(), style="bold green" if checklist.complete else "bold")
     if checklist.parts:
@@ -129,8 +133,8 @@ def _end(checklist: Checklist) -> Iterator[Text]:
     yield from _following(checklist.next)
 
 
-def _following(following: Next) -> Iterator[Text]:
-    what = f"step {following.step}, {show(following.text, 500)}"
-    yield Text(f"Next: {show(following.command)}  ({what})" if following.command else f"Next, by hand: {what}")
+def _following(following: Next) -> Iterator[RenderableType]:
+    yield Text(f"Next: {show(following.command)}" if following.command else "Next, by hand:")
+    yield _fact(f"step {following.step}, {show(following.text, 500)}")
     if following.all:
-        yield Text(f"  or all that a program can do: {show(following.all)}")
+        yield _fact(f"or all that a program can do: {show(following.all)}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from porting.checklist.states import OPEN
 from porting.report.figures import digits
 from porting.text import show
 
@@ -37,7 +38,7 @@ class Line:
         state: theirs.
         names: of the claims, without ``check_``.
         why: they are in it; for a person's claim what is claimed.
-        optional: whether a port is complete without them.
+        optional: whether their step is done without them.
     """
 
     state: State
@@ -60,11 +61,11 @@ def open_lines(step: ListedStep) -> tuple[Line, ...]:
     found: dict[tuple[State, str, bool], list[str]] = {}
     for claim in step.claims:
         if claim.open:
-            optional = bool(claim.claim.optional) or step.optional
-            found.setdefault((claim.state, _reason(claim), optional), []).append(short(claim.claim.name))
+            kind = (claim.state, _reason(claim), bool(claim.claim.optional))
+            found.setdefault(kind, []).append(short(claim.claim.name))
     lines = [Line(state, tuple(names), why, optional) for (state, why, optional), names in found.items()]
-    parts = [Line("to do", (show(file.path),), parts_words(len(file.parts)), step.optional) for file in step.files]
-    return tuple(sorted((*lines, *parts), key=lambda line: (line.optional, _gravity(line.state))))
+    parts = [Line("to do", (show(file.path),), parts_words(len(file.parts)), False) for file in step.files]
+    return tuple(sorted((*lines, *parts), key=lambda line: (line.optional, OPEN.index(line.state))))
 
 
 def found_words(step: ListedStep, most: int = 2) -> str:
@@ -126,12 +127,6 @@ def names_of(names: Sequence[str]) -> str:
 def short(name: str) -> str:
     """A check as it is typed."""
     return name.removeprefix(PREFIX)
-
-
-def _gravity(state: State) -> int:
-    from porting.checklist import OPEN
-
-    return OPEN.index(state)
 
 
 def _reason(claim: ListedClaim) -> str:
