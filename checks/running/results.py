@@ -15,9 +15,11 @@ from porting.checks import (
     conventions,
     device,
     documents,
+    environment,
     forward,
     generation,
     gradients,
+    importing,
     kernels,
     mistakes,
     modes,
@@ -127,6 +129,8 @@ class CheckResult(Result):
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
     for step in (
+        environment,
+        importing,
         original,
         skeleton,
         conventions,
