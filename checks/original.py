@@ -66,7 +66,7 @@ def check_inputs_separate(context: CheckContext) -> Figures:
         if not numbers or len(value.split()) > 1:
             raise ClaimRefuted(
                 f"the original's forward is given text, as its input {show(name)}: {show(value, 60)}",
-                hint="let inputs() return ids, made once by the original's own tokenizer; the tokenizer is compared by "
+                hint="let inputs() return ids, made by the original's own tokenizer; the tokenizer is compared by "
                 "original_tokenize()",
                 figures=figures,
             )
