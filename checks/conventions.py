@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.wording import listed
 from porting.text import show
 
@@ -57,7 +57,7 @@ def check_mlinter(context: CheckContext) -> Figures:
     if is_shipped(path):
         raise Skip(f"{show(path.name)} came with Transformers, which lints its own files")
     if not is_installed():
-        raise Skip(f"mlinter is not installed: {INSTALL}")
+        raise Lacking(f"mlinter is not installed: {INSTALL}")
     paths = [source.path for source in files_of(path)]
     found = lint(paths)
     figures: Figures = {"files": len(paths), "findings": len(found)}
@@ -79,7 +79,7 @@ def modeling_of(context: CheckContext) -> Path:
 
     path = modeling_file(type(context.ported_model))
     if path is None:
-        raise Skip("the port is not written in a modeling_*.py, as Transformers' models are")
+        raise Lacking("the port is not written in a modeling_*.py, as Transformers' models are")
     return path
 
 
