@@ -29,6 +29,7 @@ from porting.checks import (
     precision,
     probing,
     processor,
+    pull_request,
     saving,
     skeleton,
     tokenizer,
@@ -155,6 +156,7 @@ def iterate_checks() -> Iterator[Check]:
         pipeline,
         device,
         documents,
+        pull_request,
     ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
