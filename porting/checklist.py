@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from porting.evidence import Figure, Record, is_stale, newest_records
+from porting.evidence import Figure, Record, changes, newest_records
 from porting.portfile import Portfile, command_line
 from porting.recipe import STEPS, Claim, Step
 from porting.results import Result
@@ -132,7 +132,7 @@ def make_checklist(portfile: Portfile) -> Checklist:
 
 
 def _checked(claim: Claim, evidence: Record | None, portfile: Portfile) -> CheckedClaim:
-    return CheckedClaim(claim, evidence, stale=evidence is not None and is_stale(evidence, portfile))
+    return CheckedClaim(claim, evidence, stale=evidence is not None and bool(changes(evidence, portfile)))
 
 
 def _next(steps: Sequence[CheckedStep], portfile_name: str) -> Next:

@@ -14,9 +14,16 @@ from rich.console import Console
 from torch import nn
 
 from porting.checklist import Checklist, make_checklist
+from porting.checks.running.settled import (
+    record_capture,
+    record_conversion,
+    record_tests,
+    record_verification,
+    record_weights,
+)
 from porting.evidence import FILE, newest_records
 from porting.portfile import Portfile, command_line
-from porting.recipe import STEPS, record_capture, record_conversion, record_tests, record_verification, record_weights
+from porting.recipe import STEPS
 from porting.recording import Recording
 from porting.report.checklist import render_checklist
 from porting.stubs import GeneratedTests

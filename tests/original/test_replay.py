@@ -20,8 +20,8 @@ from toys import make_inputs, make_pair
 
 from porting import Portfile, Trace, Verification, capture, open_trace, recorder, verify, verify_portfile
 from porting.checklist import make_checklist
+from porting.checks.running.settled import record_verification
 from porting.demo import BUGS, write_demo
-from porting.recipe import record_verification
 
 ABSENT = "a_package_of_the_original_that_is_not_here"
 REPLAY = f"""
