@@ -27,6 +27,8 @@ from porting.checks import (
     precision,
     probing,
     processor,
+    proposal,
+    publishing,
     saving,
     skeleton,
     tokenizer,
@@ -151,6 +153,8 @@ def iterate_checks() -> Iterator[Check]:
         pipeline,
         device,
         documents,
+        publishing,
+        proposal,
     ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from porting.errors import GenerationError
-from porting.stubs.literals import dotted, identifier, plain, pylit
+from porting.stubs.literals import dotted, identifier, pylit
 from porting.text import show
 
 LONGEST = 200
@@ -29,7 +29,8 @@ def code(value: object, limit: int = LONGEST) -> Harmless:
 
 def words(value: object) -> Harmless:
     """A text for a heading or a sentence: letters, digits and harmless marks, everything else a ``?``."""
-    return Harmless(" ".join(re.sub(r"[*_~]", " ", plain(value)).split()))
+    text = re.sub(r"[^A-Za-z0-9 .,;()+'-]+", "?", re.sub(r"[\s_]+", " ", show(value)))
+    return Harmless(text.replace("www.", "www ").strip(" -+") or "?")
 
 
 def render(template: str, **data: Any) -> str:

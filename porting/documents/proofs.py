@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from porting.evidence import Record, is_stale, newest_records
+from porting.evidence import Record, changes, newest_records
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -17,7 +17,7 @@ MEASURED: Mapping[str, tuple[str, str]] = {
     "check_weights_loaded": ("weights with the original's values", "compared_weights"),
     "check_greedy_tokens_equal": ("greedy tokens equal to the original's", "compared_tokens"),
     "check_token_ids_equal": ("texts with the original's token ids", "compared_texts"),
-    "check_chat_prompts_equal": ("conversations with the original's prompt", "compared_texts"),
+    "check_chat_prompts_equal": ("prompts equal to the original's", "compared_prompts"),
     "check_processor_outputs_equal": ("arrays with the original's preprocessing", "compared_arrays"),
 }
 """Claims of which a reader wants to know a figure: what it is, and its name."""
@@ -56,7 +56,7 @@ def proofs_of(portfile: Portfile) -> tuple[Proof, ...]:
     for claim, (what, figure) in MEASURED.items():
         if (record := records.get(claim)) and (value := record.figures.get(figure)) is not None:
             text = f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
-            found.append(Proof(what, text, record, is_stale(record, portfile)))
+            found.append(Proof(what, str(text), record, bool(changes(record, portfile))))
     return tuple(found)
 
 

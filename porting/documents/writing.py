@@ -9,6 +9,7 @@ from pathlib import Path
 
 from porting.documents.card import NAME as CARD
 from porting.documents.card import card_text
+from porting.documents.contents import faults_of
 from porting.documents.examples import Example, example_of
 from porting.documents.fences import Conflict, blocks_of, merged, sealed
 from porting.documents.folder import upload_command
@@ -17,10 +18,11 @@ from porting.documents.page import page_path, page_text
 from porting.documents.port import Port
 from porting.documents.pullrequest import NAME as PULL_REQUEST
 from porting.documents.pullrequest import pull_request_text
+from porting.documents.reading import read_document
 from porting.documents.result import Document, Documents, What
 from porting.documents.toctree import entry_text, has_entry, with_entry
 from porting.errors import OutputError
-from porting.portfile import Portfile
+from porting.portfile import Portfile, command_line
 from porting.stubs.files import write_files
 from porting.text import show
 
@@ -28,8 +30,6 @@ WHAT: tuple[What, ...] = ("page", "card", "pull-request", "notebook")
 USUAL: tuple[What, ...] = ("page", "card", "pull-request")
 """What is written where nothing is named; a notebook is optional."""
 HINT = "name another folder with --output"
-LARGEST = 1 << 22
-"""Bytes of a document that is read."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ def write_documents(portfile: Portfile, what: Sequence[What] = (), wanted: Wante
     if not work.wanted.dry_run:
         changed = {document.path: document.text for document in found if document.state != "as it was"}
         write_files(changed, hint=HINT)
-    return Documents(tuple(found), skipped if "card" not in what else (), tuple(work.commands()), work.wanted.dry_run)
+    return Documents(
+        tuple(found), skipped if "card" not in what else (), tuple(work.commands(found)), work.wanted.dry_run
+    )
 
 
 CONVERT = "porting convert converted"
@@ -103,14 +105,20 @@ class _Work:
         if what == "page" and self.wanted.output is None:
             yield from self._toctree()
 
-    def commands(self) -> Iterator[str]:
-        """What a person does when the documents are written."""
+    def commands(self, documents: Sequence[Document]) -> Iterator[str]:
+        """What a person does next: the upload, once the folder is complete and loads."""
         port = self.port
-        if port.folder is not None and port.hub_id is not None:
-            yield upload_command(port.folder, port.hub_id)
-        if port.checkout is None or not port.checkout.toctree.is_file():
+        card = next((document for document in documents if document.what == "card"), None)
+        if card is not None and port.folder is not None and port.hub_id is not None:
+            loads = self.example.tried and not self.example.fault and card.path.parent == port.folder
+            if loads and not card.parts and not list(faults_of(port.folder, port.portfile.functions)):
+                yield upload_command(port.folder, port.hub_id)
+            else:
+                yield command_line(port.portfile.path.name, "check check_model_card check_converted_folder")
+        toctree = None if port.checkout is None else read_document(port.checkout.toctree)
+        if port.checkout is None or toctree is None:
             return
-        if not has_entry(_text(port.checkout.toctree), port.name) and self._with_entry() is None:
+        if not has_entry(toctree, port.name) and self._with_entry() is None:
             yield f"add to {show(port.checkout.toctree)}:\n{entry_text(port.name, port.title)}"
 
     def _path(self, what: What) -> Path:
@@ -123,9 +131,9 @@ class _Work:
 
     def _document(self, what: What, path: Path, rendered: str) -> Document:
         """A file as it would be: new, or what is there with its blocks written anew."""
-        if not path.exists() or self.wanted.force:
+        existing = None if self.wanted.force else read_document(path)
+        if existing is None:
             return Document(what, path, rendered, "new")
-        existing = _text(path)
         text, conflicts = (merged_notebook if what == "notebook" else merged)(existing, rendered)
         if what != "notebook" and not blocks_of(existing):
             words = "the file has no block of porting and is kept; to have it written anew, add --force"
@@ -139,20 +147,5 @@ class _Work:
 
     def _with_entry(self) -> str | None:
         port = self.port
-        if port.checkout is None or not port.checkout.toctree.is_file():
-            return None
-        return with_entry(_text(port.checkout.toctree), port.name, port.title, port.materials)
-
-
-def _text(path: Path) -> str:
-    """The text of a file that is there, byte for byte.
-
-    Raises:
-        OutputError: it is not a plain file of text, or too large to be a document.
-    """
-    try:
-        if not path.is_file() or path.stat().st_size > LARGEST:
-            raise ValueError("it is no plain file, or too large to be a document")
-        return path.read_bytes().decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{show(path)} cannot be read: {show(error)}", hint="move it away") from None
+        toctree = None if port.checkout is None else read_document(port.checkout.toctree)
+        return None if toctree is None else with_entry(toctree, port.name, port.title, port.materials)
