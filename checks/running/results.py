@@ -15,9 +15,11 @@ from porting.checks import (
     conventions,
     device,
     documents,
+    environment,
     forward,
     generation,
     gradients,
+    importing,
     kernels,
     mistakes,
     modes,
@@ -27,6 +29,9 @@ from porting.checks import (
     precision,
     probing,
     processor,
+    proposal,
+    publishing,
+    pull_request,
     saving,
     skeleton,
     tokenizer,
@@ -132,6 +137,8 @@ class CheckResult(Result):
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
     for step in (
+        environment,
+        importing,
         original,
         skeleton,
         conventions,
@@ -154,6 +161,9 @@ def iterate_checks() -> Iterator[Check]:
         pipeline,
         device,
         documents,
+        publishing,
+        proposal,
+        pull_request,
     ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
