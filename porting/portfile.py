@@ -110,6 +110,7 @@ class Portfile:
             TraceError: there is none, and the recorded trace cannot be read or does not hold its inputs.
         """
         if self.takes_recorded_inputs(side):
+            note("trace")
             return self._recorded[0].fresh()
         name = f"{side}_inputs" if f"{side}_inputs" in self.functions else "inputs"
         _ask_for(name)

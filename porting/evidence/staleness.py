@@ -37,7 +37,9 @@ def _file(portfile: Portfile, subject: str, earlier: str) -> str:
     name = show(subject.partition(" ")[2])
     path = path_of(subject, portfile.folder)
     if path is None or not path.is_file():
-        return f"{name} is gone"
+        return "" if earlier == ABSENT else f"{name} is gone"
+    if earlier == ABSENT:
+        return f"{name} was added"
     return "" if is_same(path, earlier) else f"{name} changed"
 
 
@@ -64,8 +66,8 @@ def _expected(portfile: Portfile, subject: str, earlier: str) -> str:
 
 def _version(_: Portfile, subject: str, earlier: str) -> str:
     name = subject.partition(" ")[2]
-    now = version_of(name)
-    return "" if now == earlier else f"{show(name)} was {show(earlier)}, and is {show(now or 'not installed')}"
+    now = version_of(name) or ABSENT
+    return "" if now == earlier else f"{show(name)} {show(earlier)}, then {show(now)}"
 
 
 _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {

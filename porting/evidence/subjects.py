@@ -111,6 +111,15 @@ def _trace(portfile: Portfile, _: str) -> dict[str, str]:
     return {} if portfile.original_trace is None else about_files(portfile, [portfile.original_trace / MANIFEST])
 
 
+def _path(portfile: Portfile, name: str) -> dict[str, str]:
+    path = Path(name)
+    return {subject_of(path, portfile.folder): fingerprint(path) or ABSENT}
+
+
+def _version(_: Portfile, name: str) -> dict[str, str]:
+    return {f"version {name}": version_of(name) or ABSENT}
+
+
 def _named(portfile: Portfile, fingerprints: Mapping[Path, str | None]) -> dict[str, str]:
     return {
         subject_of(path, portfile.folder): value
@@ -127,5 +136,7 @@ _OF_KIND = {
     "settings": _settings,
     "code": _code,
     "trace": _trace,
+    "path": _path,
+    "version": _version,
 }
 """What each kind of topic becomes."""
