@@ -206,6 +206,7 @@ class Portfile:
         if not isinstance(value, (str, os.PathLike)):
             raise PortfileError(f"checkpoint() must return a path, and returned {kind_of(value)}")
         path = self.folder / value
+        self.used.checkpoint = path
         self.used.add_files("checkpoint", checkpoint_files(path))
         return path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.evidence.files import is_same
+from porting.evidence.headers import has_headers
 from porting.evidence.naming import path_of
 from porting.evidence.subjects import ABSENT, constant_today, expectation_today, function_today
 from porting.evidence.versions import version_of
@@ -43,6 +44,14 @@ def _file(portfile: Portfile, subject: str, earlier: str) -> str:
     return "" if is_same(path, earlier) else f"{name} changed"
 
 
+def _headers(portfile: Portfile, subject: str, earlier: str) -> str:
+    named = subject.partition(" ")[2]
+    path, name = path_of(named, portfile.folder), show(named.partition(" ")[2])
+    if path is None or not path.exists():
+        return f"{name} is gone"
+    return "" if has_headers(path, earlier) else f"{name} holds other names, shapes or dtypes"
+
+
 def _function(portfile: Portfile, subject: str, earlier: str) -> str:
     name = subject.partition(" ")[2]
     now = function_today(portfile, name)
@@ -77,4 +86,5 @@ _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
     "constant": _constant,
     "expected": _expected,
     "version": _version,
+    "headers": _headers,
 }

@@ -1,8 +1,8 @@
 """What a claim speaks of, with the fingerprint of each subject.
 
 The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
-check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, and ``file`` or ``package``
-(`porting.evidence.naming`).
+check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``file`` or ``package``
+(`porting.evidence.naming`), and ``headers`` before one of these (what a checkpoint holds, whatever its values are).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from porting.evidence.files import fingerprint
 from porting.evidence.functions import source_of
+from porting.evidence.headers import headers_of
 from porting.evidence.naming import subject_of
 from porting.evidence.reading import facts_of
 from porting.evidence.versions import version_of
@@ -105,6 +106,14 @@ def _code(portfile: Portfile, name: str) -> dict[str, str]:
     return {**known, **_named(portfile, portfile.used.code[name])}
 
 
+def _headers(portfile: Portfile, _: str) -> dict[str, str]:
+    path = portfile.used.checkpoint
+    if path is None:
+        return {}
+    found = headers_of(path)
+    return _files(portfile, "checkpoint") if found is None else {f"headers {subject_of(path, portfile.folder)}": found}
+
+
 def _trace(portfile: Portfile, _: str) -> dict[str, str]:
     from porting.trace.folders import MANIFEST
 
@@ -135,6 +144,7 @@ _OF_KIND = {
     "files": _files,
     "settings": _settings,
     "code": _code,
+    "headers": _headers,
     "trace": _trace,
     "path": _path,
     "version": _version,
