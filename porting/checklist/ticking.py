@@ -114,7 +114,7 @@ def claim_named(name: str) -> Claim:
 def _of_step(number: int) -> list[Claim]:
     claims = [claim for claim in all_claims() if claim.step == number]
     if not claims:
-        raise TickError(f"the recipe has no claims in a step {number}", hint="its steps are 1 to 14")
+        raise TickError(f"the recipe has no claims in a step {number}: its steps are 1 to 14")
     return claims
 
 
