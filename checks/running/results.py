@@ -29,6 +29,8 @@ from porting.checks import (
     precision,
     probing,
     processor,
+    proposal,
+    publishing,
     pull_request,
     saving,
     skeleton,
@@ -156,6 +158,8 @@ def iterate_checks() -> Iterator[Check]:
         pipeline,
         device,
         documents,
+        publishing,
+        proposal,
         pull_request,
     ):
         for function in step.CHECKS:
