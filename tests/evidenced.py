@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.evidence import Figure, Outcome, Record, changes, record, records_by_claim
-from porting.evidence.staleness import about_files
+from porting.evidence.subjects import about_files
 from porting.portfile import Portfile
 from porting.recipe import Claim, all_claims
 

@@ -10,7 +10,7 @@ from porting.checklist.judging import failure_that_stands
 from porting.checklist.making import listed_claims
 from porting.errors import PortingError
 from porting.evidence import Outcome, changes, forget_ticks, record, records_by_claim
-from porting.evidence.staleness import about_files
+from porting.evidence.subjects import about_files
 from porting.portfile import command_line
 from porting.recipe import all_claims
 from porting.text import show
