@@ -110,6 +110,32 @@ def test_a_persons_claim_comes_next_with_the_command_that_ticks_it(tmp_path: Pat
     assert following.command == "porting checklist --tick uploaded --by NAME --reason TEXT"
 
 
+def test_the_upload_is_the_persons_own_command_once_the_folder_is_complete(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    complete(portfile, "uploaded")
+    assert make_checklist(portfile).next.first is None
+    add(portfile, "check_converted_folder", "passed", upload="hf upload org/it ./converted .")
+    following = make_checklist(portfile).next
+    assert following.first == "hf upload org/it ./converted ."
+    assert "hf upload org/it ./converted ." in make_checklist(portfile).text(140)
+    change(portfile)
+    add(portfile, "check_model_card", "passed")
+    uploaded = next(claim for claim in make_checklist(portfile).claims if claim.claim.name == "uploaded")
+    assert uploaded.first == ""
+
+
+def test_what_a_check_lacks_is_made_first(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    complete(portfile, "check_model_card")
+    assert make_checklist(portfile).next.command == "porting check model_card"
+    add(portfile, "check_model_card", "lacking", "there is no README.md")
+    assert make_checklist(portfile).next.command == "porting write card"
+    (tmp_path / "converted").mkdir()
+    (tmp_path / "converted" / "README.md").write_text("[[you: the licence]]")
+    following = make_checklist(portfile).next
+    assert (following.command, following.text) == (None, "to write in converted/README.md, line 1: the licence")
+
+
 def test_commands_name_a_portfile_that_is_not_the_default(tmp_path: Path) -> None:
     portfile = empty_port(tmp_path)
     other = portfile.path.rename(tmp_path / "other port.py")
