@@ -32,6 +32,7 @@ from porting.checks import (
     pull_request,
     saving,
     skeleton,
+    tests,
     tokenizer,
     weights,
 )
@@ -149,6 +150,7 @@ def iterate_checks() -> Iterator[Check]:
         kernels,
         precision,
         gradients,
+        tests,
         tokenizer,
         chat,
         processor,
