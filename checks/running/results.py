@@ -29,6 +29,8 @@ from porting.checks import (
     precision,
     probing,
     processor,
+    proposal,
+    publishing,
     pull_request,
     saving,
     skeleton,
@@ -158,6 +160,8 @@ def iterate_checks() -> Iterator[Check]:
         pipeline,
         device,
         documents,
+        publishing,
+        proposal,
         pull_request,
     ):
         for function in step.CHECKS:
