@@ -7,6 +7,7 @@ What was found is told in JSON objects, one a line, to the file descriptor that 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -16,14 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 
 from porting.errors import PortingError
 from porting.portfile import Portfile
 from porting.quieting import quiet
+from porting.runs import Side
 from porting.text import show
 from porting.trace import flatten
 
 Tell = Callable[[Mapping[str, Any]], None]
+Returned = list[tuple[int, ...]]
 
 
 def main() -> int:
@@ -43,16 +47,17 @@ def explore(request: Mapping[str, Any], tell: Tell) -> None:
     """Run the original; find the flags with which it returns what the port returns, and the rules."""
     portfile = Portfile.load(request["portfile"], both_sides=False)
     live = _attempt("original()", tell, lambda: _shapes(portfile, "original")) if request["live"] else None
-    flags: dict[str, bool] = {}
-    if live is not None and request["port"]:
-        flags = _attempt("the port", tell, lambda: _flags(portfile, live, request["flags"])) or {}
-        tell({"flags": flags})
-    if request["infer"]:
-        functions = dict(portfile.functions)
+    functions = dict(portfile.functions)
+    if live is not None and request["classes"]:
+        agreed = _attempt("the port", tell, lambda: _agreeing(portfile, live, request))
+        chosen, flags = agreed or (request["classes"][0], {})
+        tell({"class": chosen, "flags": flags})
+        functions["ported_class"] = lambda: getattr(transformers, chosen)
         if flags:
             functions["run_original"] = lambda model, inputs: model(**inputs, **flags)
-        if live is None and portfile.original_python is None:
-            del functions["original"]
+    if live is None and portfile.original_python is None:
+        functions.pop("original")
+    if request["infer"]:
         _attempt("rules()", tell, lambda: _infer(replace(portfile, functions=functions), request["checkpoint"], tell))
 
 
@@ -78,7 +83,7 @@ def _attempt(what: str, tell: Tell, run: Callable[[], Any]) -> Any:
     return None
 
 
-def _shapes(portfile: Portfile, side: Any, model: Any = None, **flags: bool) -> list[tuple[int, ...]]:
+def _shapes(portfile: Portfile, side: Side, model: torch.nn.Module | None = None, **flags: bool) -> Returned:
     """The shapes of what a side returns, in their order."""
     built = portfile.build(side) if model is None else model
     given = portfile.inputs(side)
@@ -87,21 +92,30 @@ def _shapes(portfile: Portfile, side: Any, model: Any = None, **flags: bool) -> 
     return [tuple(leaf.shape) for _, leaf in flatten(result)[1] if isinstance(leaf, torch.Tensor)]
 
 
-def _flags(portfile: Portfile, plain: list[tuple[int, ...]], flags: Mapping[str, bool]) -> dict[str, bool]:
-    """The one flag with which the original returns the shapes that the port returns; none where it does already."""
-    port = portfile.ported_class()(portfile.config()).eval()
-    wanted = _shapes(portfile, "ported", port)
-    if plain == wanted or not flags:
-        return {}
+def _agreeing(portfile: Portfile, plain: Returned, request: Mapping[str, Any]) -> tuple[str, dict[str, bool]]:
+    """The class of the port, and the flag of the original's forward, with which both return the same shapes.
+
+    The first class without a flag goes before the others, and before flags; if nothing agrees, it is taken.
+    """
+    config = portfile.config()
+    classes = {name: getattr(transformers, name) for name in request["classes"]}
+    wanted = {name: _shapes(portfile, "ported", kind(config).eval()) for name, kind in classes.items()}
     original = portfile.build("original")
-    for name, value in flags.items():
-        try:
-            found: Any = _shapes(portfile, "original", original, **{name: value})
-        except Exception:  # a flag may ask for anything
-            found = None
-        if found == wanted:
-            return {name: value}
-    return {}
+    ways: list[tuple[dict[str, bool], Returned]] = [({}, plain)]
+    for flag, value in request["flags"].items():
+        with contextlib.suppress(Exception):  # a flag may ask for anything
+            ways.append(({flag: value}, _shapes(portfile, "original", original, **{flag: value})))
+    for agree in (list.__eq__, _begins):
+        for flags, found in ways:
+            for name, its in wanted.items():
+                if agree(found, its):
+                    return name, flags
+    return request["classes"][0], {}
+
+
+def _begins(found: Returned, wanted: Returned) -> bool:
+    """Whether the first of both are the same."""
+    return found[:1] == wanted[:1]
 
 
 def _infer(portfile: Portfile, checkpoint: str, tell: Tell) -> None:

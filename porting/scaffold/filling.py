@@ -81,7 +81,6 @@ def _original(plan: Plan) -> dict[str, Any]:
     return {
         "title": f"{kind.module}: {kind.name}" if kind else "",
         "class_name": kind.name if kind else "",
-        "repository": plan.repository is not None,
         "front": goes_first(plan.repository, kind.module) if kind else False,
         "built": built is not None,
         "loader": built.loader if built else "",

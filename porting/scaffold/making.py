@@ -21,7 +21,7 @@ from porting.scaffold.fitting import facts_of
 from porting.scaffold.locating import Location, locate
 from porting.scaffold.naming import ModelName
 from porting.scaffold.plan import Plan
-from porting.scaffold.proving import GOOD, Proof, explored, proven
+from porting.scaffold.proving import Proof, explored, proven
 from porting.scaffold.ranking import Candidate, rank
 from porting.scaffold.reading import Sources, read_sources
 from porting.scaffold.result import Left, Scaffold
@@ -116,7 +116,7 @@ def make_scaffold(
         progress("building the original", 1, 4)
         plan = _with_original(request, Plan(request.name, request.folder, request.python, saved=saved), found)
         progress("fitting the port", 2, 4)
-        plan = _with_port(request, plan, found)
+        plan = _with_port(request, plan)
         progress("running both", 3, 4)
         plan, proof = _run(request, plan, staging / "portfile.py", found)
         text = portfile_text(plan)
@@ -140,7 +140,7 @@ def _with_like(request: Request, nearest: Sequence[Any], ask: Callable[[Sequence
     if request.like is not None:
         require_model_type(request.like)
         return request
-    if request.name.snake != request.name.snake.lower() or has_model_type(request.name.snake):
+    if has_model_type(request.name.snake):
         return replace(request, like=request.name.snake)
     if ask is not None and nearest:
         return replace(request, like=ask(nearest))
@@ -197,7 +197,7 @@ def _built(plan: Plan, tried: Attempt, sources: Sources, found: _Found) -> Plan:
     return replace(plan, kind=kind, built=tried.built)
 
 
-def _with_port(request: Request, plan: Plan, found: _Found) -> Plan:
+def _with_port(request: Request, plan: Plan) -> Plan:
     """The plan with the port's class, its settings, and the inputs."""
     saved, built = plan.saved, plan.built
     values: Mapping[str, Any] = {**(saved.values if saved else {}), **(built.settings if built else {})}
@@ -213,19 +213,17 @@ def _with_port(request: Request, plan: Plan, found: _Found) -> Plan:
         architectures=saved.architectures if saved else (),
         folder=str(saved.file.parent) if saved else None,
     )
-    found.done.append(_describe(port))
     own = request.like == request.name.snake
     return replace(plan, port=port, own=own, feed=_feed(port, saved, forward))
 
 
 def _describe(port: Sibling) -> str:
     source = (
-        "from the config.json beside the weights" if port.from_folder else "with settings that fit the shapes best"
+        "from the config.json beside the weights" if port.from_folder else "with settings by the checkpoint's shapes"
     )
-    fits = (
-        "" if port.distance is None else f"; {round(port.distance)} tensors are shaped otherwise" * (port.distance > 0)
-    )
-    return f"ported() is {port.class_name} {source}{fits}"
+    if port.distance is None or round(port.distance) <= 0:
+        return f"ported() is {port.class_name} {source}"
+    return f"ported() is {port.class_name} {source}; tensors whose shape only one side has: {port.distance:.0f}"
 
 
 def _feed(port: Sibling, saved: Saved | None, forward: Any) -> Feed:
@@ -242,6 +240,8 @@ def _feed(port: Sibling, saved: Saved | None, forward: Any) -> Feed:
 def _run(request: Request, plan: Plan, portfile: Path, found: _Found) -> tuple[Plan, Proof]:
     plan, failures = explored(plan, portfile, run=request.run, seconds=request.seconds)
     found.troubles += failures
+    if plan.port is not None:
+        found.done.append(_describe(plan.port))
     if plan.port is not None and plan.saved is not None:
         lacking = f"; {len(plan.lacking)} tensors of the port are made by nothing" if plan.lacking else ""
         found.done.append(f"rules() were inferred{lacking}")
@@ -252,7 +252,7 @@ def _run(request: Request, plan: Plan, portfile: Path, found: _Found) -> tuple[P
         found.done.append(f"porting verify: {proof.says}")
     else:
         found.troubles.append(f"porting verify: {proof.says}")
-    return replace(plan, proven=proof.verdict in GOOD), proof
+    return replace(plan, proven=proof.verdict == "match"), proof
 
 
 def _checklist(staging: Path, text: str) -> str:

@@ -15,7 +15,6 @@ from porting.scaffold.plan import Plan
 from porting.scaffold.trying import listen
 
 COMMAND = (sys.executable, "-m", "porting.scaffold.child")
-GOOD = ("match", "suspicious")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def explored(plan: Plan, portfile: Path, *, run: bool, seconds: float) -> tuple[
         "do": "explore",
         "infer": infer,
         "live": live,
-        "port": plan.port is not None,
+        "classes": [plan.port.class_name, *plan.port.others] if plan.port else [],
         "checkpoint": str(plan.saved.given.absolute()) if plan.saved else "",
         "flags": _flags(plan) if live else {},
     }
@@ -57,6 +56,7 @@ def explored(plan: Plan, portfile: Path, *, run: bool, seconds: float) -> tuple[
     for message in _told(shown, portfile, request, seconds):
         plan = replace(
             plan,
+            port=replace(plan.port, class_name=message["class"]) if plan.port and "class" in message else plan.port,
             flags=message.get("flags", plan.flags),
             rules=message.get("rules", plan.rules),
             lacking=tuple(message.get("lacking", plan.lacking)),

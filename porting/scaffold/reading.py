@@ -23,13 +23,18 @@ class Argument:
         name: its name.
         annotation: its type as it is written, or an empty text.
         required: whether it has no default.
-        flag: the default, if that is True or False; else None.
+        default: if that is a whole number, or True or False; else None.
     """
 
     name: str
     annotation: str = ""
     required: bool = True
-    flag: bool | None = None
+    default: int | None = None
+
+    @property
+    def flag(self) -> bool | None:
+        """The default, if that is True or False."""
+        return self.default if isinstance(self.default, bool) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +163,17 @@ def _arguments(function: ast.FunctionDef) -> tuple[Argument, ...]:
 
 
 def _argument(given: ast.arg, default: ast.expr | None) -> Argument:
-    flag = default.value if isinstance(default, ast.Constant) and isinstance(default.value, bool) else None
-    return Argument(given.arg, _text(given.annotation), default is None, flag)
+    return Argument(given.arg, _text(given.annotation), default is None, _number(default))
+
+
+def _number(node: ast.expr | None) -> int | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int) else None
 
 
 def _fields(node: ast.ClassDef) -> tuple[Argument, ...]:
     """The fields of a dataclass."""
     return tuple(
-        Argument(each.target.id, _text(each.annotation), each.value is None)
+        Argument(each.target.id, _text(each.annotation), each.value is None, _number(each.value))
         for each in node.body
         if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,9 @@ from porting.text import show
 from porting.weights import build_on_meta
 
 SECONDS = 20.0
-MOST_OPTIONS, MOST_CLASSES = 12, 16
+MOST_OPTIONS = 12
 Options = dict[str, list[int]]
+TIED = "tied:"
 FLOATS = (
     ("layer_norm_eps", "rms_norm_eps", "norm_eps", "layer_norm_epsilon", "norm_epsilon", "layernorm_epsilon", "eps"),
     ("hidden_act", "hidden_activation", "activation", "activation_function", "act_fn"),
@@ -46,6 +47,7 @@ class Sibling:
         from_folder: whether the checkpoint's own config.json says it all.
         open: settings that no shape tells and nothing else told.
         distance: how many shapes are not the checkpoint's; None where there is no checkpoint.
+        others: classes that fit as well.
     """
 
     model_type: str
@@ -55,6 +57,7 @@ class Sibling:
     from_folder: bool = False
     open: tuple[str, ...] = ()
     distance: float | None = None
+    others: tuple[str, ...] = ()
 
 
 def require_model_type(model_type: str) -> None:
@@ -106,8 +109,13 @@ def sibling_of(
         config_class = _config_class(model_type)
         if folder is not None and declared == model_type:
             config = config_class.from_pretrained(folder)
-            chosen, distance = _chosen(model_type, config, shapes, architectures)
-            return Sibling(model_type, chosen, config_class.__name__, from_folder=True, distance=distance)
+            built = {each.__name__: _Measure(each, lambda: config)({}) for each in _classes(model_type)}
+            near = {name: _near(its, shapes) for name, its in built.items() if its is not None}
+            chosen, *others = sorted(
+                _best(near or dict.fromkeys(built, 0.0)), key=lambda name: name not in architectures
+            )
+            distance = -near[chosen] if chosen in near else None
+            return Sibling(model_type, chosen, config_class.__name__, {}, True, (), distance, tuple(others))
         return _fitted(model_type, config_class, shapes, values)
 
 
@@ -118,22 +126,22 @@ def _fitted(model_type: str, config_class: type, shapes: Shapes, values: Mapping
         return Sibling(model_type, next(_classes(model_type)).__name__, config_class.__name__, known)
     named, rest = _free(defaults, known, shapes)
     settings = {name: found[0] for name, found in named.items()} | known
-    model_class, near = next(_classes(model_type)), float("-inf")
-    for each in list(_classes(model_type))[:MOST_CLASSES]:
+    fits = {}
+    for each in _classes(model_type):
         options = dict(named)
         if "Classification" in each.__name__:
             options["num_labels"] = facts_of(shapes)["classes"][:MOST_OPTIONS]
-        found, score = fit(_Measure(each, config_class), settings, options, shapes, by_shape, SECONDS)
-        if score > near:
-            model_class, settings, near = each, found, score
-    settings, near = fit(_Measure(model_class, config_class), settings, named | rest, shapes, by_shape, SECONDS)
+        fits[each.__name__] = fit(_Measure(each, config_class), settings, options, shapes, _near, SECONDS)
+    chosen, *others = _best({name: near for name, (_, near) in fits.items()})
+    measure = _Measure(_class(chosen), config_class)
+    settings, near = fit(measure, fits[chosen][0], named | rest, shapes, _near, SECONDS)
     if near == float("-inf"):
-        return Sibling(model_type, model_class.__name__, config_class.__name__, known, distance=float("inf"))
-    hidden = unseen(_Measure(model_class, config_class), settings, list(settings.keys() - known.keys()))
-    heads = [name for name in hidden if concept_of(name) == "heads"]
-    told = {name: value for name, value in settings.items() if name not in hidden or name in heads}
-    told = {name: value for name, value in told.items() if defaults.get(name, ...) != value or name in heads}
-    return Sibling(model_type, model_class.__name__, config_class.__name__, told, open=tuple(heads), distance=-near)
+        return Sibling(model_type, chosen, config_class.__name__, known, distance=near)
+    hidden = unseen(measure, settings, list(settings.keys() - known.keys()))
+    heads = tuple(name for name in hidden if concept_of(name) == "heads")
+    told = {name: value for name, value in settings.items() if name not in hidden and defaults.get(name, ...) != value}
+    told |= {name: settings[name] for name in heads}
+    return Sibling(model_type, chosen, config_class.__name__, told, False, heads, -near, tuple(others))
 
 
 def _free(defaults: Mapping[str, Any], known: Mapping[str, Any], shapes: Shapes) -> tuple[Options, Options]:
@@ -157,7 +165,7 @@ class _Measure:
     """The shapes of a class with settings."""
 
     model_class: type[torch.nn.Module]
-    config_class: type
+    config_class: Callable[..., Any]
 
     def __call__(self, settings: dict[str, Any]) -> Shapes | None:
         try:
@@ -167,26 +175,24 @@ class _Measure:
 
 
 def _shapes(model: torch.nn.Module) -> Shapes:
-    """Each parameter once, and the buffers that are saved."""
-    kept = model.state_dict().keys()
-    buffers = {name: tuple(value.shape) for name, value in model.named_buffers() if name in kept}
-    return {**{name: tuple(value.shape) for name, value in model.named_parameters()}, **buffers}
+    """What it saves; a tensor's other names, where it is tied, marked as such."""
+    seen: set[int] = set()
+    found = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        found[f"{TIED}{name}" if id(tensor) in seen else name] = tuple(tensor.shape)
+        seen.add(id(tensor))
+    return found
 
 
-def _chosen(model_type: str, config: Any, shapes: Shapes, architectures: tuple[str, ...]) -> tuple[str, float | None]:
-    """The class whose shapes are nearest to a checkpoint's, those first that its config names."""
-    classes = sorted(_classes(model_type), key=lambda each: each.__name__ not in architectures)
-    best: tuple[float, str] | None = None
-    for model_class in classes:
-        try:
-            near = by_shape(_shapes(build_on_meta(model_class, config)), shapes)
-        except PortingError:
-            continue
-        if best is None or near > best[0]:
-            best = near, model_class.__name__
-    if best is None:
-        return classes[0].__name__, None
-    return best[1], -best[0]
+def _near(found: Shapes, wanted: Shapes) -> float:
+    """How near shapes are to a checkpoint's, in which tied tensors are once, or under each of their names."""
+    once = {name: shape for name, shape in found.items() if not name.startswith(TIED)}
+    return max(by_shape(found, wanted), by_shape(once, wanted))
+
+
+def _best(near: Mapping[str, float]) -> list[str]:
+    """The nearest classes, in their order."""
+    return [name for name, each in near.items() if each == max(near.values())]
 
 
 def _known(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,6 +243,13 @@ def _classes(model_type: str) -> Iterator[type[torch.nn.Module]]:
             seen.add(name)
             if inspect.isclass(kind) and issubclass(kind, torch.nn.Module):
                 yield kind
+
+
+def _class(name: str) -> type[torch.nn.Module]:
+    import transformers
+
+    found: type[torch.nn.Module] = getattr(transformers, name)
+    return found
 
 
 def _is_mapping(name: str) -> bool:

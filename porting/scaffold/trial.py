@@ -110,7 +110,7 @@ def settings(candidate: Dict[str, Any], request: Dict[str, Any]) -> Optional[Dic
     known = given(arguments, concepts, request["values"], request["concepts"])
     facts = facts_of(wanted) if wanted else {}
     guessed = {
-        each["name"]: facts[concepts[each["name"]]][0]
+        each["name"]: first(each, concepts[each["name"]], facts)
         for each in arguments
         if each["name"] not in known and facts.get(concepts[each["name"]] or "")
     }
@@ -154,6 +154,14 @@ def settings(candidate: Dict[str, Any], request: Dict[str, Any]) -> Optional[Dic
 
 
 WAYS = (loader, settings)
+
+
+def first(argument: Dict[str, Any], meaning: Any, facts: Dict[str, Any]) -> int:
+    """What a setting is taken for: heads, which no shape tells, for the code's default where that divides the width."""
+    default = argument["default"]
+    if meaning == "heads" and type(default) is int and default > 0 and facts["hidden"][0] % default == 0:
+        return default
+    return int(facts[meaning][0])
 
 
 def find(what: Dict[str, Any]) -> Any:

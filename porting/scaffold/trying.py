@@ -152,7 +152,7 @@ def _class(kind: SourceClass, arguments: Sequence[Argument]) -> dict[str, Any]:
     return {
         "module": kind.module,
         "name": kind.name,
-        "arguments": [{"name": each.name} for each in arguments if not each.name.startswith("_")],
+        "arguments": [{"name": e.name, "default": e.default} for e in arguments if not e.name.startswith("_")],
     }
 
 
