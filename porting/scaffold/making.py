@@ -259,11 +259,12 @@ def _checklist(staging: Path, text: str) -> str:
     """The checklist of the folder as it is now."""
     from porting.checklist import make_checklist
     from porting.portfile import Portfile
+    from porting.report.checklist_markdown import checklist_markdown
 
     portfile = staging / "portfile.py"
     portfile.write_text(text, encoding="utf-8")
-    checklist = make_checklist(Portfile.load(portfile, both_sides=False))
-    return f"{checklist.text()}\n"
+    checklist = make_checklist(Portfile.load(portfile))
+    return checklist_markdown(checklist)
 
 
 def _left(files: Sequence[Path]) -> Iterator[Left]:

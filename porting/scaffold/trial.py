@@ -157,7 +157,7 @@ WAYS = (loader, settings)
 
 
 def first(argument: Dict[str, Any], meaning: Any, facts: Dict[str, Any]) -> int:
-    """What a setting is taken for: heads, which no shape tells, for the code's default where that divides the width."""
+    """What a setting is taken for: heads, which no shape tells, for the default of the code if that can be."""
     default = argument["default"]
     if meaning == "heads" and type(default) is int and default > 0 and facts["hidden"][0] % default == 0:
         return default
