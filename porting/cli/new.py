@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from porting.cli._frame import finish, progress_bar, result_options, say
+from porting.text import show
 
 
 @click.command()
@@ -88,7 +89,7 @@ def _ask(what: str) -> str | None:
 def _ask_like(nearest: Sequence[Any]) -> str | None:
     """Ask which of the nearest model types to start from."""
     for each in nearest[:3]:
-        say(str(each))
+        say(f"{show(each.model_type)}: {each.statement()}")
     best = str(nearest[0].model_type)
     said = click.prompt("The model type to start from (- for none)", default=best, err=True)
     return None if str(said).strip() in ("", "-") else str(said).strip()

@@ -33,7 +33,7 @@ class Location:
         given: as the user named it, without the class.
         path: the folder that has to be on the search path of modules; None for an installed package.
         files: of Python, by the name of the module.
-        wanted: the class or function that the user named, if any.
+        wanted: the class that the user named, if any.
     """
 
     given: str
@@ -43,7 +43,7 @@ class Location:
 
 
 def locate(original: str, python: str | None = None) -> Location:
-    """Find the code that ``PATH_OR_PACKAGE`` means; ``:Name`` behind it names a class or a function of it.
+    """Find the code that ``PATH_OR_PACKAGE`` means; ``:Name`` behind it names a class of it.
 
     Args:
         original: a folder, a ``.py`` file, or the name of a package or module that can be imported.

@@ -16,7 +16,7 @@ from porting.parts import parts_left
 from porting.progress import Progress, silent
 from porting.scaffold.checkouts import skeleton_advice
 from porting.scaffold.feeding import Feed, feed_original, feed_port
-from porting.scaffold.filling import portfile_text
+from porting.scaffold.filling import near_path, portfile_text
 from porting.scaffold.fitting import facts_of
 from porting.scaffold.locating import Location, locate
 from porting.scaffold.naming import ModelName
@@ -114,7 +114,7 @@ def make_scaffold(
     found = _Found()
     with staged(request.folder) as staging:
         progress("building the original", 1, 4)
-        plan = _with_original(request, Plan(request.name, request.folder, request.python, saved=saved), found)
+        plan = _with_original(request, Plan(request.name, request.folder, _interpreter(request), saved=saved), found)
         progress("fitting the port", 2, 4)
         plan = _with_port(request, plan)
         progress("running both", 3, 4)
@@ -155,7 +155,8 @@ def _with_original(request: Request, plan: Plan, found: _Found) -> Plan:
     sources = read_sources(location.files)
     candidates = _candidates(request, location, sources, plan.saved)
     if not candidates:
-        text = f"no class with a forward was found in {show(location.given)}"
+        named = f" named {location.wanted}" if location.wanted else ""
+        text = f"no class{named} with a forward of torch was found in {show(location.given)}"
         found.troubles.append(text)
         return replace(plan, why=text, repository=location.path)
     best = _resolved(sources, candidates[0])
@@ -253,6 +254,13 @@ def _run(request: Request, plan: Plan, portfile: Path, found: _Found) -> tuple[P
     else:
         found.troubles.append(f"porting verify: {proof.says}")
     return replace(plan, proven=proof.verdict == "match"), proof
+
+
+def _interpreter(request: Request) -> str | None:
+    """The original's interpreter as the portfile has it."""
+    if request.python is None or os.sep not in request.python:
+        return request.python
+    return near_path(Path(request.python).expanduser(), request.folder)
 
 
 def _checklist(staging: Path, text: str) -> str:

@@ -42,7 +42,7 @@ def rank(sources: Sources, words: Iterable[str], tensors: Sequence[str] = ()) ->
     found = [
         _candidate(sources, each, used, wanted, tops)
         for each in sources.classes
-        if sources.is_module(each) and sources.forward(each) is not None
+        if each.name.isascii() and sources.is_module(each) and sources.forward(each) is not None
     ]
     return tuple(sorted(found, key=lambda each: (-each.score, len(each.kind.name), each.kind.module)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,12 +70,10 @@ class Sources:
 
     Attributes:
         classes: in the order of the files; of one name, several may be there.
-        functions: names of the functions of each module.
         broken: modules that are not Python of today, with the reason.
     """
 
     classes: tuple[SourceClass, ...]
-    functions: Mapping[str, frozenset[str]]
     broken: Mapping[str, str]
 
     def named(self, name: str, near: str = "") -> SourceClass | None:
@@ -120,7 +118,6 @@ class Sources:
 def read_sources(files: Mapping[str, Path]) -> Sources:
     """Read every class of some modules."""
     classes: list[SourceClass] = []
-    functions: dict[str, frozenset[str]] = {}
     broken: dict[str, str] = {}
     for module, path in files.items():
         try:
@@ -130,9 +127,16 @@ def read_sources(files: Mapping[str, Path]) -> Sources:
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
             broken[module] = f"{type(error).__name__}: {error}"
             continue
-        classes += [_class(node, module) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-        functions[module] = frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
-    return Sources(tuple(classes), functions, broken)
+        classes += [_class(node, module) for node in _outermost(tree.body) if isinstance(node, ast.ClassDef)]
+    return Sources(tuple(classes), broken)
+
+
+def _outermost(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements of a module, also under ``if`` and ``try``; none of functions and classes."""
+    for node in nodes:
+        yield node
+        if isinstance(node, (ast.If, ast.Try)):
+            yield from _outermost([*node.body, *node.orelse])
 
 
 def _class(node: ast.ClassDef, module: str) -> SourceClass:

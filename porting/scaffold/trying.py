@@ -152,8 +152,12 @@ def _class(kind: SourceClass, arguments: Sequence[Argument]) -> dict[str, Any]:
     return {
         "module": kind.module,
         "name": kind.name,
-        "arguments": [{"name": e.name, "default": e.default} for e in arguments if not e.name.startswith("_")],
+        "arguments": [{"name": e.name, "default": e.default} for e in arguments if _usable(e.name)],
     }
+
+
+def _usable(name: str) -> bool:
+    return name.isascii() and not name.startswith("_")
 
 
 def _built(told: Mapping[str, Any], tried: Sequence[Candidate], configs: Sequence[SourceClass | None]) -> Built:
