@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.conventions import modeling_of
 from porting.checks.publishing import require_written, text_of
+from porting.checks.shared.checking import run_checkers
 from porting.checks.shared.outcomes import ClaimRefuted, Figures
 from porting.checks.shared.wording import listed
+from porting.checks.shared.working import modeling_of
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -93,7 +94,21 @@ def check_doc_page(context: CheckContext) -> Figures:
     return {"lines": len(text.splitlines())}
 
 
-CHECKS = (check_docstrings, check_no_placeholders, check_doc_page)
+def check_repository_documents(context: CheckContext) -> Figures:
+    """The checkout's own checkers of documents find nothing in the port: docstrings, table of contents, doctests.
+
+    Recipe, "today's way": ``make check-repo``.
+
+    Raises:
+        ClaimRefuted: one finds something in the port.
+        Inconclusive: one objects, and does not say to what.
+        Skip: the port came with Transformers, or its checkout has no such checkers.
+        Lacking: the port lies in no checkout, or a checker could not be run.
+    """
+    return run_checkers(context, STEP)
+
+
+CHECKS = (check_docstrings, check_no_placeholders, check_doc_page, check_repository_documents)
 
 
 def _refute(context: CheckContext, path: Path, lines: list[str], what_to_do: str) -> None:

@@ -108,7 +108,8 @@ def text_of(context: CheckContext, path: Path, what: str) -> str:
 
     text = read_document(path)
     if text is None:
-        raise Lacking(f"there is no {show(path.name)}", hint=f"write it: {context.command(f'write {what}')}")
+        command = context.command(f"write {what}")
+        raise Lacking(f"there is no {show(path.name)}: {command} writes it", hint=f"write it: {command}")
     return text
 
 

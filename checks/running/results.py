@@ -15,9 +15,11 @@ from porting.checks import (
     conventions,
     device,
     documents,
+    environment,
     forward,
     generation,
     gradients,
+    importing,
     kernels,
     mistakes,
     modes,
@@ -29,6 +31,7 @@ from porting.checks import (
     processor,
     proposal,
     publishing,
+    pull_request,
     saving,
     skeleton,
     tokenizer,
@@ -131,6 +134,8 @@ class CheckResult(Result):
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
     for step in (
+        environment,
+        importing,
         original,
         skeleton,
         conventions,
@@ -154,6 +159,7 @@ def iterate_checks() -> Iterator[Check]:
         device,
         documents,
         publishing,
+        pull_request,
         proposal,
     ):
         for function in step.CHECKS:

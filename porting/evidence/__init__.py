@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from porting.evidence.records import FILE, RESULTS, EvidenceError, Figure, Outcome, Record
 from porting.evidence.staleness import changes
-from porting.evidence.store import KEPT, newest_records, record
+from porting.evidence.store import KEPT, forget_ticks, newest_records, record, records_by_claim
 
 __all__ = [
     "FILE",
@@ -20,6 +20,8 @@ __all__ = [
     "Outcome",
     "Record",
     "changes",
+    "forget_ticks",
     "newest_records",
     "record",
+    "records_by_claim",
 ]

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,8 +54,7 @@ def record(
     try:
         with _alone(portfile.folder):
             kept = [asdict(item) for item in _read(path)]
-            document = {"schema": 2, "records": _recent([*kept, *new])}
-            write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+            _write(path, _recent([*kept, *new]))
     except PortingError as error:
         return f"Warning: no evidence was recorded: {error.message}"
     return None
@@ -67,8 +66,35 @@ def newest_records(portfile: Portfile) -> dict[str, Record]:
     Raises:
         EvidenceError: the evidence file is damaged.
     """
-    name = portfile.path.name
-    return {item.claim: item for item in _read(portfile.folder / FILE) if item.portfile == name}
+    return {claim: records[-1] for claim, records in records_by_claim(portfile).items()}
+
+
+def records_by_claim(portfile: Portfile) -> dict[str, tuple[Record, ...]]:
+    """All records that are kept of every claim that was checked with this portfile, the oldest first.
+
+    Raises:
+        EvidenceError: the evidence file is damaged.
+    """
+    found: dict[str, list[Record]] = {}
+    for item in _read(portfile.folder / FILE):
+        if item.portfile == portfile.path.name:
+            found.setdefault(item.claim, []).append(item)
+    return {claim: tuple(records) for claim, records in found.items()}
+
+
+def forget_ticks(portfile: Portfile, claims: Collection[str]) -> None:
+    """Take what people said of some claims out of the evidence of a portfile.
+
+    Raises:
+        EvidenceError: the evidence file is damaged, or another process keeps it for too long.
+        OutputError: the disk refuses.
+    """
+    path, name = portfile.folder / FILE, portfile.path.name
+    with _alone(portfile.folder):
+        _write(
+            path,
+            [asdict(each) for each in _read(path) if not (each.by and each.claim in claims and each.portfile == name)],
+        )
 
 
 def _entry(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,14 +122,20 @@ def _read(path: Path) -> list[Record]:
         ) from None
 
 
+def _write(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    document = {"schema": 2, "records": records}
+    write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
 def _recent(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The newest records of every claim and portfile, in their order."""
-    count = Counter((entry["portfile"], entry["claim"]) for entry in records)
+    """The newest records of every claim and portfile, in their order; runs do not push out what a person said."""
+    kinds = [(entry["portfile"], entry["claim"], bool(entry["by"])) for entry in records]
+    count = Counter(kinds)
     recent = []
-    for entry in records:
-        if count[entry["portfile"], entry["claim"]] <= KEPT:
+    for entry, kind in zip(records, kinds, strict=True):
+        if count[kind] <= KEPT:
             recent.append(entry)
-        count[entry["portfile"], entry["claim"]] -= 1
+        count[kind] -= 1
     return recent
 
 
