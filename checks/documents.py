@@ -60,6 +60,20 @@ def check_no_placeholders(context: CheckContext) -> Figures:
     return {"files": len(sources), "lines": sum(len(source.text.splitlines()) for source in sources)}
 
 
+def check_repository_documents(context: CheckContext) -> Figures:
+    """The checkout's own checkers of documents find nothing in the port: docstrings, table of contents, doctests.
+
+    Recipe, "today's way": ``make check-repo``.
+
+    Raises:
+        ClaimRefuted: one finds something in the port.
+        Inconclusive: one objects, and does not say to what.
+        Skip: the port came with Transformers, or its checkout has no such checkers.
+        Lacking: the port lies in no checkout, or a checker could not be run.
+    """
+    return run_checkers(context, STEP)
+
+
 def check_doc_page(context: CheckContext) -> Figures:
     """The model has a page whose entries exist, with nothing left to be written; in a checkout it is in the toctree.
 
@@ -92,20 +106,6 @@ def check_doc_page(context: CheckContext) -> Figures:
             figures={"faults": len(found)},
         )
     return {"lines": len(text.splitlines())}
-
-
-def check_repository_documents(context: CheckContext) -> Figures:
-    """The checkout's own checkers of documents find nothing in the port: docstrings, table of contents, doctests.
-
-    Recipe, "today's way": ``make check-repo``.
-
-    Raises:
-        ClaimRefuted: one finds something in the port.
-        Inconclusive: one objects, and does not say to what.
-        Skip: the port came with Transformers, or its checkout has no such checkers.
-        Lacking: the port lies in no checkout, or a checker could not be run.
-    """
-    return run_checkers(context, STEP)
 
 
 CHECKS = (check_docstrings, check_no_placeholders, check_doc_page, check_repository_documents)

@@ -159,8 +159,8 @@ def iterate_checks() -> Iterator[Check]:
         device,
         documents,
         publishing,
-        pull_request,
         proposal,
+        pull_request,
     ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
