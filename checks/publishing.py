@@ -28,8 +28,7 @@ def check_converted_folder(context: CheckContext) -> Figures:
         Lacking: there is no converted folder beside the portfile.
         Skip: the port is no ``PreTrainedModel``.
     """
-    from porting.documents.contents import faults_of
-    from porting.documents.folder import upload_command
+    from porting.documents.contents import faults_of, upload_command
     from porting.documents.reloaded import unlike_port
     from porting.pretrained import is_pretrained
 
@@ -88,7 +87,7 @@ def folder_of(context: CheckContext) -> Path:
     Raises:
         Lacking: there is none.
     """
-    from porting.documents.folder import converted_folder
+    from porting.weights.conversion.latest import converted_folder
 
     folder = converted_folder(context.portfile.folder)
     if folder is None:

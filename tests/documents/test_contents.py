@@ -8,9 +8,9 @@ import pytest
 import torch
 from documented import llama
 
-from porting.documents.contents import faults_of
-from porting.documents.folder import converted_folder, upload_command
+from porting.documents.contents import faults_of, upload_command
 from porting.documents.reloaded import unlike_port
+from porting.weights.conversion.latest import converted_folder
 
 
 @pytest.fixture
