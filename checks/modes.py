@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
+from porting.checks.shared.reading import require_none_written
 from porting.checks.shared.wording import place, places
 from porting.text import show
 
@@ -115,7 +116,27 @@ def check_runs_repeat(context: CheckContext) -> Figures:
     )
 
 
-CHECKS = (check_eval_mode, check_dropout_inactive, check_statistics_kept, check_runs_repeat)
+def check_dropout_follows_mode(context: CheckContext) -> Figures:
+    """Every functional dropout in the port's files follows the model's mode.
+
+    Usual mistake, "functional dropout without ``training=self.training``", as it is read, on every path of the code.
+
+    Raises:
+        ClaimRefuted: one drops in eval mode, too.
+        Lacking: the port is not written in a ``modeling_*.py``.
+    """
+    from porting.conventions.dropout import unfollowing
+
+    return require_none_written(context, unfollowing, "pass training=self.training")
+
+
+CHECKS = (
+    check_eval_mode,
+    check_dropout_inactive,
+    check_dropout_follows_mode,
+    check_statistics_kept,
+    check_runs_repeat,
+)
 
 
 def _original_learns(context: CheckContext) -> bool:

@@ -32,6 +32,16 @@ def add(portfile: Portfile, claim: str, result: str, message: str = "", *, by: s
     assert record(portfile, [outcome], "porting check") is None
 
 
+def make_up(portfile: Portfile, said: list[tuple[str, str, str]]) -> None:
+    """Add records at once: claim, result, and who says it."""
+    about = about_files(portfile, [portfile.folder / "code.py"])
+    outcomes = [
+        Outcome(claim, CLAIMS[claim].step if claim in CLAIMS else 7, result, {"size": 2}, "why | `it`", about, by, by)
+        for claim, result, by in said
+    ]
+    assert record(portfile, outcomes, "porting check") is None
+
+
 def change(portfile: Portfile) -> None:
     """Make all evidence so far stale."""
     code = portfile.folder / "code.py"

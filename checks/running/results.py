@@ -34,6 +34,7 @@ from porting.checks import (
     pull_request,
     saving,
     skeleton,
+    tests,
     tokenizer,
     weights,
 )
@@ -154,6 +155,7 @@ def iterate_checks() -> Iterator[Check]:
         kernels,
         precision,
         gradients,
+        tests,
         tokenizer,
         chat,
         processor,
