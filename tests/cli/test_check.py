@@ -121,5 +121,4 @@ def test_an_interruption_ends_at_once_and_leaves_no_evidence(tmp_path: Path, wri
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (130, "")
     assert err == "Error: interrupted before there was a result\n"
-    records = json.loads((tmp_path / "porting-evidence.json").read_text())["records"]
-    assert {record["result"] for record in records} == {"error"}
+    assert not (tmp_path / "porting-evidence.json").exists()
