@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.wording import require_agreement
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def check_cache_equals_full_forward(context: CheckContext) -> Figures:
             raise Skip(error.message) from error
         figures["texts"] += 1
     if not figures["tokens"]:
-        raise Skip("the text is read in one piece, so that nothing comes out of the cache: give inputs() a longer one")
+        raise Lacking(
+            "the text is read in one piece, so that nothing comes out of the cache: give inputs() a longer one"
+        )
     return figures
 
 

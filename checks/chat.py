@@ -17,7 +17,7 @@ from porting.checks.shared.chatting import (
     template_of,
     unbounded,
 )
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import MOST_LINES, more
 from porting.text import show
 
@@ -81,7 +81,7 @@ def check_chat_odd_prompts_equal(context: CheckContext) -> Figures:
     prompts = prompts_on_both_sides(context)
     usual = [prompt for prompt in prompts if prompt.comparable and not prompt.equal and not prompt.odd]
     if usual and not _equal_as_ids(context, usual):
-        raise Skip("usual conversations differ already: see check_chat_prompts_equal")
+        raise Lacking("usual conversations differ already: see check_chat_prompts_equal")
     odd = [prompt for prompt in prompts if prompt.odd]
     if not any(prompt.comparable for prompt in odd):
         raise Skip("no odd conversation is taken by both sides")
@@ -160,7 +160,7 @@ def check_chat_ids(context: CheckContext) -> Figures:
     tokenize = original_tokenize(context, tokenizer, prompts)
     figures: Figures = {"compared_prompts": len(prompts), "against_original": int(tokenize is not None)}
     if not prompts:
-        raise Skip("no prompt is right as a text, so that ids say nothing yet: see check_chat_prompts_equal")
+        raise Lacking("no prompt is right as a text, so that ids say nothing yet: see check_chat_prompts_equal")
     if split := split_tokens(tokenizer, prompts, tokenize):
         token, ids = next(iter(split.items()))
         raise ClaimRefuted(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.checking import run_checkers
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.wording import listed
+from porting.checks.shared.working import modeling_of, python_files, test_files
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -48,16 +50,17 @@ def check_mlinter(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: it finds something.
-        Skip: the port is not written in a ``modeling_*.py``, or mlinter is not installed.
+        Skip: the port is not written in a ``modeling_*.py``, or came with Transformers.
+        Lacking: mlinter is not installed.
     """
     from porting.conventions.files import files_of, is_shipped
-    from porting.conventions.linting import INSTALL, is_installed, lint
+    from porting.linting.mlinter import INSTALL, is_installed, lint
 
     path = modeling_of(context)
     if is_shipped(path):
         raise Skip(f"{show(path.name)} came with Transformers, which lints its own files")
     if not is_installed():
-        raise Skip(f"mlinter is not installed: {INSTALL}")
+        raise Lacking(f"mlinter is not installed: {INSTALL}", hint=INSTALL)
     paths = [source.path for source in files_of(path)]
     found = lint(paths)
     figures: Figures = {"files": len(paths), "findings": len(found)}
@@ -66,21 +69,57 @@ def check_mlinter(context: CheckContext) -> Figures:
     return figures
 
 
-CHECKS = (check_structure, check_mlinter)
+def check_ruff(context: CheckContext) -> Figures:
+    """ruff, with Transformers' settings, finds nothing in the port's files and tests, nor lays them out otherwise.
 
-
-def modeling_of(context: CheckContext) -> Path:
-    """The file in which the port is written.
+    Recipe, "today's way": ``make style``. In a checkout its own settings hold.
 
     Raises:
-        Skip: it is no ``modeling_*.py``.
+        ClaimRefuted: it finds something.
+        Skip: the port is not written in a ``modeling_*.py``, or came with Transformers.
+        Lacking: ruff is not installed.
     """
-    from porting.conventions.files import modeling_file
+    from porting.checkout import find_checkout
+    from porting.conventions.files import is_shipped
+    from porting.linting.ruff import INSTALL, find_ruff, find_with_ruff
 
-    path = modeling_file(type(context.ported_model))
-    if path is None:
-        raise Skip("the port is not written in a modeling_*.py, as Transformers' models are")
-    return path
+    path = modeling_of(context)
+    if is_shipped(path):
+        raise Skip(f"{show(path.name)} came with Transformers, which lints its own files")
+    ruff = find_ruff()
+    if ruff is None:
+        raise Lacking("ruff is not installed", hint=INSTALL)
+    checkout = find_checkout(path)
+    paths = [*python_files(path), *test_files(context, path)]
+    root, own = (path.parent, None) if checkout is None else (checkout.root, checkout.root / "pyproject.toml")
+    found = find_with_ruff(ruff, paths, root, own)
+    figures: Figures = {"files": len(paths), "findings": len(found)}
+    if found:
+        lines = [f"  {show(each.path.name)}:{each.line} {show(each.rule)} {show(each.message)}" for each in found]
+        raise ClaimRefuted(
+            f"ruff has findings: {lines[0].strip()}\n{listed(lines)}",
+            hint=f"make style (in a checkout), or mend them, then: {context.command('check ruff')}",
+            figures=figures,
+        )
+    return figures
+
+
+def check_repository_conventions(context: CheckContext) -> Figures:
+    """The checkout's own checkers of code find nothing in the port: copies, modular files, inits, configs.
+
+    Recipe, "today's way": ``make check-repo``. Each script of ``utils/`` runs as it is, and writes nothing; what it
+    finds in other models is theirs.
+
+    Raises:
+        ClaimRefuted: one finds something in the port.
+        Inconclusive: one objects, and does not say to what.
+        Skip: the port came with Transformers, or its checkout has no such checkers.
+        Lacking: the port lies in no checkout, or a checker could not be run.
+    """
+    return run_checkers(context, STEP)
+
+
+CHECKS = (check_structure, check_mlinter, check_ruff, check_repository_conventions)
 
 
 def _refute(context: CheckContext, path: Path, lines: list[str], what: str, figures: Figures) -> None:

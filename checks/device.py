@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking
 from porting.checks.shared.wording import place, require_agreement
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check_follows_device(context: CheckContext) -> Figures:
     device = accelerator()
     figures["gpu"] = NO_DEVICE if device is None else _on(context, device, figures)
     if not decided and device is None:
-        raise Skip(f"torch cannot run the port without data, and there is no GPU: {figures['fake']}")
+        raise Lacking(f"torch cannot run the port without data, and there is no GPU: {figures['fake']}")
     return figures
 
 

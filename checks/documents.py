@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.conventions import modeling_of
+from porting.checks.publishing import require_written, text_of
+from porting.checks.shared.checking import run_checkers
 from porting.checks.shared.outcomes import ClaimRefuted, Figures
 from porting.checks.shared.wording import listed
+from porting.checks.shared.working import modeling_of
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -58,7 +60,55 @@ def check_no_placeholders(context: CheckContext) -> Figures:
     return {"files": len(sources), "lines": sum(len(source.text.splitlines()) for source in sources)}
 
 
-CHECKS = (check_docstrings, check_no_placeholders)
+def check_repository_documents(context: CheckContext) -> Figures:
+    """The checkout's own checkers of documents find nothing in the port: docstrings, table of contents, doctests.
+
+    Recipe, "today's way": ``make check-repo``.
+
+    Raises:
+        ClaimRefuted: one finds something in the port.
+        Inconclusive: one objects, and does not say to what.
+        Skip: the port came with Transformers, or its checkout has no such checkers.
+        Lacking: the port lies in no checkout, or a checker could not be run.
+    """
+    return run_checkers(context, STEP)
+
+
+def check_doc_page(context: CheckContext) -> Figures:
+    """The model has a page whose entries exist, with nothing left to be written; in a checkout it is in the toctree.
+
+    Recipe step 11: ``docs/source/en/model_doc/NAME.md`` of the checkout of Transformers that the port is written in,
+    else ``docs/NAME.md`` beside the portfile.
+
+    Raises:
+        ClaimRefuted: an entry does not exist, the port has none, the line of dates or the entry in the toctree is
+            missing, or a template's word is left.
+        Lacking: there is no page, or parts of it are left to be written.
+    """
+    from porting.documents.page import page_path
+    from porting.documents.port import Port
+    from porting.documents.reading import left_in, page_faults, read_document
+    from porting.documents.toctree import has_entry
+
+    port = Port(context.portfile, context.ported_model)
+    path = page_path(port)
+    text = text_of(context, path, "page")
+    require_written(context, path, left_in(text), "page")
+    found = list(page_faults(text, port.kind))
+    if port.checkout is not None and path == port.checkout.doc_page(port.name):
+        toctree = read_document(port.checkout.toctree)
+        if toctree is not None and not has_entry(toctree, port.name):
+            found.append(f"{show(port.checkout.toctree.name)} has no entry of it")
+    if found:
+        raise ClaimRefuted(
+            f"{show(path.name)}: {found[0]}\n{listed([f'  {each}' for each in found])}",
+            hint=f"mend {show(path.name)}, then: {context.command('check check_doc_page')}",
+            figures={"faults": len(found)},
+        )
+    return {"lines": len(text.splitlines())}
+
+
+CHECKS = (check_docstrings, check_no_placeholders, check_doc_page, check_repository_documents)
 
 
 def _refute(context: CheckContext, path: Path, lines: list[str], what_to_do: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import MOST_LINES, more, require_agreement
 from porting.errors import CaptureError
 from porting.text import show
@@ -34,7 +34,7 @@ def check_gradients_equal(context: CheckContext) -> Figures:
     """
     verdict = context.verification.comparison.verdict
     if verdict != "match":
-        raise Skip(f"the outputs are compared first, and their verdict is {verdict}: see check_outputs_equal")
+        raise Lacking(f"the outputs are compared first, and their verdict is {verdict}: see check_outputs_equal")
     learning = _learning(context)
     figures: Figures = {
         "compared_parameters": learning.compared,
@@ -127,7 +127,7 @@ def _learning(context: CheckContext) -> Learning:
 def _refuse_frozen(context: CheckContext) -> None:
     for side, subject in (("original", context.original), ("port", context.ported)):
         if not any(parameter.requires_grad for parameter in subject.model.parameters()):
-            raise Skip(f"no parameter of the {side} requires a gradient: it was frozen as a whole")
+            raise Lacking(f"no parameter of the {side} requires a gradient: it was frozen as a whole")
 
 
 def _runs_backward(context: CheckContext) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking
 from porting.checks.shared.wording import MOST_LINES, culprit_name, more
 from porting.text import show
 
@@ -153,14 +153,14 @@ def _unless_made(context: CheckContext, claim: str) -> Figures:
         raise ClaimRefuted("\n".join([*lines, *more(len(made))]), hint=hint, figures=figures)
     open_ones = [culprit for culprit in verification.culprits if culprit.proven is None]
     if open_ones:
-        raise Skip(
+        raise Lacking(
             f"undecided: {culprit_name(open_ones[0])} differs for a reason that is not proven "
             "(check_hidden_states_equal says how)",
             figures=figures,
         )
     explained = verification.culprits or verification.given_verdict == "match"
     if not explained or not judged or verification.uncovered:
-        raise Skip("undecided: not every module could be judged on the original's own tensors", figures=figures)
+        raise Lacking("undecided: not every module could be judged on the original's own tensors", figures=figures)
     return figures
 
 

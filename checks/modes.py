@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.wording import place, places
 from porting.text import show
 
@@ -53,7 +53,7 @@ def check_dropout_inactive(context: CheckContext) -> Figures:
     if parting is None:
         return {"seeds": 2}
     if parting_by_seed(context.ported, (0, 0)) is not None:
-        raise Skip("runs with the same seed differ already: see check_runs_repeat")
+        raise Lacking("runs with the same seed differ already: see check_runs_repeat")
     if context.verification.original.run.get("random"):
         raise Skip(f"the original draws random numbers in its forward, too (the port does in {place(parting.place)})")
     raise ClaimRefuted(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.shared.wording import places
 from porting.text import show
 
@@ -12,6 +12,65 @@ if TYPE_CHECKING:
     from porting.checks.shared.context import CheckContext
 
 STEP = 4
+RECORD = "record it without a limit: porting capture --side original"
+
+
+def check_original_runs(context: CheckContext) -> Figures:
+    """The original's forward runs to its end, and returns numbers that are finite.
+
+    Recipe step 4. Of a recorded original its trace says it.
+
+    Raises:
+        ClaimRefuted: it raises, or nothing that it returns is a finite number.
+    """
+    from porting.errors import CaptureError
+
+    try:
+        trace = context.trace("original")
+    except CaptureError as error:
+        if error.side == "ported":
+            raise
+        raise ClaimRefuted(error.message, hint=error.hint) from error
+    returned = [trace.tensor(leaf) for leaf in trace.outputs.leaves if leaf.tensor is not None]
+    checkpoint = context.portfile.checkpoint()
+    figures: Figures = {
+        "calls": len(trace.calls),
+        "tensors": len(returned),
+        "checkpoint": None if checkpoint is None else checkpoint.name,
+    }
+    if not returned and any(leaf.dtype for leaf in trace.outputs.leaves):
+        raise Inconclusive("the outputs of the original were not recorded", hint=RECORD, figures=figures)
+    if not any(bool(tensor.double().isfinite().any()) for tensor in returned):
+        raise ClaimRefuted(
+            "the original's forward returns no finite number",
+            hint="let original() load its checkpoint, and run_original() return tensors",
+            figures=figures,
+        )
+    return figures
+
+
+def check_inputs_separate(context: CheckContext) -> Figures:
+    """What the original's forward is given are ids, pixels and other numbers, and no text.
+
+    Recipe step 4, "ids are separate from text": so tokenizer and model are compared apart. A word that sets an option
+    beside tensors is no text.
+
+    Raises:
+        ClaimRefuted: it is given text.
+    """
+    leaves = _given(context)
+    texts = [(name, value) for name, value in leaves if isinstance(value, (str, bytes))]
+    numbers = len(leaves) - len(texts)
+    figures: Figures = {"inputs": len(leaves), "texts": len(texts)}
+    for name, value in texts:
+        if not numbers or len(value.split()) > 1:
+            raise ClaimRefuted(
+                f"the original's forward is given text, as its input {show(name)}: {show(value, 60)}",
+                hint="let inputs() return ids, made by the original's own tokenizer; the tokenizer is compared by "
+                "original_tokenize()",
+                figures=figures,
+            )
+    return figures
 
 
 def check_original_eval_mode(context: CheckContext) -> Figures:
@@ -58,7 +117,17 @@ def check_original_repeats(context: CheckContext) -> Figures:
     )
 
 
-CHECKS = (check_original_eval_mode, check_original_repeats)
+CHECKS = (check_original_runs, check_inputs_separate, check_original_eval_mode, check_original_repeats)
+
+
+def _given(context: CheckContext) -> list[tuple[str, Any]]:
+    """The leaves of what the original's forward is given, by name; of recorded ones the tensors are not read."""
+    from porting.trace import flatten
+
+    portfile = context.portfile
+    if not portfile.takes_recorded_inputs("original"):
+        return flatten(portfile.inputs("original").named())[1]
+    return [(leaf.name, leaf.value) for leaf in context.trace("original").inputs.leaves]
 
 
 def _modes(context: CheckContext) -> dict[str, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.errors import PortingError
 from porting.text import show
 
@@ -101,10 +101,10 @@ def _made(context: CheckContext) -> list[Interview]:
 
     names = [name for name in ("ported_tokenizer", "ported_processor") if name in context.portfile.functions]
     if not names:
-        raise Skip("the portfile has neither ported_tokenizer() nor ported_processor()")
+        raise Lacking("the portfile has neither ported_tokenizer() nor ported_processor()")
     model = context.ported_model
     if not isinstance(model, PreTrainedModel):
-        raise Skip("the port is no PreTrainedModel, which pipelines need")
+        raise Lacking("the port is no PreTrainedModel, which pipelines need")
     given = {name.removeprefix("ported_"): context.returned(name) for name in names}
     given.setdefault("tokenizer", getattr(given.get("processor"), "tokenizer", None))
     equipment = Equipment(**given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.settling import figures_of, original_agrees, ported_agreement, refuse_random
 from porting.checks.shared.wording import head, require_agreement
 
@@ -155,7 +155,7 @@ def _exchange(context: CheckContext) -> Trial:
     pairs = [(one, other) for one in range(1, text.length - 1) for other in range(one + 1, text.length - 1)]
     places = next((pair for pair in pairs if bool((ids[:, pair[0]] != ids[:, pair[1]]).all())), None)
     if places is None:
-        raise Skip("the text has no two different tokens to exchange")
+        raise Lacking("the text has no two different tokens to exchange")
     counts = text.counted(tensors).clone().fill_(True)
     counts[:, list(places)] = False
     what = f"a text with tokens {places[0]} and {places[1]} exchanged against the text, at other places"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.settling import LIVE
 from porting.checks.shared.wording import place
 from porting.errors import CaptureError
@@ -78,7 +78,7 @@ def _require(context: CheckContext, dtype: torch.dtype) -> Figures:
 
 def _raised(context: CheckContext, dtype: torch.dtype, message: str) -> Figures:
     if any(said in message.lower() for said in UNAVAILABLE):
-        raise Skip(f"this machine cannot run it in {_name(dtype)}: {message}")
+        raise Lacking(f"this machine cannot run it in {_name(dtype)}: {message}")
     other, why = _original(context, dtype)
     text = f"in {_name(dtype)} {message}"
     if other is None and why and not _is_live(context):

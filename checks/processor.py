@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.processing import Comparison, compared_samples, parts_of, samples_for
 from porting.checks.shared.wording import MOST_LINES, more
 from porting.errors import PortingError
@@ -52,7 +52,7 @@ def check_processor_unusual_samples(context: CheckContext) -> Figures:
     for comparison in every:
         finding = comparison.of(usual=True).finding()
         if comparison.of(usual=True).wrong and not (finding and finding.convention):
-            raise Skip("usual samples differ already: see check_processor_outputs_equal")
+            raise Lacking("usual samples differ already: see check_processor_outputs_equal")
     counted = [comparison.of(usual=False) for comparison in every]
     if not any(comparison.pairs or comparison.refused for comparison in counted):
         raise Skip("no array of a gray, transparent, tiny or oddly sized sample of the original's could be compared")

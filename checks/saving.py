@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking
 from porting.checks.shared.wording import listed, named_all, require_agreement
 from porting.text import show
 
@@ -102,7 +102,7 @@ def _saveable(context: CheckContext) -> Any:
 
     model = context.ported_model
     if not is_pretrained(model):
-        raise Skip("the port is no PreTrainedModel, so it has no save_pretrained")
+        raise Lacking("the port is no PreTrainedModel, so it has no save_pretrained")
     return model
 
 
@@ -110,7 +110,7 @@ def _saved(context: CheckContext, folder: Path, *, original_format: bool) -> Any
     from porting.behaviour.saving import SavingError, room_wanted, save_and_load
 
     if words := room_wanted(context.ported_model, folder):
-        raise Skip(words)
+        raise Lacking(words)
     try:
         return save_and_load(context.ported_model, folder, original_format=original_format)
     except SavingError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.wording import listed, named_all
 from porting.text import show, size_words
 
@@ -119,7 +119,7 @@ def _kind(context: CheckContext) -> Any:
     from porting.pretrained import is_pretrained
 
     if not is_pretrained(context.ported_model):
-        raise Skip(
+        raise Lacking(
             "the port is no PreTrainedModel, so Transformers neither builds it from a config nor initialises it"
         )
     named = "ported_class" in context.portfile.functions
@@ -159,7 +159,7 @@ def _small(context: CheckContext) -> tuple[Any, Any]:
     kind, config = _kind(context), context.config
     size = bytes_of(context.ported_model)
     if size > MOST_BUILT:
-        raise Skip(f"its weights take {size_words(size)}, too much to be built once more: give a smaller config()")
+        raise Lacking(f"its weights take {size_words(size)}, too much to be built once more: give a smaller config()")
     return kind, config
 
 

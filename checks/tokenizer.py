@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.tokenizing import answered, both_tokenizers, embedding_rows, remedy, require_none
 from porting.checks.shared.wording import MOST_LINES, more
 from porting.text import show
@@ -78,7 +78,7 @@ def check_special_tokens_equal(context: CheckContext) -> Figures:
         text = "\n".join([head, *lines[1:], *more(len(wrong))])
         raise ClaimRefuted(text, hint=remedy(context, both.parity.repair), figures=figures)
     if not compared.special:
-        raise Skip(
+        raise Lacking(
             f"original_tokenize() adds nothing to any text, so that it cannot be seen whether {ported} is right: "
             "return the ids that the original's model gets",
             figures=figures,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import listed, named_all
 from porting.text import show
 
@@ -173,9 +173,9 @@ CHECKS = (
 def _report(context: CheckContext) -> WeightsReport:
     """The audit of every value against the checkpoint."""
     if context.portfile.checkpoint() is None:
-        raise Skip("the portfile has no checkpoint()")
+        raise Lacking("the portfile has no checkpoint()")
     if (report := context.audit) is None:
-        raise Skip(
+        raise Lacking(
             "names do not tell which tensor of the checkpoint is which of the port's, "
             f"and the portfile has no rules(); to have some proposed: {context.command('weights --infer')}"
         )
@@ -290,7 +290,7 @@ def _nothing_of_its_own(context: CheckContext) -> Figures:
 
     held = hold_weights(context.verification, _lookups(context.ported_model))
     if held.different or held.alone or not (held.compared or held.by_results):
-        raise Skip("ported() gives the same model again, or one too large for two, so what is random does not show")
+        raise Lacking("ported() gives the same model again, or one too large for two, so what is random does not show")
     return {"tensors": held.compared, "evidence": "original"}
 
 

@@ -15,6 +15,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
+collect_ignore = ["walk/checkout"]
+"""The tutorial's port, as files of a clone of Transformers."""
+
 PLUGIN = "porting.pytest_plugin"
 INSTALLED = any(point.value == PLUGIN for point in entry_points(group="pytest11"))
 """Whether every pytest run loads the plugin by itself; in a plain checkout it has to be named."""

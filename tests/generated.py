@@ -22,7 +22,7 @@ from pairs.pair import Pair
 from porting.stubs import GeneratedTests, Wanted, write_tests
 from porting.verifying import verify_portfile
 
-SETTINGS = Path(__file__).parent / "stubs" / "transformers-ruff.toml"
+SETTINGS = Path(__file__).parents[1] / "templates" / "transformers-ruff.toml"
 
 
 def generate(pair: Pair, folder: Path, *, standalone: bool = False, **more: Any) -> GeneratedTests:

@@ -51,7 +51,9 @@ def read(wheel: Path, name: str) -> str:
 def test_wheel_holds_every_module_and_template_once_and_nothing_else(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
-    expected = files("porting", ".py", "py.typed") | files("checks", ".py") | files("templates", ".py", ".jinja")
+    expected = (
+        files("porting", ".py", "py.typed") | files("checks", ".py") | files("templates", ".py", ".jinja", ".toml")
+    )
     assert len(names) == len(set(names))
     assert sorted(names) == sorted(expected)
     assert {"porting/py.typed", "porting/checks/__init__.py", "porting/templates/demo_portfile.py.jinja"} < set(names)

@@ -15,9 +15,11 @@ from porting.checks import (
     conventions,
     device,
     documents,
+    environment,
     forward,
     generation,
     gradients,
+    importing,
     kernels,
     mistakes,
     modes,
@@ -27,12 +29,15 @@ from porting.checks import (
     precision,
     probing,
     processor,
+    proposal,
+    publishing,
+    pull_request,
     saving,
     skeleton,
     tokenizer,
     weights,
 )
-from porting.checks.shared.outcomes import Figure, Figures, Inconclusive, Outcome, Skip
+from porting.checks.shared.outcomes import Figure, Figures, Inconclusive, Lacking, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
 from porting.results import Result
 from porting.text import show, show_lines
@@ -79,6 +84,7 @@ class CheckResult(Result):
         hint: what to do next.
         figures: what was measured.
         claim: of the check, in a sentence.
+        lacking: whether it was skipped for something that the claim needs and that is not there.
         exception: what ended it and was not raised on purpose.
     """
 
@@ -89,6 +95,7 @@ class CheckResult(Result):
     hint: str = ""
     figures: Figures = field(default_factory=dict)
     claim: str = ""
+    lacking: bool = False
     exception: BaseException | None = field(default=None, compare=False)
 
     @property
@@ -127,6 +134,8 @@ class CheckResult(Result):
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
     for step in (
+        environment,
+        importing,
         original,
         skeleton,
         conventions,
@@ -149,6 +158,9 @@ def iterate_checks() -> Iterator[Check]:
         pipeline,
         device,
         documents,
+        publishing,
+        proposal,
+        pull_request,
     ):
         for function in step.CHECKS:
             yield Check(function.__name__, step.STEP, function)
@@ -201,8 +213,8 @@ def _run(check: Check, context: CheckContext) -> CheckResult:
         return CheckResult(check.name, check.step, "passed", figures=figures, claim=check.claim)
     except PortingError as error:
         figures = error.figures if isinstance(error, Outcome) else {}
-        message, hint = show_lines(error.message), show_lines(error.hint)
-        return CheckResult(check.name, check.step, _status(error), message, hint, figures, claim=check.claim)
+        message, hint, lacking = show_lines(error.message), show_lines(error.hint), isinstance(error, Lacking)
+        return CheckResult(check.name, check.step, _status(error), message, hint, figures, check.claim, lacking)
 
 
 def _status(error: PortingError) -> Status:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.wording import MOST_LINES
 from porting.errors import PortfileError
 from porting.kinds import kind_of
@@ -92,7 +92,7 @@ def bounded_tokenizer(context: CheckContext) -> Any:
     tokenizer = chat_tokenizer(context)
     bank = bank_of(context, tokenizer)
     if context.shared("chat bounded", lambda: unbounded(tokenizer, bank)):
-        raise Skip("the chat template is not rendered here: see check_chat_template_bounded")
+        raise Lacking("the chat template is not rendered here: see check_chat_template_bounded")
     return tokenizer
 
 
@@ -107,7 +107,7 @@ def prompts_on_both_sides(context: CheckContext) -> list[Prompt]:
 
     tokenizer = chat_tokenizer(context)
     if "original_prompt" not in context.portfile.functions:
-        raise Skip("the portfile has no original_prompt(messages, add_generation_prompt)")
+        raise Lacking("the portfile has no original_prompt(messages, add_generation_prompt)")
     tokenizer = bounded_tokenizer(context)
     bank = bank_of(context, tokenizer)
     original = original_builder(context.portfile)

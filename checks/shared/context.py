@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from porting.checks.shared.outcomes import Skip
+from porting.checks.shared.outcomes import Lacking, Skip
 from porting.errors import PortingError
 from porting.portfile import command_line
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import torch
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from porting.weights import WeightsReport
 
 Made = TypeVar("Made")
+MADE_BY: Mapping[str, Literal["tokenizer", "processor"]] = {
+    "ported_tokenizer": "tokenizer",
+    "ported_processor": "processor",
+}
 
 
 class CheckContext:
@@ -57,7 +61,7 @@ class CheckContext:
             PortfileError: ``original()`` raised, or returned something else.
         """
         if not self._original_is_live:
-            raise Skip("the original is a recorded one, and this needs it live: original() without ORIGINAL_TRACE")
+            raise Lacking("the original is a recorded one, and this needs it live: original() without ORIGINAL_TRACE")
         return self.shared("original model", lambda: self.portfile.build("original"))
 
     @property
@@ -115,21 +119,33 @@ class CheckContext:
         config = self.portfile.config()
         config = getattr(self.ported_model, "config", None) if config is None else config
         if config is None:
-            raise Skip("the port has no config: neither config() in the portfile nor an attribute of the model")
+            raise Lacking("the port has no config: neither config() in the portfile nor an attribute of the model")
         return config
 
     def returned(self, name: str, *args: Any) -> Any:
         """What an optional function of the portfile returns; without arguments it is called once.
 
         Raises:
-            Skip: the portfile does not have it.
+            Lacking: the portfile does not have it.
+            Skip: it has no need of it: the port takes neither text nor what a processor makes.
             PortfileError: it raised.
         """
         if name not in self.portfile.functions:
-            raise Skip(f"the portfile has no {name}()")
+            self._refuse_needless(name)
+            raise Lacking(f"the portfile has no {name}()")
         if args:
             return self.portfile.call(name, *args)
         return self.shared(f"{name}()", lambda: self.portfile.call(name))
+
+    def _refuse_needless(self, name: str) -> None:
+        """A tokenizer makes tokens, a processor images and sounds: a port that takes none of them needs none."""
+        from porting.inputs.roles import takes_made_by
+
+        kind = MADE_BY.get(name)
+        if kind is None or not {"inputs", "ported_inputs"} & set(self.portfile.functions):
+            return
+        if not takes_made_by(kind, self.portfile.inputs("ported").named()):
+            raise Skip(f"the port takes nothing that a {kind} makes, and the portfile has no {name}()")
 
     def shared(self, name: str, make: Callable[[], Made]) -> Made:
         """What several checks need, made when the first of them asks for it.

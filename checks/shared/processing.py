@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import Skip
+from porting.checks.shared.outcomes import Lacking, Skip
 from porting.errors import PortfileError
 from porting.kinds import kind_of
 from porting.text import show
@@ -112,7 +112,7 @@ def samples_for(context: CheckContext, processor: Processor) -> list[Sample]:
     try:
         built_in = samples_of(processor.kind, processor.rate)
     except ImportError as error:
-        raise Skip(f"the built-in images cannot be made: {error}") from None
+        raise Lacking(f"the built-in images cannot be made: {error}") from None
     return [*built_in, *(each for each in given if each.kind == processor.kind)]
 
 
@@ -124,7 +124,7 @@ def compared_samples(context: CheckContext, processor: Processor) -> Comparison:
         PortfileError: it takes none of them, or returns no dict of arrays.
     """
     if "original_preprocess" not in context.portfile.functions:
-        raise Skip("the portfile has no original_preprocess(sample)")
+        raise Lacking("the portfile has no original_preprocess(sample)")
     return context.shared(f"processed {processor.kind}", lambda: _compared(context, processor))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Outcome, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Outcome, Skip
 from porting.checks.shared.wording import head, require_agreement
 from porting.errors import CaptureError
 
@@ -82,7 +82,7 @@ def refuse_random(context: CheckContext, found: str) -> None:
     from porting.behaviour import parting_by_seed
 
     if parting_by_seed(context.ported):
-        raise Skip(f"{found}; but runs with two seeds differ, too: see check_dropout_inactive")
+        raise Lacking(f"{found}; but runs with two seeds differ, too: see check_dropout_inactive")
 
 
 def figures_of(*agreements: Agreement) -> Figures:

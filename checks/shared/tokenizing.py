@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.errors import PortfileError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def both_tokenizers(context: CheckContext, *, original: bool = True) -> BothToke
         PortfileError: ``ported_tokenizer()`` or ``tokenizer_corpus()`` does not keep its contract.
     """
     if original and "original_tokenize" not in context.portfile.functions:
-        raise Skip("the portfile has no original_tokenize(text)")
+        raise Lacking("the portfile has no original_tokenize(text)")
     return context.shared("both tokenizers", lambda: _made(context))
 
 
@@ -46,7 +46,7 @@ def answered(context: CheckContext, both: BothTokenizers) -> Compared:
         return both.compared
     except PortfileError as error:
         if context.portfile.original_python is not None and "raised for each" in error.message:
-            raise Skip(f"original_tokenize() is called here, not by ORIGINAL_PYTHON, and {error.message}") from None
+            raise Lacking(f"original_tokenize() is called here, not by ORIGINAL_PYTHON, and {error.message}") from None
         raise
 
 
@@ -85,7 +85,7 @@ def embedding_rows(context: CheckContext) -> int:
     from porting.weights.audit.ties import embeddings
 
     if not {"ported", "config"} & set(context.portfile.functions):
-        raise Skip("the portfile has no ported() and no config() to hold the vocabulary against")
+        raise Lacking("the portfile has no ported() and no config() to hold the vocabulary against")
     weight = embeddings(context.ported_model, "input") if "ported" in context.portfile.functions else None
     if weight is not None and weight.dim() == 2:
         return int(weight.shape[0])

@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "Check the claims of the add-a-model recipe on a port.",
     "tokenizer": "Hold the port's tokenizer and chat template against the original's.",
     "tests": "Write an integration test with values from the original.",
+    "write": "Write the doc page, the model card and the pull request's text.",
     "recorder": "Print the file that records a model where porting cannot be installed.",
     "checklist": "Show the recipe's steps, with what a program verified.",
 }

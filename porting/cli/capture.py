@@ -151,7 +151,7 @@ def _wanted(
 
 def _keep(portfile: Portfile, recording: Recording) -> None:
     """Keep the evidence that the original repeats itself."""
-    from porting.recipe import record_capture
+    from porting.checks.running.settled import record_capture
 
     warning = record_capture(portfile, recording)
     if warning:

@@ -83,8 +83,8 @@ def command(
       porting convert --emit script
       porting convert --emit mapping --emit-to contribution
     """
+    from porting.checks.running.settled import record_conversion
     from porting.portfile import Portfile
-    from porting.recipe import record_conversion
     from porting.report.detail import shown
 
     checkpoint, output = _paths(paths, emitting=form is not None)

@@ -54,7 +54,7 @@ def command(bug_name: str | None, output: str, as_json: bool) -> None:
 
 def _keep(portfile: Portfile, verification: Verification) -> None:
     """Leave the traces in the demo's folder, and the evidence for the checklist."""
-    from porting.recipe import record_verification
+    from porting.checks.running.settled import record_verification
     from porting.trace import save_trace
 
     save_trace(verification.original, portfile.folder / "traces" / "original")

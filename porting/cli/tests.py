@@ -24,8 +24,8 @@ def command(output: str | None, standalone: bool, force: bool, dry_run: bool, po
       porting tests --output ~/transformers
       porting tests --standalone --output test_brand_new_bert.py
     """
+    from porting.checks.running.settled import record_tests, record_verification
     from porting.portfile import Portfile
-    from porting.recipe import record_tests, record_verification
     from porting.stubs import Wanted, write_tests
     from porting.verifying import verify_portfile
 

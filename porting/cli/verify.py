@@ -44,8 +44,8 @@ def command(
       porting verify --explain-alignment
       porting verify --probe --reinit
     """
+    from porting.checks.running.settled import record_verification
     from porting.portfile import Portfile
-    from porting.recipe import record_verification
     from porting.report.detail import shown
     from porting.verifying import verify_portfile
 

@@ -87,8 +87,8 @@ def command(
     With --infer, the rules are proposed from names and shapes; where the portfile has original() and inputs(), they
     are converted in memory, run against the original and corrected. The result is Python to paste into the portfile.
     """
+    from porting.checks.running.settled import record_weights
     from porting.portfile import Portfile
-    from porting.recipe import record_weights
     from porting.report.detail import shown
 
     if infer and values:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 
@@ -28,6 +29,18 @@ def role_of(name: str, tensor: torch.Tensor) -> Role:
     return _integer_role(name.lower(), tensor)
 
 
+def takes_made_by(kind: Literal["tokenizer", "processor"], inputs: Mapping[str, Any]) -> bool:
+    """Whether a model is given what a tokenizer makes (tokens), or a processor (images, sounds).
+
+    Args:
+        kind: who makes it.
+        inputs: of the model, by name.
+    """
+    wanted = {"tokens"} if kind == "tokenizer" else {"image", "signal"}
+    tensors = ((name, value) for name, value in inputs.items() if isinstance(value, torch.Tensor))
+    return any(role_of(name, value) in wanted and not _is_hidden(name) for name, value in tensors)
+
+
 def colour_axis(image: torch.Tensor) -> int | None:
     """The axis of the channels of an image, None if it has none: the first after the batch's, or the last."""
     return next((axis for axis in (1, image.dim() - 1) if image.shape[axis] in COLOURS), None)
@@ -42,6 +55,11 @@ def constant(tensor: torch.Tensor) -> bool:
     """Whether a tensor holds one value throughout."""
     flat = tensor.reshape(-1)
     return bool((flat == flat[0]).all())
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a name is one of states that models make themselves: ``inputs_embeds``, ``encoder_hidden_states``."""
+    return "embed" in name or "hidden" in name
 
 
 def _same_rows(tensor: torch.Tensor) -> bool:

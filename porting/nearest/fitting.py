@@ -9,13 +9,17 @@ from functools import lru_cache
 from itertools import islice, product
 
 from porting.nearest.cells import Cell, Held, Shape, roles
-from porting.weights.inference.words import block, words
+from porting.weights.inference.words import FILLERS, block, words
 
 KERNEL = 11
 """The size up to which a dimension of a kernel is one that no config sets."""
 MOST_PARTS = 8
 """Tensors beside each other of which one may be made."""
 JOINED = tuple(map(frozenset, (("q", "k", "v"), ("k", "v"), ("q", "k"), ("gate", "up"))))
+TABLES = frozenset({"position", "head", "token", "kind"})
+"""What tables outside of blocks are for."""
+SURE = 0.6
+"""Agreement of names that makes one of two tensors whose sizes do not tell it."""
 SEVERAL = 2
 """Tensors that must speak for a further value of a size that is known."""
 MOST_KINDS = 160
@@ -35,7 +39,7 @@ class Placing:
     Attributes:
         sources: of the checkpoint.
         targets: of the architecture.
-        how: ``same``, ``split`` or ``joined``.
+        how: ``same``, ``split``, ``joined``, or ``resized`` where only names and the number of dimensions agree.
     """
 
     sources: tuple[Held, ...]
@@ -103,9 +107,14 @@ class _Side:
 @lru_cache(maxsize=1 << 14)
 def fit(source: Cell, target: Cell) -> Fit:
     """Fit a block of a checkpoint into one of an architecture, from each of the likely ways to begin."""
-    return max(
-        (_fitted(source, target, dict(start)) for start in _starts(source, target)), key=lambda each: each.share
-    )
+    best: Fit | None = None
+    for start in _starts(source, target):
+        found = _fitted(source, target, dict(start))
+        if best is None or found.share > best.share:
+            best = found
+        if best.share == 1:
+            break
+    return best or _fitted(source, target, {})
 
 
 def fit_with(source: Cell, target: Cell, bindings: Sequence[Binding]) -> Fit:
@@ -124,7 +133,7 @@ def _starts(source: Cell, target: Cell) -> Iterator[Binding]:
     its, own = _frequent(target), _frequent(source)
     pairs = [(0, 0), (0, 1), (1, 0)]
     found = [{its[at]: (own[other],)} for at, other in pairs if at < len(its) and other < len(own)]
-    return iter(found or [{}])
+    return iter(found)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -144,7 +153,23 @@ def _fitted(source: Cell, target: Cell, binding: Open, *, loose: bool = False) -
             if found is not None:
                 binding[found[0]] = (*binding.get(found[0], ()), found[1])
                 placings += _same(free, wanted, binding)
+    placings += _resized(free, wanted) if loose else []
     return Fit(tuple(placings), binding, tuple(free.left()), tuple(wanted.left()))
+
+
+def _resized(free: _Side, wanted: _Side) -> list[Placing]:
+    """Pair what is left by names: sizes that are one in the default config and two in the checkpoint's."""
+    found = []
+    for (role, shape), targets in wanted.free.items():
+        for target in tuple(targets):
+            of_kind = (each for key, held in free.free.items() if key[0] == role for each in held)
+            sources = [each for each in of_kind if len(each.dims) == len(shape)]
+            best = max(sources, key=lambda each: agreement(each.name, target.name), default=None)
+            if best is not None and agreement(best.name, target.name) >= SURE:
+                found.append(Placing((best,), (target,), "resized"))
+                free.take(best)
+                targets.remove(target)
+    return found
 
 
 def _kernel(role: str, shape: Shape, at: int) -> bool:
@@ -192,7 +217,7 @@ def _paired(sources: Sequence[Held], targets: Sequence[Held]) -> list[tuple[Held
     taken: tuple[set[int], set[int]] = (set(), set())
     pairs = []
     for _, at, other in scored:
-        if at not in taken[0] and other not in taken[1]:
+        if at not in taken[0] and other not in taken[1] and not contrary(sources[at].name, targets[other].name):
             taken[0].add(at)
             taken[1].add(other)
             pairs.append((sources[at], targets[other]))
@@ -200,9 +225,16 @@ def _paired(sources: Sequence[Held], targets: Sequence[Held]) -> list[tuple[Held
 
 
 @lru_cache(maxsize=1 << 16)
+def contrary(one: str, other: str) -> bool:
+    """Whether names say of tables that they are different ones."""
+    left, right = (TABLES.intersection(words(name)) for name in (one, other))
+    return bool(left and right) and not left & right
+
+
+@lru_cache(maxsize=1 << 17)
 def agreement(one: str, other: str) -> float:
     """0 to 1: the share of words that two names have in common."""
-    left, right = set(words(one)), set(words(other))
+    left, right = set(words(one)) - FILLERS, set(words(other)) - FILLERS
     return len(left & right) / max(len(left | right), 1)
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from porting.checks import CheckResult
-from porting.conventions.linting import is_installed
+from porting.linting.mlinter import is_installed
 
 MODELING = '''
 """A port."""

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from porting import Portfile, capture
+from porting.checks.running.settled import record_capture
 from porting.errors import TraceError
 from porting.evidence import newest_records
-from porting.recipe import record_capture
 from porting.recording import Recording, recording_of, validate
 from porting.reruns.repeating import differing_calls
 from porting.trace import save_trace

@@ -39,7 +39,7 @@ def reloaded_report(
     """
     try:
         if is_pretrained(model):
-            loaded, problems = _from_pretrained(folder, type(model))
+            loaded, problems = from_folder(folder, type(model))
         else:
             loaded, problems = _by_state_dict(folder, model, build)
     except PortingError:
@@ -50,7 +50,8 @@ def reloaded_report(
     return audit_loaded(loaded, checkpoint, rules), problems
 
 
-def _from_pretrained(folder: Path, kind: type) -> tuple[torch.nn.Module, tuple[Remark, ...]]:
+def from_folder(folder: Path, kind: type) -> tuple[torch.nn.Module, tuple[Remark, ...]]:
+    """Load a class of Transformers from a folder, in the dtype of its files; and what loading reported."""
     with _no_bars():
         loaded, info = kind.from_pretrained(  # type: ignore[attr-defined]
             folder, output_loading_info=True, dtype="auto", local_files_only=True

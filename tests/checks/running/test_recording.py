@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checks import CheckContext, CheckReport, CheckResult, record_checks, run_checks
-from porting.evidence import is_stale, newest_records
+from porting.evidence import changes, newest_records
 from porting.portfile import Portfile
 
 if TYPE_CHECKING:
@@ -24,27 +24,39 @@ def test_every_check_that_showed_something_leaves_a_record(tmp_path: Path, write
     }
     assert records["check_outputs_equal"].figures["verdict"] == "match"
     assert records["check_outputs_equal"].command == "porting check"
-    assert str(context.portfile.path) in records["check_outputs_equal"].sources
+    assert "file portfile.py" in records["check_outputs_equal"].about
 
 
 def test_a_record_goes_stale_when_the_code_of_a_model_changes(tmp_path: Path, write_portfile: WritePortfile) -> None:
     context = CheckContext(Portfile.load(write_portfile(tmp_path)))
     record_checks(context, run_checks(context, ["outputs_equal"]))
-    assert not is_stale(newest_records(context.portfile)["check_outputs_equal"], context.portfile)
+    assert changes(newest_records(context.portfile)["check_outputs_equal"], context.portfile) == ()
     with context.portfile.path.open("a") as file:
         file.write("# changed\n")
-    assert is_stale(newest_records(context.portfile)["check_outputs_equal"], context.portfile)
+    assert changes(newest_records(context.portfile)["check_outputs_equal"], context.portfile) != ()
 
 
-def test_what_was_skipped_or_could_not_run_leaves_none(tmp_path: Path, write_portfile: WritePortfile) -> None:
+def test_how_every_check_ended_is_kept_with_its_message(tmp_path: Path, write_portfile: WritePortfile) -> None:
     context = CheckContext(Portfile.load(write_portfile(tmp_path)))
-    results = (CheckResult("check_a", 6, "skipped"), CheckResult("check_b", 6, "error"))
+    results = (
+        CheckResult("check_a", 6, "skipped", "nothing is tied"),
+        CheckResult("check_b", 6, "skipped", "the portfile has no rules()", lacking=True),
+        CheckResult("check_c", 6, "error", "ported() raised"),
+        CheckResult("check_d", 6, "expected failure", "known", figures={"size": 2}),
+    )
     assert record_checks(context, CheckReport(results)) is None
-    assert newest_records(context.portfile) == {}
+    records = newest_records(context.portfile)
+    assert {name: (item.result, item.message) for name, item in records.items()} == {
+        "check_a": ("not applicable", "nothing is tied"),
+        "check_b": ("lacking", "the portfile has no rules()"),
+        "check_c": ("error", "ported() raised"),
+        "check_d": ("expected failure", "known"),
+    }
+    assert records["check_d"].figures == {"size": 2}
 
 
-def test_an_expected_failure_is_a_failure_that_was_expected(tmp_path: Path, write_portfile: WritePortfile) -> None:
+def test_a_check_that_lacks_something_says_so_in_its_record(tmp_path: Path, write_portfile: WritePortfile) -> None:
     context = CheckContext(Portfile.load(write_portfile(tmp_path)))
-    record_checks(context, CheckReport((CheckResult("check_a", 6, "expected failure", figures={"size": 2}),)))
-    item = newest_records(context.portfile)["check_a"]
-    assert (item.result, item.figures) == ("failed", {"size": 2, "expected": True})
+    record_checks(context, run_checks(context, ["weight_names", "weights_tied"]))
+    found = {name: item.result for name, item in newest_records(context.portfile).items()}
+    assert found == {"check_weight_names": "lacking", "check_weights_tied": "not applicable"}

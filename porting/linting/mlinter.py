@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from porting import strictjson
+from porting.children import ChildError, run_child
 from porting.errors import PortingError
 from porting.text import show
 
-SECONDS = 120
+SECONDS = 120.0
 INSTALL = "pip install transformers-mlinter"
 
 
@@ -53,13 +53,11 @@ def lint(paths: list[Path]) -> list[Lint]:
         found = Path(folder) / "findings.json"
         command = [sys.executable, "-P", "-m", "mlinter", "--no-progress", "--no-cache", "--output-json", str(found)]
         try:
-            ended = subprocess.run(
-                [*command, "--", *map(str, paths)], capture_output=True, text=True, timeout=SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise LinterError(f"mlinter could not be run: {show(error, 200)}") from error
-        if ended.returncode not in (0, 1) or not found.is_file():
-            raise LinterError(f"mlinter ended with {ended.returncode}: {show(ended.stderr or ended.stdout, 300)}")
+            ended = run_child([*command, "--", *map(str, paths)], Path.cwd(), seconds=SECONDS)
+        except ChildError as error:
+            raise LinterError(f"mlinter could not be run: {error.message}") from error
+        if ended.code not in (0, 1) or not found.is_file():
+            raise LinterError(f"mlinter ended with {ended.code}: {ended.last_line}")
         return _read(found)
 
 

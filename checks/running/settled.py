@@ -1,17 +1,18 @@
-"""The recipe of "How to add a model to Transformers": its 14 steps, and what a program has verified of them."""
+"""What other commands than ``porting check`` prove becomes evidence, too."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from porting.evidence import Figure, Outcome, record
+from porting.evidence.staleness import about_files
 from porting.portfile import command_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from porting.portfile import Portfile
     from porting.recording import Recording
@@ -21,95 +22,6 @@ if TYPE_CHECKING:
     from porting.weights import WeightsReport
     from porting.weights.conversion import Conversion
 
-Verified = Literal["program", "partly", "person"]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Something that is so or not, and that a program can find out.
-
-    Attributes:
-        name: unique in the recipe; evidence refers to it.
-        text: what is claimed.
-        command: the command of ``porting`` that finds out.
-    """
-
-    name: str
-    text: str
-    command: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the recipe.
-
-    Attributes:
-        number: from 1 to 14.
-        title: what is to be done.
-        verified: by a ``program``, ``partly`` by one, or by a ``person``.
-        claims: what a program verifies of it.
-        left: what the claims leave to a person, for a step that is verified partly.
-        optional: whether a port is complete without it.
-    """
-
-    number: int
-    title: str
-    verified: Verified = "person"
-    claims: tuple[Claim, ...] = ()
-    left: str = ""
-    optional: bool = False
-
-
-STEPS = (
-    Step(1, "Understand the model, and what is new in it", optional=True),
-    Step(2, "Set up the development environment of Transformers"),
-    Step(3, "Set up the original repository so that it can be debugged"),
-    Step(
-        4,
-        "Run the original's forward with its checkpoint",
-        "program",
-        (
-            Claim("original-runs", "a trace of the original's forward exists", "verify"),
-            Claim("original-in-eval-mode", "no module of the original is in training mode", "verify"),
-            Claim("original-repeats", "a second run gives the same bits", "capture --side original --repeat 2"),
-        ),
-    ),
-    Step(5, "Write the model's skeleton in Transformers"),
-    Step(
-        6,
-        "Convert the checkpoint",
-        "partly",
-        (
-            Claim("names-and-shapes", "every weight of the port is in the checkpoint, with its shape", "weights"),
-            Claim("values", "every tensor of the port has the value that the rules give it", "weights --audit"),
-            Claim("converted", "the converted checkpoint loads cleanly, with these values", "convert OUTPUT"),
-        ),
-        left="what the rules leave out is rightly left out",
-    ),
-    Step(
-        7,
-        "Get the original's output from the port's forward",
-        "program",
-        (
-            Claim("outputs-equal", "the outputs equal the original's", "verify"),
-            Claim("layers-equal", "every module equals its counterpart up to rounding", "verify"),
-        ),
-    ),
-    Step(
-        8,
-        "Add the model's tests",
-        "partly",
-        (Claim("integration-test", "an integration test with the original's values is written", "tests"),),
-        left="the common model tests, and tests of what is special in this model",
-    ),
-    Step(9, "Port the tokenizer"),
-    Step(10, "Run end-to-end integration tests, also on a GPU"),
-    Step(11, "Write docstrings and the doc page"),
-    Step(12, "Upload the weights to the Hub, with a model card each"),
-    Step(13, "Write a notebook", optional=True),
-    Step(14, "Open the pull request"),
-)
-
 
 def record_verification(portfile: Portfile, verification: Verification) -> str | None:
     """Keep what a verification proved of steps 4 and 7; both claims of step 7 pass on the verdict ``match`` only.
@@ -118,8 +30,8 @@ def record_verification(portfile: Portfile, verification: Verification) -> str |
         A warning if it could not be kept, else None.
     """
     outcomes = (*_original_ran(verification), *_forward_equals(verification))
-    sources = {**_original_files(portfile, verification.original), **verification.ported.run.get("sources", {})}
-    return record(portfile, outcomes, command_line(portfile.path.name, "verify"), sources)
+    sources = [*_original_files(portfile, verification.original), *map(Path, _sources(verification.ported))]
+    return _record(portfile, "verify", *outcomes, sources=sources)
 
 
 def record_capture(portfile: Portfile, recording: Recording) -> str | None:
@@ -138,8 +50,8 @@ def record_capture(portfile: Portfile, recording: Recording) -> str | None:
         "differing": len(differing),
     }
     outcome = Outcome("original-repeats", 4, "failed" if differing else "passed", figures)
-    command = command_line(portfile.path.name, f"capture --side original --repeat {recording.repeats}")
-    return record(portfile, [outcome], command, traces[0].run.get("sources", {}))
+    command = f"capture --side original --repeat {recording.repeats}"
+    return _record(portfile, command, outcome, sources=map(Path, _sources(traces[0])))
 
 
 def record_weights(portfile: Portfile, report: WeightsReport) -> str | None:
@@ -193,18 +105,23 @@ def record_tests(portfile: Portfile, generated: GeneratedTests) -> str | None:
     return _record(portfile, "tests", Outcome("integration-test", 8, "passed", figures))
 
 
-def _record(portfile: Portfile, command: str, *outcomes: Outcome) -> str | None:
-    return record(portfile, outcomes, command_line(portfile.path.name, command))
+def _record(portfile: Portfile, command: str, *outcomes: Outcome, sources: Iterable[Path] = ()) -> str | None:
+    about = about_files(portfile, (portfile.path, *sources))
+    spoken = [replace(outcome, about=about) for outcome in outcomes]
+    return record(portfile, spoken, command_line(portfile.path.name, command))
 
 
-def _original_files(portfile: Portfile, original: Trace) -> Mapping[str, str]:
+def _sources(trace: Trace) -> Iterable[str]:
+    return dict(trace.run.get("sources", {}))
+
+
+def _original_files(portfile: Portfile, original: Trace) -> Iterable[Path]:
     """What a claim about the original rests on: its code, or a recorded trace, as that may be from elsewhere."""
     if portfile.original_trace is None:
-        return dict(original.run.get("sources", {}))
+        return map(Path, _sources(original))
     from porting.trace.folders import MANIFEST
 
-    manifest = portfile.original_trace / MANIFEST
-    return {str(manifest): hashlib.sha256(manifest.read_bytes()).hexdigest()}
+    return [portfile.original_trace / MANIFEST]
 
 
 def _original_ran(verification: Verification) -> tuple[Outcome, ...]:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import math
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from porting import evidence
 from porting.errors import OutputError
-from porting.evidence import FILE, KEPT, EvidenceError, Outcome, is_stale, newest_records, record
+from porting.evidence import FILE, KEPT, EvidenceError, Figure, Outcome, changes, newest_records, record
+from porting.evidence.staleness import about_files
 from porting.portfile import Portfile
 
 PORTFILE = "def original(): ...\ndef ported(): ...\ndef inputs(): ...\n"
@@ -21,7 +23,7 @@ def portfile(folder: Path, text: str = PORTFILE, name: str = "portfile.py") -> P
     return Portfile.load(path)
 
 
-def outcome(result: str = "passed", claim: str = "outputs-equal", **figures: evidence.Figure) -> Outcome:
+def outcome(result: str = "passed", claim: str = "outputs-equal", **figures: Figure) -> Outcome:
     return Outcome(claim, 7, result, figures)
 
 
@@ -51,36 +53,21 @@ def test_a_record_says_what_it_speaks_of(tmp_path: Path) -> None:
     found = newest_records(loaded)["outputs-equal"]
     assert found.figures == {"max_abs": 0.5, "much": None, "none": None}
     assert found.sha256 == loaded.sha256
-    assert set(found.versions) == {"porting", "torch", "transformers"}
+    assert {"python", "porting", "torch", "transformers"} <= set(found.versions)
     assert found.time.endswith("+00:00")
     assert found.command == "porting verify"
 
 
-def test_evidence_goes_stale_when_the_portfile_changes(tmp_path: Path) -> None:
-    loaded = portfile(tmp_path)
-    record(loaded, [outcome()], "porting verify")
-    found = newest_records(loaded)["outputs-equal"]
-    assert not is_stale(found, Portfile.load(loaded.path))
-    assert is_stale(found, portfile(tmp_path, PORTFILE + "# another line\n"))
-
-
-def test_evidence_goes_stale_when_the_code_it_speaks_of_changes(tmp_path: Path) -> None:
+def test_evidence_goes_stale_when_a_file_it_speaks_of_changes(tmp_path: Path) -> None:
     loaded, code = portfile(tmp_path), tmp_path / "modeling.py"
     code.write_text("scale = 1")
-    record(loaded, [outcome()], "porting verify", {str(code): hashlib.sha256(b"scale = 1").hexdigest()})
+    record(loaded, [replace(outcome(), about=about_files(loaded, [code]))], "porting verify")
     found = newest_records(loaded)["outputs-equal"]
-    assert not is_stale(found, loaded)
+    assert changes(found, loaded) == ()
     code.write_text("scale = 2")
-    assert is_stale(found, loaded)
+    assert changes(found, loaded) == ("modeling.py changed",)
     code.unlink()
-    assert is_stale(found, loaded)
-
-
-def test_evidence_belongs_to_the_portfile_as_it_was_loaded(tmp_path: Path) -> None:
-    loaded = portfile(tmp_path)
-    changed = portfile(tmp_path, PORTFILE + "# changed while the check ran\n")
-    record(loaded, [outcome()], "porting verify")
-    assert is_stale(newest_records(changed)["outputs-equal"], changed)
+    assert changes(found, loaded) != ()
 
 
 def test_two_portfiles_in_one_folder_have_evidence_of_their_own(tmp_path: Path) -> None:
@@ -91,13 +78,44 @@ def test_two_portfiles_in_one_folder_have_evidence_of_their_own(tmp_path: Path) 
     assert newest_records(other)["outputs-equal"].result == "failed"
 
 
+def test_a_record_keeps_the_first_lines_of_why_it_ended_so(tmp_path: Path) -> None:
+    loaded = portfile(tmp_path)
+    record(loaded, [replace(outcome("failed"), message="\n".join(["layers.0 differs"] * 5000))], "porting check")
+    message = newest_records(loaded)["outputs-equal"].message
+    assert message.startswith("layers.0 differs\nlayers.0 differs")
+    assert len(message) < 2100
+    assert len(message.splitlines()) == 12
+
+
+def test_a_tick_says_who_and_why(tmp_path: Path) -> None:
+    loaded = portfile(tmp_path)
+    tick = Outcome("understood", 1, "ticked", by="Ada Lovelace", reason="read the paper")
+    assert record(loaded, [tick], "porting checklist --tick understood") is None
+    found = newest_records(loaded)["understood"]
+    assert (found.result, found.by, found.reason) == ("ticked", "Ada Lovelace", "read the paper")
+
+
+def write_one(path: str, number: int) -> str | None:
+    return record(Portfile.load(path), [outcome(claim=f"claim-{number}")], "porting check")
+
+
+def test_processes_that_write_at_the_same_time_lose_no_record(tmp_path: Path) -> None:
+    loaded = portfile(tmp_path)
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        warnings = list(pool.map(write_one, [str(loaded.path)] * 24, range(24)))
+    assert warnings == [None] * 24
+    assert set(newest_records(loaded)) == {f"claim-{number}" for number in range(24)}
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, "portfile.py"}
+
+
 def test_no_file_is_no_evidence(tmp_path: Path) -> None:
     assert newest_records(portfile(tmp_path)) == {}
 
 
 ENTRY = {
-    "claim": "a", "step": 1, "result": "passed", "figures": {}, "portfile": "portfile.py", "sha256": "",
-    "versions": {}, "time": "", "command": "",
+    "claim": "a", "step": 1, "result": "passed", "message": "", "figures": {}, "about": {}, "portfile": "portfile.py",
+    "sha256": "", "versions": {}, "device": "", "commit": None, "dirty": None, "code_commit": None,
+    "code_dirty": None, "time": "", "command": "", "by": "", "reason": "",
 }  # fmt: skip
 CHANGES: tuple[dict[str, object], ...] = (
     {"result": "excellent"},
@@ -107,6 +125,14 @@ CHANGES: tuple[dict[str, object], ...] = (
     {"figures": {"a": {}}},
     {"versions": {"torch": [2]}},
     {"more": 1},
+    {"step": True},
+    {"about": {"file a": None}},
+    {"about": {"file a": "x" * 30_000}},
+    {"message": "x" * 30_000},
+    {"dirty": "no"},
+    {"commit": 3},
+    {"result": "ticked", "by": "Ada"},
+    {"result": "ticked", "by": " ", "reason": "seen"},
 )
 
 
@@ -116,13 +142,13 @@ CHANGES: tuple[dict[str, object], ...] = (
         "",
         "{",
         "[]",
-        '{"schema": 2, "records": []}',
-        '{"schema": 1}',
-        '{"schema": 1, "schema": 1, "records": []}',
-        '{"schema": 1, "records": [{"claim": "a"}]}',
-        '{"schema": 1, "records": 3}',
+        '{"schema": 1, "records": []}',
+        '{"schema": 2}',
+        '{"schema": 2, "schema": 2, "records": []}',
+        '{"schema": 2, "records": [{"claim": "a"}]}',
+        '{"schema": 2, "records": 3}',
         "[" * 100_000,
-        *(json.dumps({"schema": 1, "records": [{**ENTRY, **change}]}) for change in CHANGES),
+        *(json.dumps({"schema": 2, "records": [{**ENTRY, **change}]}) for change in CHANGES),
     ],
 )
 def test_a_damaged_file_is_refused_and_never_overwritten(tmp_path: Path, text: str) -> None:
@@ -141,7 +167,7 @@ def test_a_disk_that_refuses_gives_a_warning(tmp_path: Path, monkeypatch: pytest
     def refuse(path: Path, text: str) -> None:
         raise OutputError("cannot write it: Read-only file system")
 
-    monkeypatch.setattr(evidence, "write_text", refuse)
+    monkeypatch.setattr("porting.evidence.store.write_text", refuse)
     warning = record(portfile(tmp_path), [outcome()], "porting verify")
     assert warning == "Warning: no evidence was recorded: cannot write it: Read-only file system"
     assert not (tmp_path / FILE).exists()

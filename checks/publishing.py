@@ -1,0 +1,131 @@
+"""Step 12 of the recipe: the weights are ready for the Hub, with a model card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
+from porting.checks.shared.wording import listed
+from porting.text import show
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from porting.checks.shared.context import CheckContext
+
+STEP = 12
+
+
+def check_converted_folder(context: CheckContext) -> Figures:
+    """The folder that is to be uploaded holds all that users need and nothing else, and loads as the port.
+
+    Recipe step 12: config, weights as safetensors, what the portfile's tokenizer and processor are loaded from; no
+    pickle, no link, no secret, no stray file; what the conversion wrote is unchanged; ``from_pretrained`` gives every
+    tensor of the live port.
+
+    Raises:
+        ClaimRefuted: something is missing, is too much, or differs.
+        Lacking: there is no converted folder beside the portfile.
+        Skip: the port is no ``PreTrainedModel``.
+    """
+    from porting.documents.contents import faults_of
+    from porting.documents.folder import upload_command
+    from porting.documents.reloaded import unlike_port
+    from porting.pretrained import is_pretrained
+
+    folder = folder_of(context)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    figures: Figures = {"folder": show(folder.name), "files": len(files), "bytes": size}
+    found = list(faults_of(folder, context.portfile.functions))
+    if not found:
+        if not is_pretrained(context.ported_model):
+            raise Skip("the port is no PreTrainedModel, so that no from_pretrained loads the folder", figures=figures)
+        found = list(unlike_port(folder, context.ported_model))
+    if found:
+        lines = [f"  {each}" for each in found]
+        raise ClaimRefuted(
+            f"{show(folder.name)}: {found[0]}\n{listed(lines)}",
+            hint=f"mend that, or convert anew, then: {context.command('check check_converted_folder')}",
+            figures={**figures, "faults": len(found)},
+        )
+    hub_id = str(context.portfile.constants.get("HUB_ID") or "")
+    upload = upload_command(folder, hub_id) if hub_id else None
+    return {**figures, "tensors": len(context.ported_model.state_dict()), "upload": upload}
+
+
+def check_model_card(context: CheckContext) -> Figures:
+    """The model card has its metadata and sections, and nothing in it is left to be written.
+
+    Recipe step 12: ``README.md`` of the converted folder, read as ``huggingface_hub`` reads it; licence, library and
+    task in the metadata; how to use the model, its limits, its training and its evaluation in the text.
+
+    Raises:
+        ClaimRefuted: the metadata cannot be read, or is wrong; a section is missing; a template's word is left.
+        Lacking: there is no card, or parts of it are left to be written.
+    """
+    from porting.documents.reading import card_faults, left_in
+
+    path = folder_of(context) / "README.md"
+    text = text_of(context, path, "card")
+    require_written(context, path, left_in(text), "card")
+    found = list(card_faults(text, context.ported_model))
+    if found:
+        raise ClaimRefuted(
+            f"{show(path.name)}: {found[0]}\n{listed([f'  {each}' for each in found])}",
+            hint=f"write that into {show(path.name)}, then: {context.command('check check_model_card')}",
+            figures={"faults": len(found)},
+        )
+    return {"lines": len(text.splitlines())}
+
+
+CHECKS = (check_converted_folder, check_model_card)
+
+
+def folder_of(context: CheckContext) -> Path:
+    """The converted folder.
+
+    Raises:
+        Lacking: there is none.
+    """
+    from porting.documents.folder import converted_folder
+
+    folder = converted_folder(context.portfile.folder)
+    if folder is None:
+        raise Lacking(
+            "there is no converted folder beside the portfile", hint=f"make it: {context.command('convert converted')}"
+        )
+    return folder
+
+
+def text_of(context: CheckContext, path: Path, what: str) -> str:
+    """The text of a document.
+
+    Raises:
+        Lacking: it is not there; the hint says which command writes it.
+    """
+    from porting.documents.reading import read_document
+
+    text = read_document(path)
+    if text is None:
+        raise Lacking(f"there is no {show(path.name)}", hint=f"write it: {context.command(f'write {what}')}")
+    return text
+
+
+def require_written(context: CheckContext, path: Path, left: list[tuple[int, str]], what: str) -> None:
+    """Require that nothing in a document is left to a person.
+
+    Raises:
+        Lacking: something is.
+    """
+    if left:
+        lines = [f"  {show(path.name)}:{line} {show(words, 200)}" for line, words in left]
+        raise Lacking(
+            f"{len(left)} parts of {show(path.name)} are still to be written\n{listed(lines)}",
+            hint=f"write them in place of the marks, then: {context.command(f'check {CLAIMS[what]}')}",
+            figures={"left": len(left)},
+        )
+
+
+CLAIMS = {"card": "check_model_card", "page": "check_doc_page", "pull-request": "check_pull_request"}
+"""The checks of documents, by what ``porting write`` calls them."""

@@ -1,0 +1,60 @@
+"""The checkers of a checkout, as claims about one port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
+from porting.checks.shared.wording import listed
+from porting.checks.shared.working import own_checkout
+from porting.text import show
+
+if TYPE_CHECKING:
+    from porting.checks.shared.context import CheckContext
+    from porting.linting.checkers import Said
+
+INSTALL = 'pip install -e ".[quality]"'
+
+
+def run_checkers(context: CheckContext, step: int) -> Figures:
+    """Run the checkers of a step that the port's checkout has.
+
+    Raises:
+        ClaimRefuted: one finds something in the port.
+        Inconclusive: one objects, and does not say to what.
+        Skip: the port came with Transformers, or its checkout has no such checkers.
+        Lacking: the port lies in no checkout, or a checker could not be run.
+    """
+    from porting.linting.checkers import checkers_of, run_checker
+    from porting.linting.naming import Naming
+
+    checkout, path = own_checkout(context)
+    checkers = checkers_of(checkout, step)
+    if not checkers:
+        raise Skip(f"the checkout {show(checkout.root)} has no checkers of this in utils/")
+    naming = Naming.of(path.parent)
+    said = [run_checker(each, checkout, naming) for each in checkers]
+    figures = {each.script: each.status for each in said}
+    _refute(context, said, figures)
+    for each in said:
+        if each.status == "unable":
+            raise Lacking(f"utils/{each.script} could not be run: {each.lines[0]}", hint=INSTALL, figures=figures)
+    for each in said:
+        if each.status == "unclear":
+            raise Inconclusive(
+                f"utils/{each.script} objects, and names no model: {each.lines[0]}",
+                hint=f"see: python utils/{each.script}",
+                figures=figures,
+            )
+    return figures
+
+
+def _refute(context: CheckContext, said: list[Said], figures: Figures) -> None:
+    finding = [each for each in said if each.status == "findings"]
+    if finding:
+        lines = [f"  utils/{each.script}: {line}" for each in finding for line in each.lines]
+        raise ClaimRefuted(
+            f"{lines[0].strip()}\n{listed(lines)}",
+            hint=f"mend them by hand or with make fix-repo, then: {context.command('check')}",
+            figures=figures,
+        )

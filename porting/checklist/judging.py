@@ -1,0 +1,73 @@
+"""What the evidence says of one claim today."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from porting.checklist.listed import ListedClaim, is_by_hand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from porting.checklist.states import State
+    from porting.evidence import Record
+    from porting.recipe import Claim
+
+    Changes = Callable[[Record], tuple[str, ...]]
+
+SILENT = ("inconclusive", "lacking", "error")
+"""Results that say nothing of the claim, neither that it is so nor that it is not."""
+SAID: Mapping[str, State] = {
+    "passed": "done",
+    "failed": "failed",
+    "expected failure": "by hand",
+    "not applicable": "not applicable",
+    "ticked": "by hand",
+}
+
+
+def judge(claim: Claim, records: Sequence[Record], changes: Changes) -> ListedClaim:
+    """The state of a claim and why.
+
+    A failure of a program stands, whatever a person says, until it is found otherwise or something changed; a person's
+    word stands where a program said nothing, or earlier.
+
+    Args:
+        claim: of the recipe.
+        records: all of the claim, the oldest first.
+        changes: what a record speaks of and is another one by now, in words.
+    """
+    record = _deciding(records, changes)
+    if record is None:
+        return ListedClaim(claim, "to do")
+    if record.result in SILENT:
+        return ListedClaim(claim, "to do", record)
+    if changed := changes(record):
+        return ListedClaim(claim, "stale", record, changed)
+    return ListedClaim(claim, SAID[record.result], record)
+
+
+def failure_that_stands(records: Sequence[Record], changes: Changes) -> Record | None:
+    """A program's last word on a claim if that is a failure, and nothing that it speaks of has changed since."""
+    said = [record for record in records if not is_by_hand(record) and record.result not in SILENT]
+    stands = said and said[-1].result == "failed" and not changes(said[-1])
+    return said[-1] if stands else None
+
+
+def _deciding(records: Sequence[Record], changes: Changes) -> Record | None:
+    """The record that decides about a claim, if there is one."""
+    if failure := failure_that_stands(records, changes):
+        return failure
+    newest = next((record for record in reversed(records) if not is_by_hand(record)), None)
+    if newest is not None and newest.result == "failed":
+        return newest
+    if newest is not None and newest.result in ("passed", "expected failure") and not changes(newest):
+        return newest
+    return _last_word(records)
+
+
+def _last_word(records: Sequence[Record]) -> Record | None:
+    """The newest record; a person's word is not taken back by a run that says nothing."""
+    if any(map(is_by_hand, records)):
+        return [record for record in records if record.result not in SILENT][-1]
+    return records[-1] if records else None

@@ -1,0 +1,84 @@
+"""The text of a pull request: what it adds, and the evidence that it is right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from porting.checklist import Checklist, make_checklist
+from porting.documents.fences import unfenced
+from porting.documents.markdown import Harmless, render, words
+from porting.documents.port import Port
+from porting.documents.proofs import runs_of
+from porting.portfile import Portfile, command_line
+
+TEMPLATE = "pull_request.md.jinja"
+NAME = "pull-request.md"
+OWN_STEP = 14
+"""The step of the text itself: what is said of it before it is there says nothing of the port."""
+SETTLED = ("done", "by hand", "not applicable")
+"""States of a step in which nothing is left to do."""
+STATES = re.compile(r"<!-- steps: (?P<states>[^>]*) -->")
+
+
+def pull_request_text(port: Port) -> str:
+    """The text.
+
+    Raises:
+        GenerationError: a name cannot be written down.
+        EvidenceError: the evidence file is damaged.
+    """
+    checklist = make_checklist(port.portfile)
+    open_steps = [step for step in checklist.steps if step.step.number < OWN_STEP and step.state not in SETTLED]
+    return render(
+        TEMPLATE,
+        unfinished=int(any(not step.step.optional for step in open_steps)),
+        title=port.title,
+        kind=f"{port.kind.__module__}.{port.kind.__name__}",
+        documented=[name for name in port.documented if name != port.kind.__name__],
+        task=port.task,
+        hub_id=port.hub_id,
+        tests=list(_tests(port)),
+        tests_command=command_line(port.portfile.path.name, "tests"),
+        evidence=Harmless(evidence_of(checklist)),
+        runs=runs_of(port.portfile),
+    )
+
+
+def evidence_of(checklist: Checklist) -> str:
+    """The evidence as Markdown, with the states that it was made of in a comment."""
+    rows = [
+        f"| {step.step.number} | {words(step.step.title)} | {words(step.state)} |"
+        for step in checklist.steps
+        if step.step.number != OWN_STEP
+    ]
+    table = "\n".join(["| step | | state |", "|---|---|---|", *rows])
+    return unfenced(f"<!-- steps: {states_of(checklist)} -->\n{table}")
+
+
+def states_of(checklist: Checklist) -> str:
+    """The states of the steps, but for the text's own, in a line."""
+    steps = [step for step in checklist.steps if step.step.number != OWN_STEP]
+    return ", ".join(f"{step.step.number} {step.state}" for step in steps)
+
+
+def states_in(text: str) -> str | None:
+    """The states of which the evidence in a text was made; None where there is no evidence."""
+    found = STATES.search(text)
+    return found["states"] if found else None
+
+
+def pull_request_path(portfile: Portfile) -> Path:
+    """Where the text is: in the working folder."""
+    return portfile.folder / NAME
+
+
+def _tests(port: Port) -> Iterator[str]:
+    """The generated tests of the port, from the folder that holds ``tests``."""
+    for root in (port.checkout.root if port.checkout is not None else port.portfile.folder, port.portfile.folder):
+        folder = root / "tests" / "models" / port.name
+        found = sorted(path.relative_to(root).as_posix() for path in folder.glob("test_*.py"))
+        if found:
+            yield from found
+            return

@@ -1,0 +1,183 @@
+"""What git knows of a checkout. Nothing is asked of the network, and no program is run that the repository names."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from porting.children import ChildError, Ended, run_child
+from porting.environment.remotes import UPSTREAM
+from porting.errors import PortingError
+
+SECONDS = 60.0
+SAFE = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.pager": "cat",
+    "log.showSignature": "false",
+    "submodule.recurse": "false",
+}
+"""Settings of git that would run a program, and the values with which none runs."""
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+"""Variables that would make git look at another repository than the one in which it is started."""
+FETCHED = ("FETCH_HEAD", "logs/refs/remotes/{}/main", "refs/remotes/{}/main", "packed-refs")
+"""Files that are written when a remote's main branch is fetched; the last two also when git packs what it has."""
+CONFLICT = 1
+"""What ``git merge-tree`` exits with where two branches change the same lines."""
+
+
+class RepositoryError(PortingError):
+    """Git is missing, or cannot say what it was asked for."""
+
+    code = "repository"
+
+
+def quiet_git(settings: Mapping[str, str] = SAFE) -> dict[str, str | None]:
+    """Variables under which git asks nobody, writes no lock, and runs no program that a repository configures.
+
+    Args:
+        settings: that hold whatever the repository says.
+    """
+    listed = {
+        name: text
+        for number, (key, value) in enumerate(settings.items())
+        for name, text in ((f"GIT_CONFIG_KEY_{number}", key), (f"GIT_CONFIG_VALUE_{number}", value))
+    }
+    asked = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+    return {**dict.fromkeys(ELSEWHERE), **asked, "GIT_CONFIG_COUNT": str(len(settings)), **listed}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The git repository whose work tree a folder is.
+
+    Attributes:
+        root: the folder.
+    """
+
+    root: Path
+
+    @classmethod
+    def at(cls, root: Path) -> Repository:
+        """The one at a folder.
+
+        Raises:
+            RepositoryError: it is none, or git will not read it.
+        """
+        repository = cls(root)
+        top = repository.said("rev-parse", "--show-toplevel")
+        if Path(top).resolve() != root.resolve():
+            raise RepositoryError("it is part of a repository, and not the work tree of one")
+        return repository
+
+    @property
+    def branch(self) -> str | None:
+        """The branch that is checked out; None if none is."""
+        ended = self._run("symbolic-ref", "--quiet", "--short", "HEAD")
+        return ended.output.strip() if ended.code == 0 else None
+
+    @property
+    def remotes(self) -> Mapping[str, str]:
+        """The URL of each remote from which it fetches, by name."""
+        lines = (line.removesuffix(" (fetch)").partition("\t") for line in self._lines("remote", "--verbose"))
+        return {name: url for name, _, url in lines if not url.endswith(" (push)")}
+
+    def has(self, reference: str) -> bool:
+        """Whether there is a commit of a name."""
+        return self._run("rev-parse", "--quiet", "--verify", f"{reference}^{{commit}}").code == 0
+
+    def missing(self, reference: str) -> int:
+        """How many commits of another branch HEAD lacks.
+
+        Raises:
+            RepositoryError: git cannot say.
+        """
+        return int(self.said("rev-list", "--count", f"HEAD..{reference}"))
+
+    def is_related(self, reference: str) -> bool:
+        """Whether HEAD and another branch have a commit in common."""
+        return self._run("merge-base", "HEAD", reference).code == 0
+
+    def conflicts(self, reference: str) -> tuple[str, ...] | None:
+        """The files in which HEAD and another branch conflict; None where this git cannot say, or would run a driver.
+
+        What git writes for that goes to a folder that is removed.
+        """
+        if self._configured("merge", "driver"):
+            return None
+        objects = self._file("objects")
+        with tempfile.TemporaryDirectory(prefix="porting-") as scratch:
+            apart = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
+            command = ("merge-tree", "--write-tree", "--name-only", "-z", "--no-messages", "HEAD", reference)
+            ended = self._run(*command, more=apart)
+        if ended.code not in (0, CONFLICT):
+            return None
+        return tuple(dict.fromkeys(name for name in ended.output.split("\0")[1:] if name))
+
+    def days_since_fetch(self, remote: str) -> float | None:
+        """How long ago a remote's main branch was fetched; None if nothing says so.
+
+        Args:
+            remote: by name, Transformers itself.
+        """
+        fetched, moved, *first = (self._file(mark.format(remote)) for mark in FETCHED)
+        named = fetched.is_file() and UPSTREAM in fetched.read_text(encoding="utf-8", errors="replace").lower()
+        known = [path for path in ([fetched] if named else []) + [moved] if path.is_file()]
+        times = [path.stat().st_mtime for path in known or first if path.is_file()]
+        return max(0.0, time.time() - max(times)) / 86400 if times else None
+
+    @property
+    def changed(self) -> tuple[tuple[str, str], ...]:
+        """State (two letters, as of ``git status``) and path of each file that is not as it was committed.
+
+        Raises:
+            RepositoryError: git cannot say.
+        """
+        command = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules", "--no-renames")
+        entries = self.said(*command).split("\0")
+        return tuple((entry[:2], entry[3:]) for entry in entries if len(entry) > 3)
+
+    def said(self, *arguments: str) -> str:
+        """What git says to a command.
+
+        Raises:
+            RepositoryError: it fails.
+        """
+        ended = self._run(*arguments)
+        if ended.code != 0:
+            raise RepositoryError(f"git {arguments[0]}: {ended.last_line}")
+        return ended.output.removesuffix("\n")
+
+    def _file(self, name: str) -> Path:
+        """A file of git's own."""
+        return self.root / self.said("rev-parse", "--git-path", name)
+
+    def _lines(self, *arguments: str) -> list[str]:
+        return self.said(*arguments).splitlines()
+
+    def _run(self, *arguments: str, more: Mapping[str, str | None] | None = None) -> Ended:
+        return _git(self.root, arguments, {**quiet_git({**SAFE, **self._filters}), **(more or {})})
+
+    @cached_property
+    def _filters(self) -> Mapping[str, str]:
+        """The filters that the repository configures, each as one that does nothing."""
+        return {key: "false" if key.endswith(".required") else "" for key in self._configured("filter", "[a-z]+")}
+
+    def _configured(self, section: str, name: str) -> list[str]:
+        """The settings of a kind of driver, by their whole names."""
+        pattern = rf"^{section}\..*\.{name}$"
+        ended = _git(self.root, ("config", "--name-only", "-z", "--get-regexp", pattern), quiet_git())
+        return [key for key in ended.output.split("\0") if re.match(rf"{section}\.", key)] if ended.code == 0 else []
+
+
+def _git(root: Path, arguments: tuple[str, ...], environment: Mapping[str, str | None]) -> Ended:
+    try:
+        return run_child(["git", "-C", str(root), *arguments], root, seconds=SECONDS, environment=environment)
+    except ChildError as error:
+        raise RepositoryError(error.message, hint="install git") from error

@@ -1,0 +1,97 @@
+"""Under which circumstances evidence came about: versions, device, commit, time."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from porting.evidence.records import FILE
+from porting.evidence.versions import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from porting.portfile import Portfile
+
+ALWAYS = ("porting", "torch", "transformers")
+IF_LOADED = ("numpy", "safetensors", "tokenizers")
+SECONDS = 10
+"""Until a git that does not answer is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a record says beside its outcome, in its words."""
+
+    versions: dict[str, str]
+    device: str
+    commit: str | None
+    dirty: bool | None
+    code_commit: str | None
+    code_dirty: bool | None
+    time: str
+
+    @classmethod
+    def of(cls, portfile: Portfile, *, device: str = "", code: Iterable[Path] = ()) -> Circumstances:
+        """Those of this process.
+
+        Args:
+            portfile: that was used.
+            device: that the models were on.
+            code: files of the port's code, which may lie in another repository than the portfile.
+        """
+        own = repository_of(portfile.folder)
+        others = (repository_of(path.parent) for path in code)
+        other = next((root for root in others if root is not None and root != own), None)
+        commit, dirty = state_of(own)
+        code_commit, code_dirty = state_of(other)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return cls(versions(), device, commit, dirty, code_commit, code_dirty, now)
+
+
+def versions() -> dict[str, str]:
+    """Of Python, of what porting stands on, and of what else is loaded."""
+    found = {"python": platform.python_version()}
+    for package in (*ALWAYS, *(name for name in IF_LOADED if name in sys.modules)):
+        found[package] = version_of(package) or "unknown"
+    return found
+
+
+def repository_of(folder: Path) -> Path | None:
+    """The root of the repository that a folder lies in; None if it lies in none."""
+    return next((root for root in (folder, *folder.parents) if (root / ".git").exists()), None)
+
+
+def state_of(root: Path | None) -> tuple[str | None, bool | None]:
+    """Commit of a repository, and whether anything but evidence is not committed; None where git does not say it.
+
+    git asks nobody, runs no program that the repository names, and is left alone when it hangs.
+    """
+    if root is None:
+        return None, None
+    command = ["git", "-C", str(root), "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
+    command += ["status", "--porcelain=v2", "--branch", "--", ".", f":(exclude,glob)**/{FILE}"]
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **quiet},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    lines = done.stdout.splitlines()
+    commits = [line.rpartition(" ")[2] for line in lines if line.startswith("# branch.oid ")]
+    commit = commits[0] if commits and not commits[0].startswith("(") else None
+    return commit, any(not line.startswith("#") for line in lines)

@@ -1,0 +1,60 @@
+"""Which lines of what a checker says are about one model."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from porting.text import show
+
+FINE = re.compile(r"\s*(?:no differences|all good|ok\b)", re.IGNORECASE)
+"""How a line begins that says that there is nothing."""
+ANY_MODEL = re.compile(r"\bmodels[/\\.]\w+|\bmodel_doc/[\w-]+")
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Naming:
+    """The names under which a model is known in a checkout.
+
+    Attributes:
+        name: of its folder.
+        classes: that its files define.
+    """
+
+    def __init__(self, name: str, classes: Iterable[str] = ()) -> None:
+        self.name = name
+        self.classes = tuple(classes)
+
+    @classmethod
+    def of(cls, folder: Path) -> Naming:
+        """Those of the model whose code is in a folder; a file that cannot be read or parsed has no names."""
+        return cls(folder.name, [name for path in sorted(folder.glob("*.py")) for name in _classes(path)])
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        folder, page = re.escape(self.name), re.escape(self.name).replace("_", "[_-]")
+        classes = "".join(rf"|\b{re.escape(each)}\b" for each in self.classes)
+        return re.compile(rf"\bmodels[/\\.]{folder}(?![\w-])|\bmodel_doc/{page}(?![\w-]){classes}")
+
+    def lines(self, text: str) -> list[str]:
+        """The lines that name the model, each once, to be shown."""
+        plain = (ESCAPES.sub("", line).strip() for line in text.splitlines())
+        return list(
+            dict.fromkeys(show(each, 300) for each in plain if self._pattern.search(each) and not FINE.match(each))
+        )
+
+
+def names_models(text: str) -> bool:
+    """Whether a text names the files of any model."""
+    return ANY_MODEL.search(text) is not None
+
+
+def _classes(path: Path) -> list[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from evidenced import add, change, empty_port
+
+from porting.checklist import make_checklist
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from porting.checklist import ListedClaim
+    from porting.portfile import Portfile
+
+CLAIM = "check_outputs_equal"
+
+
+def listed(portfile: Portfile, name: str = CLAIM) -> ListedClaim:
+    return next(claim for claim in make_checklist(portfile).claims if claim.claim.name == name)
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "why"),
+    [
+        ("passed", "done", "passed"),
+        ("failed", "failed", "act differs"),
+        ("inconclusive", "to do", "inconclusive: act differs"),
+        ("not applicable", "not applicable", "act differs"),
+        ("lacking", "to do", "act differs"),
+        ("expected failure", "by hand", "fails as expected: act differs"),
+        ("error", "to do", "could not run: act differs"),
+    ],
+)
+def test_the_newest_record_gives_the_state_and_says_why(tmp_path: Path, result: str, state: str, why: str) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "passed" if result == "failed" else "failed")
+    change(portfile)
+    add(portfile, CLAIM, result, "" if result == "passed" else "act differs\nand more")
+    assert (listed(portfile).state, listed(portfile).why) == (state, why)
+
+
+def test_a_claim_without_evidence_is_to_do(tmp_path: Path) -> None:
+    claim = listed(empty_port(tmp_path))
+    assert (claim.state, claim.why, claim.figures) == ("to do", "never checked", {})
+
+
+@pytest.mark.parametrize("result", ["passed", "failed", "not applicable", "expected failure"])
+def test_what_was_found_goes_stale_and_says_what_changed(tmp_path: Path, result: str) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, result, "so it was")
+    change(portfile)
+    claim = listed(portfile)
+    assert claim.state == "stale"
+    assert claim.changed == ("code.py changed",)
+    assert claim.why.endswith("; since then: code.py changed")
+
+
+@pytest.mark.parametrize("result", ["inconclusive", "lacking", "error"])
+def test_what_was_never_shown_is_to_do_and_not_stale(tmp_path: Path, result: str) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, result)
+    change(portfile)
+    assert listed(portfile).state == "to do"
+
+
+@pytest.mark.parametrize("later", ["error", "lacking", "inconclusive", "ticked"])
+def test_a_failure_stands_until_something_changes(tmp_path: Path, later: str) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "failed", "act differs")
+    add(portfile, CLAIM, later, by="Ada" if later == "ticked" else "")
+    assert (listed(portfile).state, listed(portfile).why) == ("failed", "act differs")
+    change(portfile)
+    assert listed(portfile).state in ("to do", "stale")
+
+
+def test_a_tick_holds_where_a_program_said_nothing(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "lacking", "no original()")
+    add(portfile, CLAIM, "ticked", by="Ada")
+    assert (listed(portfile).state, listed(portfile).why) == ("by hand", "ticked by Ada: seen")
+    add(portfile, CLAIM, "error", "no memory")
+    assert listed(portfile).state == "by hand"
+    add(portfile, CLAIM, "failed", "act differs")
+    assert listed(portfile).state == "failed"
+    add(portfile, CLAIM, "passed")
+    assert listed(portfile).state == "done"
+
+
+def test_a_pass_that_stands_comes_before_a_tick(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "passed")
+    add(portfile, CLAIM, "ticked", by="Ada")
+    assert listed(portfile).state == "done"
+    change(portfile)
+    assert listed(portfile).state == "stale"
+
+
+def test_what_a_person_says_not_to_apply_says_who_and_why(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "not applicable", by="Ada")
+    assert (listed(portfile).state, listed(portfile).why) == ("not applicable", "by hand, Ada: seen")
+    assert listed(portfile).by_hand
+
+
+def test_nothing_left_out_needs_no_word_of_a_person(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    assert listed(portfile, "left-out").state == "to do"
+    add(portfile, "check_weights_used", "passed", reasons_to_leave_out=1)
+    assert listed(portfile, "left-out").state == "to do"
+    add(portfile, "check_weights_used", "passed", reasons_to_leave_out=0)
+    assert listed(portfile, "left-out").state == "not applicable"
+    change(portfile)
+    assert listed(portfile, "left-out").state == "to do"
+    add(portfile, "check_weights_used", "not applicable", "there is no checkpoint()")
+    assert listed(portfile, "left-out").why == "check_weights_used does not apply: there is no checkpoint()"

@@ -1,0 +1,109 @@
+"""Ruff and the checkers of a checkout, on a port that is written in one."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checked import context_with, result_of
+from checkouts import checkout_at, write
+from torch import nn
+
+from porting.checks import CheckResult
+from porting.linting.ruff import find_ruff
+
+RUFF = "check_ruff"
+REPOSITORY = {
+    "check_repository_conventions": "check_copies.py",
+    "check_repository_documents": "check_docstrings.py",
+    "check_repository_state": "check_repo.py",
+}
+MODELING = '''"""A port."""
+
+from torch import nn
+
+
+class FirstModel(nn.Module):
+    """Maps nothing."""
+'''
+FOLDER = "src/transformers/models/first"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    yield checkout_at(tmp_path / "it", {f"{FOLDER}/__init__.py": "", f"{FOLDER}/modeling_first.py": MODELING})
+    sys.modules.pop("modeling_first", None)
+
+
+def model_of(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.FirstModel()
+
+
+def said(name: str, path: Path, work: Path) -> CheckResult:
+    model: nn.Module = model_of(path)
+    return result_of(name, context_with(work, ported=lambda: model, MODEL_NAME="first"))
+
+
+@pytest.mark.skipif(find_ruff() is None, reason="ruff is not installed")
+def test_ruff_reads_the_port_its_folder_and_its_tests(root: Path, tmp_path: Path) -> None:
+    path = root / FOLDER / "modeling_first.py"
+    result = said(RUFF, path, tmp_path)
+    assert (result.status, result.figures) == ("passed", {"files": 2, "findings": 0})
+    write(root, {"tests/models/first/test_modeling_first.py": "import os\n"})
+    write(tmp_path, {"tests/models/first/test_processing_first.py": "import sys\n", "tests/models/x/test_x.py": "("})
+    result = said(RUFF, path, tmp_path)
+    assert (result.status, result.figures["files"], result.figures["findings"]) == ("failed", 4, 2)
+    assert "test_processing_first.py:1 F401" in result.message
+
+
+@pytest.mark.skipif(find_ruff() is None, reason="ruff is not installed")
+def test_ruff_reads_a_port_outside_of_a_checkout_too(root: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"own/modeling_first.py": MODELING.replace("nn\n", "nn, zeros\n"), "own/other.py": "("})
+    result = said(RUFF, tmp_path / "own" / "modeling_first.py", tmp_path)
+    assert (result.status, result.figures) == ("failed", {"files": 1, "findings": 1})
+
+
+def test_without_ruff_the_claim_is_to_do(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("porting.linting.ruff.find_ruff", lambda: None)
+    result = said(RUFF, root / FOLDER / "modeling_first.py", tmp_path)
+    assert (result.lacking, "pip install ruff" in result.hint) == (True, True)
+
+
+@pytest.mark.parametrize(("name", "script"), REPOSITORY.items())
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        ("", "passed", ""),
+        ("raise Exception('- src/transformers/models/second/x.py')", "passed", ""),
+        ("raise Exception('FirstModel is undocumented')", "failed", "FirstModel is undocumented"),
+        ("raise Exception('it is not sorted')", "inconclusive", "names no model"),
+        ("import no_such_package", "skipped", "No module named 'no_such_package'"),
+    ],
+)
+def test_the_checkers_of_a_step_are_one_claim(
+    name: str, script: str, text: str, status: str, words: str, root: Path, tmp_path: Path
+) -> None:
+    write(root, {f"utils/{script}": text})
+    result = said(name, root / FOLDER / "modeling_first.py", tmp_path)
+    assert result.status == status, result.message
+    assert words in result.message
+    assert script in result.figures
+    assert result.lacking == (status == "skipped")
+
+
+@pytest.mark.parametrize("name", REPOSITORY)
+def test_a_checkout_without_checkers_and_a_port_without_checkout(name: str, root: Path, tmp_path: Path) -> None:
+    found = said(name, root / FOLDER / "modeling_first.py", tmp_path)
+    assert (found.status, found.lacking) == ("skipped", False)
+    write(tmp_path, {"own/modeling_first.py": MODELING})
+    found = said(name, tmp_path / "own" / "modeling_first.py", tmp_path)
+    assert (found.status, found.lacking) == ("skipped", True)

@@ -1,0 +1,162 @@
+"""A reader of the tutorial: types its commands and makes its edits, in a clone of Transformers.
+
+Most commands are `porting`, and most of their time would go into importing torch and Transformers; so they are run in
+forks of one process that has imported both (`walk.warm`), anew after the package itself was changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from walk.clone import AUTHOR, make_clone, write_port
+from walk.document import Call, Command, Part
+
+ROOT = Path(__file__).parents[2]
+WIDTH = 110
+SHELL = re.compile(r"[|&;<>$`*~#]")
+"""What only a shell understands."""
+STATUSES = (0, 1, 3)
+"""Verified, a difference, inconclusive: whatever else a command ends with, it did not run."""
+
+
+class CommandError(Exception):
+    """A command of the tutorial could not run."""
+
+
+class Reader:
+    """Somebody who follows the tutorial.
+
+    Attributes:
+        clone: of Transformers.
+        folder: in which the next command is typed.
+    """
+
+    def __init__(self, home: Path) -> None:
+        """Begin at home, in a clone that is as upstream has it."""
+        self.home = home
+        self.clone = self.folder = home / "transformers"
+        make_clone(self.clone)
+        self._warm: subprocess.Popen[str] | None = None
+        self._calls: Mapping[str, Callable[[], None]] = {"write_port": self._write_port}
+        programs = home / "bin"
+        programs.mkdir()
+        for name, start in (("python", ""), ("porting", "-m porting")):
+            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {start} "$@"\n', encoding="utf-8")
+            (programs / name).chmod(0o755)
+
+    def do(self, part: Part) -> list[str]:
+        """Run a command, or make an edit; the lines that were printed.
+
+        Raises:
+            DocumentError: an edit does not fit.
+            CommandError: a command could not run.
+        """
+        if isinstance(part, Command):
+            return self.type(part.text)
+        if isinstance(part, Call):
+            self._calls[part.name]()
+        else:
+            part.apply(self.folder)
+        return []
+
+    def type(self, command: str) -> list[str]:
+        """The lines that a command prints.
+
+        Raises:
+            CommandError: it could not run.
+        """
+        words = shlex.split(command)
+        if words[0] == "cd":
+            self.folder = (self.folder / Path(words[1])).resolve()
+            return []
+        warm = words[0] == "porting" and not SHELL.search(command)
+        status, printed = self._run_warm(words[1:]) if warm else self._run(command)
+        if status not in STATUSES:
+            raise CommandError(f"{command}: ended with {status}\n{printed}")
+        return [line.rstrip() for line in self._as_seen(printed).rstrip().splitlines()]
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        """End the process that has everything imported; the next command starts another."""
+        if self._warm is not None and self._warm.stdin is not None:
+            self._warm.stdin.close()
+            self._warm.wait(timeout=30)
+        self._warm = None
+
+    def _write_port(self) -> None:
+        write_port(self.clone)
+        self._stop()
+
+    def _run(self, command: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def _run_warm(self, arguments: list[str]) -> tuple[int, str]:
+        if self._warm is None:
+            self._warm = subprocess.Popen(
+                [sys.executable, "-m", "walk.warm"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=self._environment(),
+                cwd=self.clone,
+                text=True,
+            )
+        assert self._warm.stdin is not None
+        assert self._warm.stdout is not None
+        output = self.home / "output"
+        self._warm.stdin.write(json.dumps([arguments, str(self.folder), str(output)]) + "\n")
+        self._warm.stdin.flush()
+        return int(self._warm.stdout.readline()), output.read_text(encoding="utf-8")
+
+    def _environment(self) -> dict[str, str]:
+        paths = (self.clone / "src", ROOT, ROOT / "tests", os.environ.get("PYTHONPATH", ""))
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "PYTEST_", "GIT_"))
+        }
+        return {
+            **kept,
+            **AUTHOR,
+            "PATH": f"{self.home / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join(map(str, filter(None, paths))),
+            "PYTHONWARNINGS": "ignore",
+            "HOME": str(self.home),
+            "COLUMNS": str(WIDTH),
+            "CI": "",
+            "NO_COLOR": "1",
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+        }
+
+    def _as_seen(self, text: str) -> str:
+        """The output with the paths that a reader would have."""
+        places = {
+            str(self.clone): "~/transformers",
+            str(self.home): "~",
+            str(ROOT): "~/porting",
+            sysconfig.get_path("purelib"): "…/site-packages",
+        }
+        for path, shown in places.items():
+            text = text.replace(path, shown)
+        return text
