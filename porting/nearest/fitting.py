@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import lru_cache
 from itertools import islice, product
 
@@ -15,7 +16,6 @@ KERNEL = 11
 """The size up to which a dimension of a kernel is one that no config sets."""
 MOST_PARTS = 8
 """Tensors beside each other of which one may be made."""
-JOINED = tuple(map(frozenset, (("q", "k", "v"), ("k", "v"), ("q", "k"), ("gate", "up"))))
 TABLES = frozenset({"position", "head", "token", "kind"})
 """What tables outside of blocks are for."""
 SURE = 0.6
@@ -29,7 +29,17 @@ Key = tuple[str, Shape]
 Binding = Mapping[int, tuple[int, ...]]
 """The checkpoint's size for a size of the architecture; several where blocks say different ones."""
 Open = dict[int, tuple[int, ...]]
+JOINED = tuple(map(frozenset, (("q", "k", "v"), ("k", "v"), ("q", "k"), ("gate", "up"))))
+PARTS: frozenset[str] = frozenset().union(*JOINED)
 MOST_WAYS = 64
+
+
+class Sure(Enum):
+    """How sure it must be that tensors are the parts of one."""
+
+    SIZED = "their sizes are known and add up"
+    NAMED = "or else the name of the whole says so"
+    GUESSED = "or else they are of one kind"
 
 
 @dataclass(frozen=True)
@@ -145,10 +155,10 @@ def _frequent(cell: Cell) -> tuple[int, ...]:
 def _fitted(source: Cell, target: Cell, binding: Open, *, loose: bool = False) -> Fit:
     free, wanted = _Side.of(source), _Side.of(target)
     placings = _same(free, wanted, binding)
-    for guessing in (False, True):
+    for sure in Sure:
         found: tuple[int, int] | None = (0, 0)
         while found is not None:
-            placings += _joined(free, wanted, binding, guessing=guessing)
+            placings += _joined(free, wanted, binding, sure)
             found = _next(free, wanted, binding) or (_another(free, wanted, binding) if loose else None)
             if found is not None:
                 binding[found[0]] = (*binding.get(found[0], ()), found[1])
@@ -273,11 +283,19 @@ def _vote(
     targets: Sequence[Held],
 ) -> None:
     """Count for each value of the open size how many tensors would find their like."""
-    for (role, shape), sources in free.free.items():
+    for (role, shape), held in free.free.items():
+        sources = [one for one in held if not _several(one.name, targets[0].name)]
         values = {_rest(shape, known, len(open_)) for known in ways} if role == key[0] and sources else set()
         for value in values - {None}:
             likeness = max(agreement(one.name, other.name) for one in sources[:4] for other in targets[:4])
             votes[open_[0], value or 0] += min(len(sources), len(targets)) + likeness
+
+
+@lru_cache(maxsize=1 << 16)
+def _several(one: str, other: str) -> bool:
+    """Whether one of two names is that of several parts, and the other of fewer."""
+    left, right = (PARTS.intersection(words(name)) for name in (one, other))
+    return max(len(left), len(right)) > 1 and left != right
 
 
 def _rest(shape: Shape, known: Sequence[int], count: int) -> int | None:
@@ -303,14 +321,14 @@ def _any(free: _Side, wanted: _Side, binding: Binding) -> tuple[int, int] | None
     return None
 
 
-def _joined(free: _Side, wanted: _Side, binding: Open, *, guessing: bool) -> list[Placing]:
+def _joined(free: _Side, wanted: _Side, binding: Open, sure: Sure) -> list[Placing]:
     """Tensors of one side that are one on the other: q, k and v, gate and up.
 
     Args:
         free: the checkpoint's.
         wanted: the architecture's.
         binding: the sizes that are known; sizes that must be are added.
-        guessing: whether sizes may be found where the name of the whole says nothing.
+        sure: how sure parts must be.
     """
     found = []
     for whole_side, part_side, splits in ((free, wanted, True), (wanted, free, False)):
@@ -319,7 +337,7 @@ def _joined(free: _Side, wanted: _Side, binding: Open, *, guessing: bool) -> lis
             for family in families:
                 named = _named(whole, family)
                 solved = None if named is None else _adds_up(whole, family.parts, binding, splits=splits)
-                if solved is not None and (named or guessing or not solved):
+                if solved is not None and (not solved or sure is Sure.GUESSED or (named and sure is Sure.NAMED)):
                     binding.update({size: (value,) for size, value in solved.items()})
                     sources, targets = ((whole,), family.parts) if splits else (family.parts, (whole,))
                     found.append(Placing(sources, targets, "split" if splits else "joined"))
@@ -376,7 +394,7 @@ def _related(group: tuple[Held, ...]) -> tuple[_Family, ...]:
 def _named(whole: Held, family: _Family) -> bool | None:
     """Whether the name of a whole says that these are its parts; None if it says that they are not."""
     said, known = set(words(whole.name)), family.known
-    if len(whole.dims) != len(family.parts[0].dims) or said & known not in (set(), known):
+    if len(whole.dims) != len(family.parts[0].dims) or said & PARTS not in (set(), known):
         return None
     if block(whole.name) not in ("", block(" ".join(known))) or not (family.told or said >= known):
         return None

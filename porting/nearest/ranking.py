@@ -24,7 +24,7 @@ MOST_CELLS = 60
 """Blocks of either side that are tried, the largest ones."""
 LIKE = 3.0
 """How many times as many tensors a block may have as one that it is held against."""
-MOST_PAIRS = 3
+MOST_PAIRS = 5
 """Blocks of an architecture into which each of the checkpoint's is tried to fit, the likeliest ones."""
 NEAR_SHARE = 0.75
 """Share of both sides that makes them near."""
