@@ -78,12 +78,12 @@ def check_tests_are_own(context: CheckContext) -> Figures:
         Lacking: it lies in no checkout, or has no model test there.
     """
     from porting.conventions.borrowed import Facts
-    from porting.conventions.files import Source
+    from porting.conventions.files import Source, classes_in
     from porting.conventions.parents import parents_of
 
     checkout, path = _model_test(context)
     modeling = own_checkout(context)[1]
-    own = Facts.of(Source.read(path))
+    own = Facts.of(Source.read(path), classes_in(python_files(modeling)))
     parents = parents_of(checkout, modeling.parent.name, python_files(modeling), path)
     tests = {name: checkout.tests_folder(name) / f"test_modeling_{name}.py" for name in parents}
     others = {name: Facts.of(Source.read(test)) for name, test in tests.items() if test.is_file()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from porting.conventions.files import Source
@@ -38,8 +38,12 @@ class Facts:
     texts: Mapping[str, int]
 
     @classmethod
-    def of(cls, source: Source) -> Facts:
+    def of(cls, source: Source, classes: Collection[str] | None = None) -> Facts:
         """Those of a file.
+
+        Args:
+            source: the file.
+            classes: of the model: what others of a known model load is their own. None: whatever is loaded counts.
 
         Raises:
             PortingError: it is not Python.
@@ -50,7 +54,8 @@ class Facts:
         assigned = _assigned(source.tree)
         for node, above in _walk(source.tree):
             if isinstance(node, ast.Call):
-                checkpoints |= dict.fromkeys(_loaded(node, assigned), node.lineno)
+                if _is_model(node, classes):
+                    checkpoints |= dict.fromkeys(_loaded(node, assigned), node.lineno)
             elif isinstance(node, (ast.List, ast.Tuple)) and _is_expected(above) and (row := _row(node)):
                 rows.setdefault(row, node.lineno)
             elif isinstance(node, ast.Constant) and _is_expected(above) and _is_text(node.value):
@@ -120,11 +125,18 @@ def _assigned(tree: ast.Module) -> dict[str, set[str]]:
     return found
 
 
+def _is_model(node: ast.Call, classes: Collection[str] | None) -> bool:
+    """Whether a call loads a model or a config: by one of some classes, an automatic one, or one that a name holds."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr != "from_pretrained":
+        return False
+    loader = _name(node.func.value)
+    unknown = loader.startswith("Auto") or not loader[:1].isupper()
+    return not BESIDE.search(loader) and (classes is None or unknown or loader in classes)
+
+
 def _loaded(node: ast.Call, assigned: Mapping[str, set[str]]) -> set[str]:
-    """The checkpoints from which a call loads a model or a config."""
-    if _name(node.func) != "from_pretrained" or not isinstance(node.func, ast.Attribute) or not node.args:
-        return set()
-    if BESIDE.search(_name(node.func.value)):
+    """The checkpoints that a call names first."""
+    if not node.args:
         return set()
     given = node.args[0]
     if isinstance(given, ast.Constant):
