@@ -34,7 +34,7 @@ def check_structure(context: CheckContext) -> Figures:
     from porting.conventions.structure import MOST_LEVELS, foreign_imports, levels, names_of
 
     path = modeling_of(context)
-    way = levels(type(context.ported_model), PreTrainedModel)
+    way = levels(context.ported_kind, PreTrainedModel)
     figures: Figures = {"levels": len(way), "file": path.name}
     lines = [f"  {len(way)} levels of inheritance: {names_of(way)}"] if len(way) > MOST_LEVELS else []
     for source in files_of(path):

@@ -26,8 +26,8 @@ def check_eval_mode(context: CheckContext) -> Figures:
     from porting.behaviour import training_modules
     from porting.hooks.module_tree import walk
 
-    training = training_modules(context.ported_model)
-    modules = sum(1 for _ in walk(context.ported_model))
+    training = training_modules(context.ported_structure)
+    modules = sum(1 for _ in walk(context.ported_structure))
     figures: Figures = {"modules": modules, "training": len(training)}
     if training:
         raise ClaimRefuted(
@@ -76,7 +76,7 @@ def check_statistics_kept(context: CheckContext) -> Figures:
     """
     from porting.behaviour import changed_statistics, statistics_of
 
-    known = len(statistics_of(context.ported_model))
+    known = len(statistics_of(context.ported_structure))
     if not known:
         raise Skip("the port has no running statistics")
     changed = changed_statistics(context.ported)
