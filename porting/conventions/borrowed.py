@@ -15,10 +15,11 @@ from porting.conventions.files import Source
 CHECKPOINT = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 BESIDE = re.compile(r"(?:Tokenizer|TokenizerFast|Processor|ProcessorFast|Extractor)$")
 """Classes that may well be loaded from another model's checkpoint."""
-HOLDING = re.compile(r"expect|assert|tensor$|array$", re.IGNORECASE)
+EXPECTED = re.compile(r"expect|assert", re.IGNORECASE)
 """Names of functions and variables around an expected value."""
-SETTING = re.compile(r"mean|std", re.IGNORECASE)
-"""Names of settings that many models have in common."""
+TENSOR = re.compile(r"tensor$|array$", re.IGNORECASE)
+COMMON = re.compile(r"mean|std|input|box|point|pixel|label|mask", re.IGNORECASE)
+"""Names of what models are given, which many have in common."""
 LEAST_NUMBERS = 3
 LEAST_LETTERS = 20
 
@@ -149,7 +150,9 @@ def _is_checkpoint(value: object) -> bool:
 
 
 def _is_expected(above: tuple[str, ...]) -> bool:
-    return any(HOLDING.search(name) for name in above) and not any(SETTING.search(name) for name in above)
+    if any(EXPECTED.search(name) for name in above):
+        return True
+    return any(TENSOR.search(name) for name in above) and not any(COMMON.search(name) for name in above)
 
 
 def _is_text(value: object) -> bool:
