@@ -28,8 +28,7 @@ def check_converted_folder(context: CheckContext) -> Figures:
         Lacking: there is no converted folder beside the portfile.
         Skip: the port is no ``PreTrainedModel``.
     """
-    from porting.documents.contents import faults_of
-    from porting.documents.folder import upload_command
+    from porting.documents.contents import faults_of, upload_command
     from porting.documents.reloaded import unlike_port
     from porting.pretrained import is_pretrained
 
@@ -39,7 +38,7 @@ def check_converted_folder(context: CheckContext) -> Figures:
     figures: Figures = {"folder": show(folder.name), "files": len(files), "bytes": size}
     found = list(faults_of(folder, context.portfile.functions))
     if not found:
-        if not is_pretrained(context.ported_model):
+        if not is_pretrained(context.ported_structure):
             raise Skip("the port is no PreTrainedModel, so that no from_pretrained loads the folder", figures=figures)
         found = list(unlike_port(folder, context.ported_model))
     if found:
@@ -69,7 +68,7 @@ def check_model_card(context: CheckContext) -> Figures:
     path = folder_of(context) / "README.md"
     text = text_of(context, path, "card")
     require_written(context, path, left_in(text), "card")
-    found = list(card_faults(text, context.ported_model))
+    found = list(card_faults(text, context.ported_structure))
     if found:
         raise ClaimRefuted(
             f"{show(path.name)}: {found[0]}\n{listed([f'  {each}' for each in found])}",
@@ -88,7 +87,7 @@ def folder_of(context: CheckContext) -> Path:
     Raises:
         Lacking: there is none.
     """
-    from porting.documents.folder import converted_folder
+    from porting.weights.conversion.latest import converted_folder
 
     folder = converted_folder(context.portfile.folder)
     if folder is None:
@@ -108,7 +107,8 @@ def text_of(context: CheckContext, path: Path, what: str) -> str:
 
     text = read_document(path)
     if text is None:
-        raise Lacking(f"there is no {show(path.name)}", hint=f"write it: {context.command(f'write {what}')}")
+        command = context.command(f"write {what}")
+        raise Lacking(f"there is no {show(path.name)}: {command} writes it", hint=f"write it: {command}")
     return text
 
 

@@ -1,9 +1,24 @@
 from __future__ import annotations
 
-from porting.parts import Part, parts_left
+from pathlib import Path
+
+from porting.parts import Part, as_json, parts_left, parts_of, with_filled
 
 
 def test_parts_are_found_with_their_lines() -> None:
     text = "# Card\n[[you: what it is for]]\n\n- [[you: licence]] and [[you: language]]\n[[link]]"
     assert parts_left(text) == (Part(2, "what it is for"), Part(4, "licence"), Part(4, "language"))
     assert parts_left("nothing [here](link)") == ()
+
+
+def test_what_a_person_wrote_into_a_line_stays_when_the_file_is_made_anew() -> None:
+    rendered = "Original: [[you: the link]]\nvalue = 2\n# [[you: more]]\n"
+    existing = "Original: https://example.org\nvalue = 1\nmore\n"
+    assert with_filled(rendered, existing) == "Original: https://example.org\nvalue = 2\n# [[you: more]]\n"
+    assert with_filled(rendered, rendered) == rendered
+    assert with_filled(rendered, existing + existing) == rendered
+
+
+def test_parts_of_several_files_come_with_their_file() -> None:
+    files: dict[Path, str | bytes] = {Path("a.py"): "# [[you: one]]\n", Path("b.bin"): b"[[you: two]]"}
+    assert [as_json(*each) for each in parts_of(files)] == [{"file": "a.py", "line": 1, "what": "one"}]

@@ -2,7 +2,8 @@
 
 ``port`` and ``proofs`` know what is said, ``examples`` makes code that ``trying`` runs, and ``page``, ``card``,
 ``pullrequest``, ``notebook`` and ``toctree`` say it. ``markdown`` lets no untrusted value become more than text,
-``fences`` keeps what a person wrote, ``folder`` is what is uploaded, and ``writing`` puts it together.
+``fences`` keeps what a person wrote, and ``writing`` puts it together. ``reading`` says what is wrong with a document
+as it is, ``contents`` and ``reloaded`` what is wrong with a folder that is to be uploaded.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -51,6 +52,11 @@ def faults_of(folder: Path, functions: Collection[str]) -> Iterator[str]:
         if fault := _unwanted(folder, name):
             yield fault
     yield from _changed(folder)
+
+
+def upload_command(folder: Path, hub_id: str) -> str:
+    """The command with which a person uploads a folder, from the folder above it."""
+    return f"hf upload {shlex.quote(hub_id)} {shlex.quote(f'./{folder.name}')} ."
 
 
 def _lacking(folder: Path, names: Collection[str], functions: Collection[str]) -> Iterator[str]:

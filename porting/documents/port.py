@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porting.checkout import Checkout, find_checkout
-from porting.documents.folder import converted_folder
 from porting.errors import PortingError
 from porting.stubs.literals import IDENTIFIER, snake
+from porting.weights.conversion.latest import converted_folder
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from porting.checklist import Checklist, make_checklist
-from porting.documents.fences import unfenced
-from porting.documents.markdown import Harmless, render, words
+from porting.documents.fences import checksum, unfenced
+from porting.documents.markdown import Harmless, render
 from porting.documents.port import Port
 from porting.documents.proofs import runs_of
 from porting.portfile import Portfile, command_line
@@ -17,8 +17,6 @@ TEMPLATE = "pull_request.md.jinja"
 NAME = "pull-request.md"
 OWN_STEP = 14
 """The step of the text itself: what is said of it before it is there says nothing of the port."""
-SETTLED = ("done", "by hand", "not applicable")
-"""States of a step in which nothing is left to do."""
 STATES = re.compile(r"<!-- steps: (?P<states>[^>]*) -->")
 
 
@@ -30,10 +28,9 @@ def pull_request_text(port: Port) -> str:
         EvidenceError: the evidence file is damaged.
     """
     checklist = make_checklist(port.portfile)
-    open_steps = [step for step in checklist.steps if step.step.number < OWN_STEP and step.state not in SETTLED]
     return render(
         TEMPLATE,
-        unfinished=int(any(not step.step.optional for step in open_steps)),
+        unfinished=int(any(step.step.number != OWN_STEP for step in checklist.missing)),
         title=port.title,
         kind=f"{port.kind.__module__}.{port.kind.__name__}",
         documented=[name for name in port.documented if name != port.kind.__name__],
@@ -48,19 +45,16 @@ def pull_request_text(port: Port) -> str:
 
 def evidence_of(checklist: Checklist) -> str:
     """The evidence as Markdown, with the states that it was made of in a comment."""
-    rows = [
-        f"| {step.step.number} | {words(step.step.title)} | {words(step.state)} |"
-        for step in checklist.steps
-        if step.step.number != OWN_STEP
-    ]
-    table = "\n".join(["| step | | state |", "|---|---|---|", *rows])
-    return unfenced(f"<!-- steps: {states_of(checklist)} -->\n{table}")
+    from porting.report.checklist_markdown import checklist_markdown
+
+    return f"<!-- steps: {states_of(checklist)} -->\n{unfenced(checklist_markdown(checklist)).rstrip()}"
 
 
 def states_of(checklist: Checklist) -> str:
-    """The states of the steps, but for the text's own, in a line."""
+    """The states of the steps, but for the text's own, and a checksum of those of their claims, in a line."""
     steps = [step for step in checklist.steps if step.step.number != OWN_STEP]
-    return ", ".join(f"{step.step.number} {step.state}" for step in steps)
+    claims = "\n".join(f"{claim.claim.name} {claim.state}" for step in steps for claim in step.claims)
+    return ", ".join([*(f"{step.step.number} {step.state}" for step in steps), f"claims {checksum(claims)}"])
 
 
 def states_in(text: str) -> str | None:

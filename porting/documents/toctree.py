@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 ENTRY = re.compile(r"(?P<indent> *)- local: model_doc/(?P<name>\S+)\s*")
 TITLE = re.compile(r" *(?:- )?title: (?P<title>.*?)\s*")
-PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*")
+PLAIN = re.compile(r"(?!(?:yes|no|on|off|true|false|null|y|n)$)[A-Za-z][A-Za-z0-9 ._+-]*", re.IGNORECASE)
 GROUPS = {"text": "text models", "image": "vision models", "audio": "audio models", "video": "video models"}
 SEVERAL = "multimodal models"
 """Titles of the groups of models, in small letters, by what the models read."""

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from porting.documents.card import NAME as CARD
 from porting.documents.card import card_text
-from porting.documents.contents import faults_of
+from porting.documents.contents import faults_of, upload_command
 from porting.documents.examples import Example, example_of
 from porting.documents.fences import Conflict, blocks_of, merged, sealed
-from porting.documents.folder import upload_command
 from porting.documents.notebook import merged_notebook, notebook_text
 from porting.documents.page import page_path, page_text
 from porting.documents.port import Port

@@ -13,10 +13,12 @@ from porting.report.detail import in_full
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from rich.console import RenderableType
 
+    from porting.parts import Part
     from porting.recording import Recording
     from porting.stubs import GeneratedTests
     from porting.trace.summary import TensorSummary
@@ -55,13 +57,23 @@ def render_generated(generated: GeneratedTests) -> RenderableType:
             parts.append(Text(f"  and {show(os.path.relpath(path), 300)}"))
     parts += [Text(f"No test: {show(text, 300)}", style="dim") for text in generated.skipped]
     parts += [Text(f"To do: {show(text, 300)}", style="yellow") for text in generated.left]
+    parts += _parts(generated.parts)
     return Group(*parts, Text(f"Next: {show(generated.command, 500)}"))
 
 
 def render_emitted(emitted: Emitted) -> RenderableType:
     """Where the rules are as code, what is left to do about them, and how to run them."""
     left = [Text(f"To do: {show(text, 300)}", style="yellow") for text in emitted.left]
+    left += _parts(emitted.parts)
     return Group(Text(emitted.summary(), style="bold green"), *left, Text(f"Next: {show(emitted.command, 300)}"))
+
+
+def _parts(parts: Iterable[tuple[Path, Part]]) -> list[Text]:
+    """What is left in files to a person, with the line."""
+    return [
+        Text(f"{show(os.path.relpath(path), 300)}:{part.line} you: {show(part.what, 300)}", style="yellow")
+        for path, part in parts
+    ]
 
 
 def render_tensor(tensor: TensorSummary) -> RenderableType:

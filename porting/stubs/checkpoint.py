@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from porting.errors import GenerationError
 from porting.portfile import Portfile
+from porting.weights.conversion.latest import converted_folder
 
 BESIDE = {
     ("original_tokenize", "ported_tokenizer"): ("tokenizer*", "vocab*", "*.model"),
@@ -16,34 +18,50 @@ BESIDE = {
 LACKING = "The folder of the weights lacks what"
 
 
-def weights_of(portfile: Portfile) -> tuple[str, str, tuple[str, ...]]:
-    """The checkpoint's id, its revision, and what is left to do about them.
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Where the weights are.
+
+    Attributes:
+        checkpoint: Hub id, or a local folder.
+        revision: of the Hub's repository.
+        is_local: whether it is a folder.
+        is_pinned: whether the revision is said.
+        left: what is still to be done about the folder, in sentences.
+    """
+
+    checkpoint: str
+    revision: str
+    is_local: bool
+    is_pinned: bool
+    left: tuple[str, ...] = ()
+
+    @property
+    def flags(self) -> dict[str, bool]:
+        """What a template marks for a person to do in the portfile."""
+        return {"is_local": self.is_local, "is_pinned": self.is_pinned}
+
+
+def weights_of(portfile: Portfile) -> Weights:
+    """The portfile's ``HUB_ID``, else the folder of ``checkpoint()``, else the converted one.
 
     Raises:
         GenerationError: there are no weights that a test could load.
     """
     revision = str(portfile.constants.get("REVISION") or "main")
+    pinned = "REVISION" in portfile.constants
     if hub_id := portfile.constants.get("HUB_ID"):
-        pinned = "REVISION" in portfile.constants
-        return (
-            hub_id,
-            revision,
-            () if pinned else ("Pin the checkpoint: set REVISION in the portfile to a commit of the Hub.",),
-        )
+        return Weights(hub_id, revision, is_local=False, is_pinned=pinned)
     folder = portfile.checkpoint()
     if folder is None or not (folder / "config.json").is_file():
+        folder = converted_folder(portfile.folder)
+    if folder is None:
         raise GenerationError(
-            "a test cannot load the weights: there is no HUB_ID, and checkpoint() gives no folder with config.json",
-            hint='set HUB_ID = "organisation/name" in the portfile, or save the port with save_pretrained()',
+            "a test cannot load the weights: there is no HUB_ID, no folder of checkpoint() with config.json, and no "
+            "converted one",
+            hint='set HUB_ID = "organisation/name" in the portfile, or: porting convert converted',
         )
-    return (
-        str(folder),
-        revision,
-        (
-            "The weights are local: set HUB_ID and REVISION in the portfile once they are on the Hub.",
-            *_unsaved(portfile, folder),
-        ),
-    )
+    return Weights(str(folder), revision, is_local=True, is_pinned=pinned, left=tuple(_unsaved(portfile, folder)))
 
 
 def _unsaved(portfile: Portfile, folder: Path) -> Iterator[str]:

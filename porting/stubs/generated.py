@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from porting.parts import Part, as_json, parts_of
 from porting.results import Result
 from porting.text import show
 
@@ -51,6 +52,11 @@ class GeneratedTests(Result):
         return [path for path in self.files if path.name.startswith("test_")]
 
     @property
+    def parts(self) -> tuple[tuple[Path, Part], ...]:
+        """What is left in the files to a person, with the file."""
+        return tuple(parts_of(self.files))
+
+    @property
     def ok(self) -> bool:
         """Always: a test that cannot be written is an error."""
         return True
@@ -78,6 +84,7 @@ class GeneratedTests(Result):
             "outputs": list(self.outputs),
             "tolerance": {"atol": self.atol, "rtol": self.rtol},
             "left": list(self.left),
+            "parts_left": [as_json(*each) for each in self.parts],
             "skipped": list(self.skipped),
             "dry_run": self.dry_run,
             **({"texts": texts} if self.dry_run else {}),

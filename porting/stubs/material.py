@@ -68,7 +68,7 @@ class Material:
     @property
     def weights(self) -> dict[str, Any]:
         """The constants from which a test loads."""
-        return {"checkpoint": self.replay.checkpoint, "revision": self.replay.revision}
+        return {"checkpoint": self.replay.weights.checkpoint, "revision": self.replay.weights.revision}
 
 
 def gather(

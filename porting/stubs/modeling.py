@@ -97,6 +97,7 @@ def _text(
         "generates": continuation is not None,
         "quotes": bool(source),
         "reproduces": bool(reproducer),
+        **replay.weights.flags,
     }
     data = {
         **provenance(material.verification.original),
@@ -113,7 +114,7 @@ def _text(
         "measured": f"{material.measured:.2g}",
         "verified": str(material.verification.comparison.tolerance),
         "command": command_line(material.portfile.path.name, "tests"),
-        "notes": list(replay.left),
+        "notes": list(replay.weights.left),
         "source": source,
         "reproducer": reproducer,
         **(continuation.variables() if continuation is not None else {}),

@@ -65,6 +65,7 @@ def processing_files(material: Material) -> Files:
         "quotes": bool(source),
         "images": bool(found.get("image")),
         "sounds": bool(found.get("audio")),
+        **material.replay.weights.flags,
     }
     results: dict[str, Any] = {kind: [_result(*each, atol) for each in pairs] for kind, pairs in found.items()}
     return {

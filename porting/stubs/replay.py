@@ -14,7 +14,7 @@ import torch
 
 from porting.errors import GenerationError
 from porting.portfile import Portfile
-from porting.stubs.checkpoint import weights_of
+from porting.stubs.checkpoint import Weights, weights_of
 from porting.text import show
 from porting.trace import Call, Trace
 from porting.verification import Verification
@@ -38,9 +38,7 @@ class Replay:
         module: where the port's class is imported from.
         model_class: its name.
         dtype: of its parameters.
-        checkpoint: Hub id, or a local folder.
-        revision: of the Hub's repository.
-        left: what is still to be done in the portfile, in sentences.
+        weights: where it is loaded from.
         device_keys: kinds of device, with their capability, on which the original ran; last any other.
     """
 
@@ -49,9 +47,7 @@ class Replay:
     module: str
     model_class: str
     dtype: str
-    checkpoint: str
-    revision: str
-    left: tuple[str, ...]
+    weights: Weights
     device_keys: tuple[DeviceKey, ...] = ((None, None),)
 
 
@@ -66,9 +62,9 @@ def replay_of(portfile: Portfile, verification: Verification) -> Replay:
     ported = verification.ported
     call, given = forward_of(verification)
     module, model_class = _class_of(ported, call)
-    checkpoint, revision, left = weights_of(portfile)
+    weights = weights_of(portfile)
     keys = device_keys(portfile, verification.original)
-    return Replay(call, given, module, model_class, dtype_of(ported), checkpoint, revision, left, keys)
+    return Replay(call, given, module, model_class, dtype_of(ported), weights, keys)
 
 
 def device_keys(portfile: Portfile, original: Trace) -> tuple[DeviceKey, ...]:

@@ -59,7 +59,11 @@ def tokenization_files(material: Material) -> Files:
         "special": special,
         "source": source,
     }
-    names = {"test_class": f"{camel(portfile.model_name)}TokenizationIntegrationTest", "quotes": bool(source)}
+    names = {
+        "test_class": f"{camel(portfile.model_name)}TokenizationIntegrationTest",
+        "quotes": bool(source),
+        **material.replay.weights.flags,
+    }
     return {
         place.test("tokenization"): render(TEMPLATE, names, data),
         place.fixtures / RESULTS: fixture(results),

@@ -143,6 +143,6 @@ def untested_outputs(material: Material) -> Iterator[str]:
 def _left(material: Material) -> tuple[str, ...]:
     """What a person has still to do."""
     if not isinstance(material.place, Tree) or not material.place.modeling()[1]:
-        return material.replay.left
+        return material.replay.weights.left
     name = material.place.modeling()[0].name
-    return (*material.replay.left, f"{name} stands beside the model tests: move its class there if you wish.")
+    return (*material.replay.weights.left, f"{name} stands beside the model tests: move its class there if you wish.")

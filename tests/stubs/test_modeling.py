@@ -133,6 +133,7 @@ def test_the_file_has_the_form_that_reviewers_ask_for(
     text = generated.path.read_text()
     assert generated.path == tmp_path / "tests" / "models" / "tiny_bert" / "test_modeling_tiny_bert.py"
     assert generated.left == ()
+    assert generated.parts == ()
     for line in (
         MARKER,
         'CHECKPOINT = "org/tiny-bert"',
@@ -163,7 +164,6 @@ def test_the_docstring_says_where_the_values_come_from(
     assert f"torch {torch.__version__}" in docstring
     assert "by: porting tests" in docstring
     assert "within 0.001" in docstring
-    assert "set HUB_ID and REVISION" in docstring
 
 
 def test_expected_values_are_the_originals_and_never_the_ports(portfile: Portfile, verification: Verification) -> None:
@@ -594,3 +594,14 @@ def test_the_command_writes_the_test_and_the_evidence(portfile: Portfile, tmp_pa
     assert document["outputs"] == ["last_hidden_state", "pooler_output", "hidden_states.1"]
     evidence = json.loads((portfile.folder / "porting-evidence.json").read_text())
     assert [record["claim"] for record in evidence["records"]][-1] == "integration-test"
+
+
+@pytest.mark.parametrize(("constants", "left"), [({}, "HUB_ID and REVISION"), ({"HUB_ID": "org/name"}, "REVISION")])
+def test_weights_that_are_not_pinned_on_the_hub_are_left_to_a_person(
+    constants: dict[str, str], left: str, portfile: Portfile, verification: Verification, tmp_path: Path
+) -> None:
+    generated = write_tests(with_constants(portfile, **constants), verification, tmp_path)
+    ((path, part),) = generated.parts
+    assert part.what.startswith(f"{left} in the portfile")
+    assert path.read_text().splitlines()[part.line].startswith("CHECKPOINT = ")
+    assert f"{path.name}:{part.line} you: {left}" in generated.text()

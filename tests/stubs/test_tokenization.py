@@ -86,7 +86,7 @@ def test_a_tokenizer_that_is_not_beside_the_weights_is_to_be_saved(tmp_path: Pat
     (folder / "config.json").write_text("{}")
     functions = {name: lambda: None for name in ("original_tokenize", "ported_tokenizer", "ported_processor")}
     portfile = Portfile(tmp_path / "portfile.py", {"checkpoint": lambda: "weights", **functions}, {})
-    (_, lacks) = weights_of(portfile)[2]
+    (lacks,) = weights_of(portfile).left
     assert lacks == f"The folder of the weights lacks what ported_tokenizer() returns: {SAVE.format(str(folder))}"
     ported().save_pretrained(folder)
-    assert len(weights_of(portfile)[2]) == 1
+    assert weights_of(portfile).left == ()

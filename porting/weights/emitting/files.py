@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from porting.errors import GenerationError
+from porting.parts import parts_of, with_filled
 from porting.stubs.files import refuse_foreign, write_files
 from porting.stubs.literals import snake
 from porting.text import show
@@ -21,6 +22,8 @@ from porting.weights.emitting.script import script_name, script_text
 from porting.weights.emitting.testing import test_text
 from porting.weights.rules.planning import Rules
 from porting.weights.source import Checkpoint
+
+COMMAND, HINT = "porting convert --emit", "name another folder with --emit-to"
 
 
 def emit_script(
@@ -56,12 +59,12 @@ def emit_script(
     prepared = prepare(checkpoint, model, rules, allow_pickle_code=allow_pickle_code)
     path = Path(folder) / script_name(name)
     text = script_text(prepared, name, kind_of(checkpoint), saved=saved, verified=verified)
-    _write({path: text})
-    left = ["Name the original's repository in the docstring of the script."]
-    if verified is None:
-        left.append("Fill in verify_outputs: inputs, and values of the original's outputs for them.")
+    refuse_foreign(path, MARKER, command=COMMAND, hint=HINT)
+    files = {path: with_filled(text, path.read_text(encoding="utf-8")) if path.exists() else text}
+    _write(files)
     command = f"python {shlex.quote(os.path.relpath(path))} --checkpoint_path ... --output_path ..."
-    return Emitted((path,), "script", len(prepared.applied) + len(prepared.dropped), tuple(left), command)
+    count, parts = len(prepared.applied) + len(prepared.dropped), tuple(parts_of(files))
+    return Emitted((path,), "script", count, (), command, parts)
 
 
 def emit_mapping(
@@ -130,7 +133,6 @@ def kind_of(checkpoint: Checkpoint) -> str:
 
 
 def _write(files: Mapping[Path, str]) -> None:
-    hint = "name another folder with --emit-to"
     for path in files:
-        refuse_foreign(path, MARKER, command="porting convert --emit", hint=hint)
-    write_files(files, hint=hint)
+        refuse_foreign(path, MARKER, command=COMMAND, hint=HINT)
+    write_files(files, hint=HINT)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from porting.parts import Part, as_json
 from porting.results import Result
 from porting.text import show
 
@@ -23,6 +24,7 @@ class Emitted(Result):
         rules: how many rules they hold.
         left: what a person has still to do, in sentences.
         command: how to run or test them.
+        parts: what is left in the files to a person, with the file.
     """
 
     renderer: ClassVar[str] = "porting.report.files:render_emitted"
@@ -32,6 +34,7 @@ class Emitted(Result):
     rules: int
     left: tuple[str, ...]
     command: str
+    parts: tuple[tuple[Path, Part], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -50,5 +53,6 @@ class Emitted(Result):
             "paths": [str(path) for path in self.paths],
             "rules": self.rules,
             "left": list(self.left),
+            "parts_left": [as_json(*each) for each in self.parts],
             "next": self.command,
         }

@@ -1,8 +1,7 @@
-"""The folder of a converted checkpoint, which is to be uploaded."""
+"""Which folder holds the converted checkpoint of a port."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from porting.weights.conversion.manifest import MANIFEST
@@ -22,8 +21,3 @@ def converted_folder(beside: Path) -> Path | None:
         return max(records, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent
     usual = beside / USUAL
     return usual if (usual / "config.json").is_file() else None
-
-
-def upload_command(folder: Path, hub_id: str) -> str:
-    """The command with which a person uploads a folder, from the folder above it."""
-    return f"hf upload {shlex.quote(hub_id)} {shlex.quote(f'./{folder.name}')} ."

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from checked import result_of
+from documented import filled, portfile_in, written
+
+from porting.checks import CheckContext
+from porting.evidence import Outcome, record
+from porting.portfile import Portfile
+
+
+@pytest.fixture
+def portfile(tmp_path: Path) -> Portfile:
+    found = portfile_in(tmp_path)
+    written(found, "pull-request")
+    filled(tmp_path / "pull-request.md")
+    return found
+
+
+def said(portfile: Portfile) -> tuple[str, str]:
+    result = result_of("check_pull_request", CheckContext(portfile))
+    return result.status, result.message
+
+
+def test_evidence_of_an_earlier_state_is_refuted_until_it_is_written_anew(portfile: Portfile) -> None:
+    assert said(portfile) == ("passed", "")
+    outcome = Outcome("check_outputs_equal", 7, "failed", {"max_abs": 1.0})
+    assert record(portfile, [outcome], "porting check") is None
+    status, message = said(portfile)
+    assert status == "failed"
+    assert "earlier state" in message
+    assert "7 failed" in message
+    written(portfile, "pull-request")
+    assert said(portfile) == ("passed", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("AI assistance: said by a person", "", "whether AI assisted"),
+        ("AI assistance: said by a person", "AI assistance:", "whether AI assisted"),
+        ("<!-- steps:", "<!-- none:", "it has no evidence"),
+    ],
+)
+def test_what_is_taken_out_is_missed(old: str, new: str, words: str, portfile: Portfile) -> None:
+    path = portfile.folder / "pull-request.md"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    status, message = said(portfile)
+    assert status == "failed"
+    assert words in message
