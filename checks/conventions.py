@@ -34,7 +34,7 @@ def check_structure(context: CheckContext) -> Figures:
     from porting.conventions.structure import MOST_LEVELS, foreign_imports, levels, names_of
 
     path = modeling_of(context)
-    way = levels(type(context.ported_model), PreTrainedModel)
+    way = levels(context.ported_kind, PreTrainedModel)
     figures: Figures = {"levels": len(way), "file": path.name}
     lines = [f"  {len(way)} levels of inheritance: {names_of(way)}"] if len(way) > MOST_LEVELS else []
     for source in files_of(path):
@@ -77,11 +77,11 @@ def check_ruff(context: CheckContext) -> Figures:
     Raises:
         ClaimRefuted: it finds something.
         Skip: the port is not written in a ``modeling_*.py``, or came with Transformers.
-        Lacking: ruff is not installed.
+        Lacking: ruff is not installed, or of another version than Transformers uses, which may find something else.
     """
     from porting.checkout import find_checkout
     from porting.conventions.files import is_shipped
-    from porting.linting.ruff import INSTALL, find_ruff, find_with_ruff
+    from porting.linting.ruff import INSTALL, find_ruff, find_with_ruff, pinned_version, version_of
 
     path = modeling_of(context)
     if is_shipped(path):
@@ -93,15 +93,23 @@ def check_ruff(context: CheckContext) -> Figures:
     paths = [*python_files(path), *test_files(context, path)]
     root, own = (path.parent, None) if checkout is None else (checkout.root, checkout.root / "pyproject.toml")
     found = find_with_ruff(ruff, paths, root, own)
-    figures: Figures = {"files": len(paths), "findings": len(found)}
-    if found:
-        lines = [f"  {show(each.path.name)}:{each.line} {show(each.rule)} {show(each.message)}" for each in found]
-        raise ClaimRefuted(
-            f"ruff has findings: {lines[0].strip()}\n{listed(lines)}",
-            hint=f"make style (in a checkout), or mend them, then: {context.command('check ruff')}",
+    version, pinned = version_of(ruff), pinned_version() or ""
+    figures: Figures = {"files": len(paths), "findings": len(found), "ruff": version}
+    if not found:
+        return figures
+    lines = [f"  {show(each.path.name)}:{each.line} {show(each.rule)} {show(each.message)}" for each in found]
+    if pinned not in ("", version) and not any(each.is_lasting for each in found):
+        raise Lacking(
+            f"ruff {show(version)} has findings that ruff {show(pinned)}, which Transformers uses, may not have: "
+            f"{lines[0].strip()}\n{listed(lines)}",
+            hint=f"pip install ruff=={show(pinned)}",
             figures=figures,
         )
-    return figures
+    raise ClaimRefuted(
+        f"ruff has findings: {lines[0].strip()}\n{listed(lines)}",
+        hint=f"make style (in a checkout), or mend them, then: {context.command('check ruff')}",
+        figures=figures,
+    )
 
 
 def check_repository_conventions(context: CheckContext) -> Figures:

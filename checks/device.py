@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking
+from porting.checks.shared.reading import require_none_written
 from porting.checks.shared.wording import place, require_agreement
 
 if TYPE_CHECKING:
@@ -41,7 +42,22 @@ def check_follows_device(context: CheckContext) -> Figures:
     return figures
 
 
-CHECKS = (check_follows_device,)
+def check_no_fixed_device(context: CheckContext) -> Figures:
+    """No device is written down in the port's files.
+
+    Usual mistake, "a missing ``.to(device)``", as it is read: ``.cuda()``, ``.to("cuda")``, ``device="cuda:0"``, and a
+    tensor that a forward makes with ``device="cpu"``.
+
+    Raises:
+        ClaimRefuted: one is.
+        Lacking: the port is not written in a ``modeling_*.py``.
+    """
+    from porting.conventions.devices import fixed_devices
+
+    return require_none_written(context, fixed_devices, "take the device of an input")
+
+
+CHECKS = (check_follows_device, check_no_fixed_device)
 
 
 def _said(found: Elsewhere) -> str:

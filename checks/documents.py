@@ -33,7 +33,7 @@ def check_docstrings(context: CheckContext) -> Figures:
     from porting.conventions.files import files_of, is_shipped
 
     path = modeling_of(context)
-    only = type(context.ported_model).__name__ if is_shipped(path) else None
+    only = context.ported_kind.__name__ if is_shipped(path) else None
     sources = files_of(path)
     lines = [f"  {source.at(line)} {words}" for source in sources for line, words in undocumented(source, only)]
     _refute(context, path, lines, "write one, or put @auto_docstring on it")
@@ -90,7 +90,7 @@ def check_doc_page(context: CheckContext) -> Figures:
     from porting.documents.reading import left_in, page_faults, read_document
     from porting.documents.toctree import has_entry
 
-    port = Port(context.portfile, context.ported_model)
+    port = Port(context.portfile, context.ported_structure)
     path = page_path(port)
     text = text_of(context, path, "page")
     require_written(context, path, left_in(text), "page")

@@ -64,7 +64,7 @@ def check_gradient_checkpointing(context: CheckContext) -> Figures:
     """
     from porting.behaviour import CheckpointingError, agree, supports_checkpointing, with_checkpointing
 
-    if not supports_checkpointing(context.ported_model):
+    if not supports_checkpointing(context.ported_structure):
         raise Skip("the port does not say that it supports gradient checkpointing")
     hint = "let the layers be GradientCheckpointingLayer, or set supports_gradient_checkpointing = False"
     try:

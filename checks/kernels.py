@@ -197,7 +197,7 @@ def _not_taken(context: CheckContext, error: CaptureError, *names: str) -> bool:
     """Whether a forward that takes any argument gave one on to something that does not know it."""
     import inspect
 
-    declared = inspect.signature(context.ported_model.forward).parameters
+    declared = inspect.signature(context.ported_kind.forward).parameters
     return "unexpected keyword" in error.message and not set(names) & set(declared)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
+from porting.checks.shared.reading import require_none_written
 from porting.checks.shared.wording import place, places
 from porting.text import show
 
@@ -25,8 +26,8 @@ def check_eval_mode(context: CheckContext) -> Figures:
     from porting.behaviour import training_modules
     from porting.hooks.module_tree import walk
 
-    training = training_modules(context.ported_model)
-    modules = sum(1 for _ in walk(context.ported_model))
+    training = training_modules(context.ported_structure)
+    modules = sum(1 for _ in walk(context.ported_structure))
     figures: Figures = {"modules": modules, "training": len(training)}
     if training:
         raise ClaimRefuted(
@@ -75,7 +76,7 @@ def check_statistics_kept(context: CheckContext) -> Figures:
     """
     from porting.behaviour import changed_statistics, statistics_of
 
-    known = len(statistics_of(context.ported_model))
+    known = len(statistics_of(context.ported_structure))
     if not known:
         raise Skip("the port has no running statistics")
     changed = changed_statistics(context.ported)
@@ -115,7 +116,27 @@ def check_runs_repeat(context: CheckContext) -> Figures:
     )
 
 
-CHECKS = (check_eval_mode, check_dropout_inactive, check_statistics_kept, check_runs_repeat)
+def check_dropout_follows_mode(context: CheckContext) -> Figures:
+    """Every functional dropout in the port's files follows the model's mode.
+
+    Usual mistake, "functional dropout without ``training=self.training``", as it is read, on every path of the code.
+
+    Raises:
+        ClaimRefuted: one drops in eval mode, too.
+        Lacking: the port is not written in a ``modeling_*.py``.
+    """
+    from porting.conventions.dropout import unfollowing
+
+    return require_none_written(context, unfollowing, "pass training=self.training")
+
+
+CHECKS = (
+    check_eval_mode,
+    check_dropout_inactive,
+    check_dropout_follows_mode,
+    check_statistics_kept,
+    check_runs_repeat,
+)
 
 
 def _original_learns(context: CheckContext) -> bool:

@@ -135,7 +135,7 @@ def _modes(context: CheckContext) -> dict[str, bool]:
     from porting.hooks.module_tree import walk
 
     try:
-        return {path: module.training for path, module in walk(context.original_model)}
+        return {path: module.training for path, module in walk(context.original_structure)}
     except Skip:
         return {path: module.training for path, module in context.verification.original.modules.items()}
 

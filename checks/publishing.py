@@ -38,7 +38,7 @@ def check_converted_folder(context: CheckContext) -> Figures:
     figures: Figures = {"folder": show(folder.name), "files": len(files), "bytes": size}
     found = list(faults_of(folder, context.portfile.functions))
     if not found:
-        if not is_pretrained(context.ported_model):
+        if not is_pretrained(context.ported_structure):
             raise Skip("the port is no PreTrainedModel, so that no from_pretrained loads the folder", figures=figures)
         found = list(unlike_port(folder, context.ported_model))
     if found:
@@ -68,7 +68,7 @@ def check_model_card(context: CheckContext) -> Figures:
     path = folder_of(context) / "README.md"
     text = text_of(context, path, "card")
     require_written(context, path, left_in(text), "card")
-    found = list(card_faults(text, context.ported_model))
+    found = list(card_faults(text, context.ported_structure))
     if found:
         raise ClaimRefuted(
             f"{show(path.name)}: {found[0]}\n{listed([f'  {each}' for each in found])}",

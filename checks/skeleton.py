@@ -118,12 +118,12 @@ def _kind(context: CheckContext) -> Any:
     """The port's class."""
     from porting.pretrained import is_pretrained
 
-    if not is_pretrained(context.ported_model):
+    if not is_pretrained(context.ported_structure):
         raise Lacking(
             "the port is no PreTrainedModel, so Transformers neither builds it from a config nor initialises it"
         )
     named = "ported_class" in context.portfile.functions
-    return context.portfile.ported_class() if named else type(context.ported_model)
+    return context.portfile.ported_class() if named else type(context.ported_structure)
 
 
 def _unless_accepted(kind: Any, what: str) -> None:
@@ -157,7 +157,7 @@ def _small(context: CheckContext) -> tuple[Any, Any]:
     from porting.behaviour.starting import bytes_of
 
     kind, config = _kind(context), context.config
-    size = bytes_of(context.ported_model)
+    size = bytes_of(context.ported_structure)
     if size > MOST_BUILT:
         raise Lacking(f"its weights take {size_words(size)}, too much to be built once more: give a smaller config()")
     return kind, config

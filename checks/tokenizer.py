@@ -119,10 +119,10 @@ def check_decoding_round_trip(context: CheckContext) -> Figures:
     """
     from porting.tokenizers.decoding import decode_and_encode, decode_as_original
 
-    given = {"original_decode", "original_tokenize"} <= set(context.portfile.functions)
-    both = both_tokenizers(context, original=given)
-    if given:
-        decode = context.portfile.functions["original_decode"]
+    tokenizes = "original_tokenize" in context.portfile.functions
+    decode = context.portfile.watched("original_decode") if tokenizes else None
+    both = both_tokenizers(context, original=decode is not None)
+    if decode is not None:
         with context.portfile.running():
             found = decode_as_original(both.ported, answered(context, both), decode)
     else:

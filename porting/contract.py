@@ -27,8 +27,11 @@ CONSTANTS: dict[str, type] = {
 }  # fmt: skip
 
 
-def execute(path: Path) -> ModuleType:
+def execute(path: Path) -> tuple[ModuleType, bytes]:
     """Run a portfile in its folder, with what it prints on stderr.
+
+    Returns:
+        What it defines, and the file as it was run.
 
     Raises:
         PortfileError: it is missing, or it raised; the message names the exception and the line.
@@ -46,8 +49,9 @@ def execute(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses and transformers look a class's module up there
     try:
         with contextlib.chdir(path.parent), contextlib.redirect_stdout(sys.stderr):
+            content = path.read_bytes()
             # Not by import, which may run bytecode of an earlier edit that was made in the same second.
-            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
+            exec(compile(content, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -56,7 +60,7 @@ def execute(path: Path) -> ModuleType:
             f"{show(path)} cannot be run: {type(error).__name__}: {show(error, 500)}{line_in(path, error)}",
             hint="imports belong inside the functions; --debug shows the whole traceback",
         ) from error
-    return module
+    return module, content
 
 
 def check_kind(path: Path, name: str, value: Any) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from porting.text import show
+
 PART = re.compile(r"\[\[you: (?P<what>[^\[\]]+)\]\]")
 
 
@@ -28,6 +30,11 @@ def parts_left(text: str) -> tuple[Part, ...]:
     """The parts of a file that are still to be written, in their order."""
     lines = enumerate(text.splitlines(), start=1)
     return tuple(Part(number, found["what"]) for number, line in lines for found in PART.finditer(line))
+
+
+def part(what: object) -> str:
+    """The mark of a part that a person has to write, on one line, whatever the text holds."""
+    return f"[[you: {show(what).translate(str.maketrans('[]', '()'))}]]"
 
 
 def parts_of(files: Mapping[Path, str | bytes]) -> Iterator[tuple[Path, Part]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import shlex
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from porting.contract import CONSTANTS, FUNCTIONS, check_kind, execute, line_in, near_misses
 from porting.errors import PortfileError, PortingError, ToleranceError, TraceError
+from porting.evidence.asking import Asked, note
+from porting.evidence.functions import source_of
+from porting.evidence.using import Used, checkpoint_files
 from porting.kinds import kind_of, parts_of
 from porting.runs import Inputs, OutputPairs, Side
 from porting.text import show
@@ -34,7 +38,9 @@ class Portfile:
         constants: those of the contract that it defines.
         warnings: names that look like a misspelt one of the contract.
         sha256: of the file as it was run.
+        source: the file as it was run.
         answers: what the input functions returned: they are asked once, as their answers may be random.
+        used: what the functions read and returned, for evidence.
     """
 
     path: Path
@@ -42,7 +48,14 @@ class Portfile:
     constants: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     sha256: str = ""
+    source: str = field(default="", repr=False, compare=False)
     answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    used: Used = field(default_factory=Used, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Have it noted what is looked up."""
+        object.__setattr__(self, "functions", Asked("function", self.functions))
+        object.__setattr__(self, "constants", Asked("constant", self.constants))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = "portfile.py", *, both_sides: bool = True) -> Portfile:
@@ -58,7 +71,7 @@ class Portfile:
                 something else.
         """
         file = Path(path).absolute()
-        module = execute(file)
+        module, content = execute(file)
         known = {name: getattr(module, name) for name in (*FUNCTIONS, *CONSTANTS) if hasattr(module, name)}
         for name, value in known.items():
             check_kind(file, name, value)
@@ -67,7 +80,8 @@ class Portfile:
             functions={name: value for name, value in known.items() if name in FUNCTIONS},
             constants={name: value for name, value in known.items() if name in CONSTANTS},
             warnings=tuple(near_misses(module, set(known))),
-            sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+            sha256=hashlib.sha256(content).hexdigest(),
+            source=content.decode(errors="replace"),
         )
         if both_sides:
             portfile._require("ported", *([] if portfile.original_trace else ["original", "inputs"]))
@@ -98,6 +112,7 @@ class Portfile:
         if self.takes_recorded_inputs(side):
             return self._recorded[0].fresh()
         name = f"{side}_inputs" if f"{side}_inputs" in self.functions else "inputs"
+        _ask_for(name)
         if name not in self.answers:
             self.answers[name] = self.call(name)
         value = self.answers[name]
@@ -107,7 +122,8 @@ class Portfile:
 
     def takes_recorded_inputs(self, side: Side) -> bool:
         """Whether the portfile has no inputs for a side, so that it runs on those of ``ORIGINAL_TRACE``."""
-        return self.original_trace is not None and not {f"{side}_inputs", "inputs"} & set(self.functions)
+        given = any(name in self.functions for name in (f"{side}_inputs", "inputs"))
+        return not given and self.original_trace is not None
 
     @cached_property
     def _recorded(self) -> tuple[Inputs, torch.Tensor | None]:
@@ -129,7 +145,7 @@ class Portfile:
         What the forward raises is passed on as it is: the caller knows which module was running. An attempt to end
         the program, or anything else that is no Exception, becomes a RuntimeError; an interruption does not.
         """
-        run = self.functions.get(f"run_{side}")
+        run = self.watched(f"run_{side}")
         try:
             with self.running():
                 return run(model, inputs.as_given()) if run else inputs.forward(model)
@@ -188,7 +204,9 @@ class Portfile:
         value = self.call("checkpoint")
         if not isinstance(value, (str, os.PathLike)):
             raise PortfileError(f"checkpoint() must return a path, and returned {kind_of(value)}")
-        return self.folder / value
+        path = self.folder / value
+        self.used.add_files("checkpoint", checkpoint_files(path))
+        return path
 
     def rules(self) -> Any:
         """What ``rules()`` returns; None without that function.
@@ -259,6 +277,23 @@ class Portfile:
         """``MODEL_NAME``, else the name of the portfile's folder."""
         return str(self.constants.get("MODEL_NAME") or self.folder.name)
 
+    def watched(self, name: str) -> Callable[..., Any] | None:
+        """A function of the portfile that is called often, which notes what it reads; None without it.
+
+        The caller sees to the folder (`running`), and to what the function raises.
+        """
+        _ask_for(name)
+        function = self.functions.get(name)
+        if function is None:
+            return None
+
+        @functools.wraps(function)
+        def noting(*args: Any) -> Any:
+            with self._watching(name, builds=False):
+                return function(*args)
+
+        return noting
+
     def call(self, name: str, *args: Any) -> Any:
         """Call a function of the portfile in its folder, its prints on stderr.
 
@@ -266,9 +301,13 @@ class Portfile:
             PortfileError: it is missing, or raised; the message names the function, the exception and the line.
         """
         self._require(name)
+        _ask_for(name)
         try:
-            with self.running():
-                return self.functions[name](*args)
+            with self.running(), self._watching(name, builds=not args):
+                made = self.functions[name](*args)
+            if not args:
+                self.used.made(name, made)
+            return made
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -285,6 +324,12 @@ class Portfile:
         with contextlib.chdir(self.folder), contextlib.redirect_stdout(sys.stderr):
             yield
 
+    @contextlib.contextmanager
+    def _watching(self, name: str, *, builds: bool) -> Iterator[None]:
+        """Note what a function reads."""
+        with self.used.watching(name, source_of(self.source), self.folder, builds=builds):
+            yield
+
     def _require(self, *names: str) -> None:
         for name in names:
             if name not in self.functions:
@@ -298,6 +343,11 @@ def command_line(portfile_name: str, command: str) -> str:
     """A command of ``porting`` as it is typed, for a portfile of this name."""
     option = "" if portfile_name == "portfile.py" else f" --portfile {shlex.quote(portfile_name)}"
     return f"porting {command}{option}"
+
+
+def _ask_for(name: str) -> None:
+    """Note that a function is asked for: itself, what it reads, and the code of what it returns."""
+    note(f"function {name}", f"files {name}", f"code {name}")
 
 
 def _is_output_pair(pair: Any) -> bool:

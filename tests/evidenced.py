@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.evidence import Figure, Outcome, Record, changes, record, records_by_claim
-from porting.evidence.staleness import about_files
+from porting.evidence.subjects import about_files
 from porting.portfile import Portfile
 from porting.recipe import Claim, all_claims
 
@@ -30,6 +30,16 @@ def add(portfile: Portfile, claim: str, result: str, message: str = "", *, by: s
     step = CLAIMS[claim].step if claim in CLAIMS else 7
     outcome = Outcome(claim, step, result, figures, message, about, by, "seen" if by else "")
     assert record(portfile, [outcome], "porting check") is None
+
+
+def make_up(portfile: Portfile, said: list[tuple[str, str, str]]) -> None:
+    """Add records at once: claim, result, and who says it."""
+    about = about_files(portfile, [portfile.folder / "code.py"])
+    outcomes = [
+        Outcome(claim, CLAIMS[claim].step if claim in CLAIMS else 7, result, {"size": 2}, "why | `it`", about, by, by)
+        for claim, result, by in said
+    ]
+    assert record(portfile, outcomes, "porting check") is None
 
 
 def change(portfile: Portfile) -> None:

@@ -34,11 +34,13 @@ from porting.checks import (
     pull_request,
     saving,
     skeleton,
+    tests,
     tokenizer,
     weights,
 )
 from porting.checks.shared.outcomes import Figure, Figures, Inconclusive, Lacking, Outcome, Skip
 from porting.errors import MismatchError, PortfileError, PortingError
+from porting.evidence.asking import listening
 from porting.results import Result
 from porting.text import show, show_lines
 
@@ -85,6 +87,7 @@ class CheckResult(Result):
         figures: what was measured.
         claim: of the check, in a sentence.
         lacking: whether it was skipped for something that the claim needs and that is not there.
+        asked: for what, as evidence notes it (`porting.evidence.asking`).
         exception: what ended it and was not raised on purpose.
     """
 
@@ -96,6 +99,7 @@ class CheckResult(Result):
     figures: Figures = field(default_factory=dict)
     claim: str = ""
     lacking: bool = False
+    asked: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
     exception: BaseException | None = field(default=None, compare=False)
 
     @property
@@ -151,6 +155,7 @@ def iterate_checks() -> Iterator[Check]:
         kernels,
         precision,
         gradients,
+        tests,
         tokenizer,
         chat,
         processor,
@@ -194,7 +199,9 @@ def run_check(check: Check, context: CheckContext) -> CheckResult:
         PortfileError: ``EXPECTED_FAILURES`` names a check that does not exist.
     """
     reason = expected_failures(context.portfile).get(check.name)
-    result = _run(check, context)
+    with listening() as asked:
+        result = _run(check, context)
+    result = replace(result, asked=frozenset(asked))
     if reason is None or result.status not in ("passed", "failed", "inconclusive"):
         return result
     if result.status == "passed":

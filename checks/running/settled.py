@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porting.evidence import Figure, Outcome, record
-from porting.evidence.staleness import about_files
+from porting.evidence.subjects import about_files
 from porting.portfile import command_line
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from porting.checks.running.report import CheckReport
 from porting.checks.running.results import Check, CheckResult, expected_failures, run_check
 from porting.checks.running.selecting import select_checks
 from porting.checks.shared.context import CheckContext
+from porting.evidence.asking import listening
 from porting.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def run_checks(
 def _result_of(check: Check, context: CheckContext) -> CheckResult:
     """Its result; what nobody raised on purpose must not take the other checks' results away."""
     try:
-        return run_check(check, context)
+        with listening() as asked:
+            return run_check(check, context)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a panic of the tokenizers library is no Exception
@@ -63,5 +65,6 @@ def _result_of(check: Check, context: CheckContext) -> CheckResult:
             accident.message,
             accident.hint,
             claim=check.claim,
+            asked=frozenset(asked),
             exception=error,
         )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from porting.checks.shared.outcomes import Lacking, Skip
 from porting.errors import PortingError
+from porting.evidence.asking import listening, note
 from porting.portfile import command_line
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import torch
 
@@ -42,6 +44,7 @@ class CheckContext:
         self.portfile = portfile
         self.strict = strict
         self._made: dict[str, Any] = {}
+        self._asked: dict[str, set[str]] = {}
 
     @property
     def ported_model(self) -> torch.nn.Module:
@@ -63,6 +66,37 @@ class CheckContext:
         if not self._original_is_live:
             raise Lacking("the original is a recorded one, and this needs it live: original() without ORIGINAL_TRACE")
         return self.shared("original model", lambda: self.portfile.build("original"))
+
+    @property
+    def ported_kind(self) -> type[torch.nn.Module]:
+        """The port's class; a claim that asks for no more speaks of its code.
+
+        Raises:
+            PortfileError: ``ported()`` raised, or returned something else.
+        """
+        with _without("files "):
+            return type(self.ported_model)
+
+    @property
+    def ported_structure(self) -> torch.nn.Module:
+        """The live port for a claim that holds whatever its weights are: it speaks of its code and settings.
+
+        Raises:
+            PortfileError: ``ported()`` raised, or returned something else.
+        """
+        with _without("files ", "settings "):
+            return self.ported_model
+
+    @property
+    def original_structure(self) -> torch.nn.Module:
+        """The live original for such a claim.
+
+        Raises:
+            Skip: it is not live.
+            PortfileError: ``original()`` raised, or returned something else.
+        """
+        with _without("files ", "settings "):
+            return self.original_model
 
     @property
     def built(self) -> dict[Side, torch.nn.Module]:
@@ -117,7 +151,7 @@ class CheckContext:
             PortfileError: a function of the portfile raised.
         """
         config = self.portfile.config()
-        config = getattr(self.ported_model, "config", None) if config is None else config
+        config = getattr(self.ported_structure, "config", None) if config is None else config
         if config is None:
             raise Lacking("the port has no config: neither config() in the portfile nor an attribute of the model")
         return config
@@ -142,7 +176,7 @@ class CheckContext:
         from porting.inputs.roles import takes_made_by
 
         kind = MADE_BY.get(name)
-        if kind is None or not {"inputs", "ported_inputs"} & set(self.portfile.functions):
+        if kind is None or not any(name in self.portfile.functions for name in ("inputs", "ported_inputs")):
             return
         if not takes_made_by(kind, self.portfile.inputs("ported").named()):
             raise Skip(f"the port takes nothing that a {kind} makes, and the portfile has no {name}()")
@@ -150,15 +184,19 @@ class CheckContext:
     def shared(self, name: str, make: Callable[[], Made]) -> Made:
         """What several checks need, made when the first of them asks for it.
 
+        What the making asked for is noted for each of them.
+
         Args:
             name: under which it is kept.
             make: makes it; a PortingError that it raises is kept, too.
         """
         if name not in self._made:
-            try:
-                self._made[name] = make()
-            except PortingError as error:
-                self._made[name] = error
+            with listening() as self._asked[name]:
+                try:
+                    self._made[name] = make()
+                except PortingError as error:
+                    self._made[name] = error
+        note(*self._asked[name])
         made: Made | PortingError = self._made[name]
         if isinstance(made, PortingError):
             raise made
@@ -282,3 +320,16 @@ class CheckContext:
             side=side,
             seed=int(side == "ported"),
         )
+
+
+@contextlib.contextmanager
+def _without(kind: str, instead: str | None = None) -> Iterator[None]:
+    """Note topics of a kind as those of another, or not at all."""
+    asked: set[str] = set()
+    try:
+        with listening(alone=True) as asked:
+            yield
+    finally:
+        others = {topic for topic in asked if not topic.startswith(kind)}
+        replaced = set() if instead is None else {topic.replace(kind, instead, 1) for topic in asked - others}
+        note(*others, *replaced)

@@ -84,9 +84,9 @@ def embedding_rows(context: CheckContext) -> int:
     """
     from porting.weights.audit.ties import embeddings
 
-    if not {"ported", "config"} & set(context.portfile.functions):
+    if not any(name in context.portfile.functions for name in ("ported", "config")):
         raise Lacking("the portfile has no ported() and no config() to hold the vocabulary against")
-    weight = embeddings(context.ported_model, "input") if "ported" in context.portfile.functions else None
+    weight = embeddings(context.ported_structure, "input") if "ported" in context.portfile.functions else None
     if weight is not None and weight.dim() == 2:
         return int(weight.shape[0])
     size = getattr(context.config, "vocab_size", None)
@@ -100,7 +100,7 @@ def _made(context: CheckContext) -> BothTokenizers:
 
     portfile = context.portfile
     ported = PortedTokenizer(context.returned("ported_tokenizer"), portfile.running)
-    tokenize = portfile.functions.get("original_tokenize")
+    tokenize = portfile.watched("original_tokenize")
     original = None if tokenize is None else OriginalTokenizer(tokenize, portfile.running)
     own: Sequence[Sample] = context.shared(TEXTS, list)
     if "tokenizer_corpus" in portfile.functions:

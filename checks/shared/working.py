@@ -57,7 +57,7 @@ def modeling_of(context: CheckContext) -> Path:
     """
     from porting.conventions.files import modeling_file
 
-    path = modeling_file(type(context.ported_model))
+    path = modeling_file(context.ported_kind)
     if path is None:
         raise Lacking("the port is not written in a modeling_*.py, as Transformers' models are")
     return path

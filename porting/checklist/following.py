@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from porting.checklist.states import OPEN
@@ -25,17 +25,19 @@ class Next:
         step: number of the step.
         text: what is open there.
         command: as it is typed; None where a person has to write something.
+        first: what a person runs before, as where weights are to be uploaded; else None.
         all: the command that does this and all else that a program can do, where there is more of it.
     """
 
     step: int
     text: str
     command: str | None
+    first: str | None = None
     all: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON."""
-        return {"step": self.step, "text": self.text, "command": self.command, "all": self.all}
+        return asdict(self)
 
 
 def what_follows(steps: Sequence[ListedStep], portfile_name: str) -> Next:
@@ -46,29 +48,34 @@ def what_follows(steps: Sequence[ListedStep], portfile_name: str) -> Next:
         portfile_name: as the user names it.
     """
     required = [step for step in steps if not step.optional]
-    waiting = [claim for step in required for claim in step.claims if claim.open and not claim.claim.optional]
+    waiting = [(step, claim) for step in required for claim in step.claims if claim.open and not claim.claim.optional]
     for state in OPEN:
-        for claim in waiting:
+        for step, claim in waiting:
             if claim.state == state:
-                return _settling(claim, waiting, portfile_name)
+                written = claim.command == claim.claim.maker and step.files
+                return _writing(step) if written else _settling(claim, [each for _, each in waiting], portfile_name)
     for step in required:
         if step.files:
-            file = step.files[0]
-            text = f"to write in {file.path}, line {file.parts[0].line}: {file.parts[0].what}"
-            return Next(step.step.number, text, None)
+            return _writing(step)
     done = "every required step is done; for the pull request"
     return Next(steps[-1].step.number, done, command_line(portfile_name, "checklist --markdown"))
 
 
+def _writing(step: ListedStep) -> Next:
+    """The first part that is left to write in a step."""
+    file = step.files[0]
+    return Next(step.step.number, f"to write in {file.path}, line {file.parts[0].line}: {file.parts[0].what}", None)
+
+
 def _settling(claim: ListedClaim, waiting: Sequence[ListedClaim], portfile_name: str) -> Next:
-    text = f"{claim.state}: {claim.claim.text}"
-    if advice := ADVICE.get(claim.state):
-        text = f"{text} ({advice})"
+    """The command for a claim, and the one for all that programs can do where several wait."""
+    advice = ADVICE.get(claim.state)
     programs = [each for each in waiting if each.claim.kind == "program"]
     more = claim.claim.kind == "program" and len(programs) > 1
     return Next(
         claim.claim.step,
-        text,
-        command_line(portfile_name, claim.claim.command),
+        f"{claim.state}: {claim.claim.text}{f' ({advice})' if advice else ''}",
+        command_line(portfile_name, claim.command),
+        claim.first or None,
         command_line(portfile_name, RUN) if more else None,
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from porting.checklist.placing import step_of_file, step_of_part
 from porting.parts import Part, parts_left
 
 SUFFIXES = (".py", ".md", ".ipynb")
@@ -20,27 +20,6 @@ MOST = 2000
 """Files that are looked into."""
 ELSEWHERE = ("traces", "node_modules", "site-packages", "__pycache__", "build", "dist")
 """Folders in which nobody writes by hand; so are hidden ones, and those of virtual environments."""
-STEPS = (
-    ("portfile*.py", 4),
-    ("convert_*.py", 6),
-    ("*conversion_mapping*.py", 6),
-    ("test_tokenization_*.py", 9),
-    ("test_process*.py", 9),
-    ("test_image_processing*.py", 9),
-    ("test_feature_extraction*.py", 9),
-    ("test_*.py", 8),
-    ("reproduce_*.py", 8),
-    ("configuration_*.py", 5),
-    ("modeling_*.py", 5),
-    ("modular_*.py", 5),
-    ("README.md", 12),
-    ("*card*.md", 12),
-    ("*.ipynb", 13),
-    ("pull*request*.md", 14),
-    ("*.md", 11),
-)
-"""Steps by the names that Transformers gives to files; the first that fits."""
-OTHERWISE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +41,18 @@ class FileParts:
         return [{"file": self.path, "line": part.line, "what": part.what} for part in self.parts]
 
 
-def find_parts(folder: Path, named: Iterable[Path] = ()) -> tuple[FileParts, ...]:
-    """The files with parts left to a person: those in a folder, and those that are named.
+def find_parts(portfile: Path, named: Iterable[Path] = ()) -> tuple[FileParts, ...]:
+    """The files with parts left to a person: the portfile, those in its folder, and those that are named.
 
     Args:
-        folder: the working folder; its checkouts, environments and traces are not looked into.
+        portfile: of the port; checkouts, environments and traces beside it are not looked into.
         named: files that lie elsewhere, as tests in a checkout of Transformers.
     """
+    folder = portfile.parent
     files = {path.resolve(): path for path in (*_written(folder), *named)}
-    found = (_parts_of(path, folder) for path in files.values())
-    return tuple(sorted((each for each in found if each), key=lambda each: (each.step, each.path)))
-
-
-def step_of(name: str) -> int:
-    """The step that a file belongs to, by its name."""
-    return next((step for pattern, step in STEPS if fnmatchcase(name, pattern)), OTHERWISE)
+    files[portfile.resolve()] = portfile
+    found = [each for path in files.values() for each in _parts_of(path, folder, portfile)]
+    return tuple(sorted(found, key=lambda each: (each.step, each.path)))
 
 
 def _written(folder: Path) -> Iterator[Path]:
@@ -99,12 +75,17 @@ def _is_own(folder: Path) -> bool:
     return not foreign and not folder.name.startswith(".") and folder.name not in ELSEWHERE
 
 
-def _parts_of(path: Path, folder: Path) -> FileParts | None:
+def _parts_of(path: Path, folder: Path, portfile: Path) -> Iterator[FileParts]:
+    """The parts of a file, by their steps."""
     try:
         if not path.is_file() or path.stat().st_size > LARGEST:
-            return None
-        parts = parts_left(path.read_text(encoding="utf-8", errors="replace"))
+            return
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
-    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
-    return FileParts(str(shown), step_of(path.name), parts) if parts else None
+        return
+    shown = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+    by_step: dict[int, list[Part]] = {}
+    for part in parts_left(text):
+        step = step_of_part(part, text) if path == portfile else step_of_file(path.name)
+        by_step.setdefault(step, []).append(part)
+    yield from (FileParts(shown, step, tuple(parts)) for step, parts in by_step.items())

@@ -26,14 +26,16 @@ class ListedClaim:
         state: one of the six.
         record: None if there is none.
         changed: what the record speaks of and is another one by now.
-        spared: why the claim does not apply where no record says so.
+        found: the figure of a check that settles a person's claim.
+        first: a command that a person runs before they tick it.
     """
 
     claim: Claim
     state: State
     record: Record | None = None
     changed: tuple[str, ...] = ()
-    spared: str = ""
+    found: str = ""
+    first: str = ""
 
     @property
     def open(self) -> bool:
@@ -46,15 +48,23 @@ class ListedClaim:
         return self.record is not None and is_by_hand(self.record)
 
     @property
+    def command(self) -> str:
+        """What of ``porting`` is to be run for it: first what makes that which it lacks."""
+        lacking = self.record is not None and self.record.result == "lacking"
+        return self.claim.maker if lacking and self.claim.maker else self.claim.command
+
+    @property
     def figures(self) -> Mapping[str, Figure]:
         """What was measured, empty if nothing was."""
         return {} if self.record is None else self.record.figures
 
     @property
     def why(self) -> str:
-        """Why it is in its state, in a line; empty for what a program verified."""
+        """Why it is in its state, in a line; empty for a person's claim of which nothing was said."""
+        if self.found:
+            return self.found
         if self.record is None:
-            return self.spared or ("" if self.claim.kind == "person" else NEVER)
+            return "" if self.claim.kind == "person" else NEVER
         words = _words(self.record)
         return f"{words}; since then: {'; '.join(self.changed)}" if self.changed else words
 
@@ -78,7 +88,8 @@ class ListedClaim:
             "commit": None if record is None else record.commit,
             "by": None if record is None else record.by or None,
             "reason": None if record is None else record.reason or None,
-            "next": self.claim.command if self.open else None,
+            "next": self.command if self.open else None,
+            "first": self.first or None,
         }
 
 

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 from porting.checklist.following import what_follows
 from porting.checklist.judging import judge
-from porting.checklist.leftover import find_parts
+from porting.checklist.leftover import SUFFIXES, find_parts
 from porting.checklist.listed import ListedClaim, ListedStep
 from porting.checklist.origin import Origin
 from porting.checklist.result import Checklist
 from porting.evidence import changes, records_by_claim
+from porting.evidence.naming import path_of
 from porting.recipe import STEPS, all_claims
 
 if TYPE_CHECKING:
     from porting.evidence import Record
     from porting.portfile import Portfile
+    from porting.recipe.claims import Finding
 
 
 def make_checklist(portfile: Portfile) -> Checklist:
@@ -32,7 +34,7 @@ def make_checklist(portfile: Portfile) -> Checklist:
     records = records_by_claim(portfile)
     claims = listed_claims(portfile, records)
     deciding = [claim.record for claim in claims.values() if claim.record is not None]
-    files = find_parts(portfile.folder, _named(portfile, deciding))
+    files = find_parts(portfile.path, _named(portfile, deciding))
     steps = tuple(
         ListedStep(
             step,
@@ -50,29 +52,42 @@ def listed_claims(portfile: Portfile, records: Mapping[str, Sequence[Record]]) -
     """Every claim of the recipe by its name, with its state; records of others count for nothing."""
     changed = partial(changes, portfile=portfile)
     listed = {claim.name: judge(claim, records.get(claim.name, ()), changed) for claim in all_claims()}
-    return {name: _unless_spared(claim, listed) for name, claim in listed.items()}
+    return {name: _beside(claim, listed) for name, claim in listed.items()}
 
 
-def _unless_spared(claim: ListedClaim, listed: Mapping[str, ListedClaim]) -> ListedClaim:
-    """A person's claim that nobody ticked and that has nothing to be about does not apply."""
+def _beside(claim: ListedClaim, listed: Mapping[str, ListedClaim]) -> ListedClaim:
+    """A person's claim beside what checks say of it."""
     person = claim.claim.person
-    if claim.record is not None or person is None or person.spared_by is None:
+    if person is None:
         return claim
-    check, figure = person.spared_by
-    other = listed.get(check)
-    if other is None:
+    if person.first is not None:
+        check, figure = person.first
+        ready = check in listed and listed[check].state == "done"
+        claim = replace(claim, first=str(listed[check].figures.get(figure) or "") if ready else "")
+    return claim if claim.record is not None or person.found_by is None else _found(claim, person.found_by, listed)
+
+
+def _found(claim: ListedClaim, finding: Finding, listed: Mapping[str, ListedClaim]) -> ListedClaim:
+    """A claim that nobody ticked, as a figure of a check settles it."""
+    check = listed.get(finding.check)
+    if check is None:
         return claim
-    if other.state == "not applicable":
-        return replace(claim, state="not applicable", spared=f"{check} does not apply: {other.why}")
-    if other.state == "done" and other.figures.get(figure) == 0:
-        return replace(claim, state="not applicable", spared=f"{check}: {figure.replace('_', ' ')} 0")
-    return claim
+    if check.state == "not applicable" == finding.state:
+        return replace(claim, state="not applicable", found=f"{finding.check} does not apply: {check.why}")
+    value = check.figures.get(finding.figure)
+    if check.state != "done" or value is None or not finding.settles(value):
+        return claim
+    words = f"{finding.check}: {finding.figure.replace('_', ' ')} {value}"
+    return replace(claim, state=finding.state, found=words, record=check.record if finding.state == "done" else None)
 
 
 def _named(portfile: Portfile, records: Sequence[Record]) -> Iterator[Path]:
-    """The files that records speak of."""
+    """The files of a person that records speak of."""
     for record in records:
         for subject in record.about:
-            kind, _, name = subject.partition(" ")
-            if kind == "file" and name.endswith((".py", ".md", ".ipynb")):
-                yield portfile.folder / name
+            if (
+                subject.startswith("file ")
+                and subject.endswith(SUFFIXES)
+                and (path := path_of(subject, portfile.folder))
+            ):
+                yield path

@@ -10,7 +10,7 @@ from porting.checklist.judging import failure_that_stands
 from porting.checklist.making import listed_claims
 from porting.errors import PortingError
 from porting.evidence import Outcome, changes, forget_ticks, record, records_by_claim
-from porting.evidence.staleness import about_files
+from porting.evidence.renewing import about_today
 from porting.portfile import command_line
 from porting.recipe import all_claims
 from porting.text import show
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from porting.evidence import Record
     from porting.portfile import Portfile
     from porting.recipe import Claim
+
+
+PORT = "function ported"
+"""What a tick speaks of where no check has run that tells it better."""
 
 
 class TickError(PortingError):
@@ -114,7 +118,7 @@ def claim_named(name: str) -> Claim:
 def _of_step(number: int) -> list[Claim]:
     claims = [claim for claim in all_claims() if claim.step == number]
     if not claims:
-        raise TickError(f"the recipe has no claims in a step {number}", hint="its steps are 1 to 14")
+        raise TickError(f"the recipe has no claims in a step {number}: its steps are 1 to 14")
     return claims
 
 
@@ -163,8 +167,10 @@ def _require_free(portfile: Portfile, listed: ListedClaim, records: Sequence[Rec
 
 
 def _about(portfile: Portfile, claim: Claim, records: Mapping[str, Sequence[Record]]) -> dict[str, str]:
-    """What a tick speaks of, as it is today: what checks of the claim, or those that it rests on, spoke of."""
-    names = claim.person.rests_on if claim.person is not None else (claim.name,)
-    spoken = (each[-1].about for name in names if (each := records.get(name)))
-    files = (portfile.folder / subject.removeprefix("file ") for about in spoken for subject in about)
-    return about_files(portfile, files)
+    """What a tick speaks of, as it is today: what the check did, or that on which the claim rests; else the port."""
+    person = claim.person
+    check = claim.name if person is None else person.rests_on
+    spoken = [each for each in records.get(check, ()) if each.about]
+    if person is not None and not person.rests_on:
+        return {}
+    return about_today(portfile, spoken[-1].about if spoken else (PORT,))

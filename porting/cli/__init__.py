@@ -15,6 +15,7 @@ from porting.cli._frame import guarded, open_missing_streams, silence_stdout, te
 
 COMMANDS = {
     "demo": "See a real port proven right, and a seeded bug found.",
+    "new": "Write a working folder for a new port.",
     "verify": "Prove that a port is the same model as its original, or name the modules that differ.",
     "capture": "Record what a model does: every module call, with its tensors.",
     "compare": "Compare two recorded traces.",

@@ -28,6 +28,11 @@ class Source:
     path: Path
     text: str
 
+    @classmethod
+    def read(cls, path: Path) -> Source:
+        """A file as it is on disk; bytes that are no UTF-8 are replaced."""
+        return cls(path, path.read_text(encoding="utf-8", errors="replace"))
+
     @cached_property
     def tree(self) -> ast.Module:
         """It, parsed.
@@ -64,7 +69,7 @@ def files_of(modeling: Path) -> list[Source]:
     """A modeling file, and the files of the same model beside it: its configuration, and what it is made from."""
     name = modeling.stem.removeprefix("modeling_")
     paths = [modeling.with_name(f"{kind}_{name}.py") for kind in KINDS]
-    return [Source(path, path.read_text(encoding="utf-8", errors="replace")) for path in paths if path.is_file()]
+    return [Source.read(path) for path in paths if path.is_file()]
 
 
 def is_shipped(path: Path) -> bool:

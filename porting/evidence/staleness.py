@@ -2,33 +2,77 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porting.evidence.files import fingerprint, is_same
+from porting.evidence.files import is_same
+from porting.evidence.naming import path_of
+from porting.evidence.subjects import ABSENT, constant_today, expectation_today, function_today
+from porting.evidence.versions import version_of
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from porting.evidence.records import Record
     from porting.portfile import Portfile
 
 
 def changes(record: Record, portfile: Portfile) -> tuple[str, ...]:
-    """What a record speaks of and what is another thing by now, in words; empty while the record is fresh."""
+    """What a record speaks of and what is another thing by now, in words; empty while the record is fresh.
+
+    No model is built, and a file that was not touched is not read.
+    """
     return tuple(_changes(record, portfile))
-
-
-def about_files(portfile: Portfile, paths: Iterable[Path]) -> dict[str, str]:
-    """Files as a record speaks of them."""
-    found = {f"file {os.path.relpath(path, portfile.folder)}": fingerprint(path) for path in paths}
-    return {subject: value for subject, value in found.items() if value is not None}
 
 
 def _changes(record: Record, portfile: Portfile) -> Iterator[str]:
     for subject, earlier in record.about.items():
-        kind, _, name = subject.partition(" ")
-        if kind == "file" and not is_same(portfile.folder / name, earlier):
-            yield f"{show(name)} changed"
+        told = _KINDS.get(subject.partition(" ")[0])
+        words = f"{show(subject)} is nothing that is known here" if told is None else told(portfile, subject, earlier)
+        if words:
+            yield words
+
+
+def _file(portfile: Portfile, subject: str, earlier: str) -> str:
+    name = show(subject.partition(" ")[2])
+    path = path_of(subject, portfile.folder)
+    if path is None or not path.is_file():
+        return f"{name} is gone"
+    return "" if is_same(path, earlier) else f"{name} changed"
+
+
+def _function(portfile: Portfile, subject: str, earlier: str) -> str:
+    name = subject.partition(" ")[2]
+    now = function_today(portfile, name)
+    if now == earlier:
+        return ""
+    what = "was added to" if earlier == ABSENT else "was removed from" if now == ABSENT else "changed in"
+    return f"{show(name)}() {what} {show(portfile.path.name)}"
+
+
+def _constant(portfile: Portfile, subject: str, earlier: str) -> str:
+    name = subject.partition(" ")[2]
+    now = constant_today(portfile, name)
+    return "" if now == earlier else f"{show(name)} was {show(earlier)}, and is {show(now)}"
+
+
+def _expected(portfile: Portfile, subject: str, earlier: str) -> str:
+    name = subject.partition(" ")[2]
+    now = expectation_today(portfile, name)
+    return "" if now == earlier else f"{show(name)} in EXPECTED_FAILURES was {show(earlier)}, and is {show(now)}"
+
+
+def _version(_: Portfile, subject: str, earlier: str) -> str:
+    name = subject.partition(" ")[2]
+    now = version_of(name)
+    return "" if now == earlier else f"{show(name)} was {show(earlier)}, and is {show(now or 'not installed')}"
+
+
+_KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
+    "file": _file,
+    "package": _file,
+    "function": _function,
+    "constant": _constant,
+    "expected": _expected,
+    "version": _version,
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import sys
 import tomllib
@@ -21,6 +22,8 @@ INSTALL = "pip install ruff"
 SETTINGS = "transformers-ruff.toml"
 UNFORMATTED = "format"
 """The rule of a file that ruff would lay out otherwise."""
+LASTING = re.compile(r"[EFWI]\d+|(?:invalid-)?syntax")
+"""Rules that are in every version of ruff; others come, and the layout changes a little from year to year."""
 
 
 class RuffError(PortingError):
@@ -44,6 +47,11 @@ class Finding:
     line: int
     rule: str
     message: str
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether every version of ruff objects to it."""
+        return LASTING.fullmatch(self.rule) is not None
 
 
 def find_ruff() -> tuple[str, ...] | None:
@@ -76,6 +84,18 @@ def find_with_ruff(ruff: Sequence[str], paths: Sequence[Path], root: Path, own: 
             if ended.code == 1:
                 found.append(Finding(path, 0, UNFORMATTED, "ruff format would lay it out otherwise"))
     return found
+
+
+def version_of(ruff: Sequence[str]) -> str:
+    """The version of ruff."""
+    return run_child((*ruff, "--version"), Path.cwd(), seconds=SECONDS).output.strip().rpartition(" ")[2]
+
+
+def pinned_version() -> str | None:
+    """The version of ruff with which the installed Transformers is linted; None if it does not say."""
+    from transformers.dependency_versions_table import deps
+
+    return deps.get("ruff", "").partition("==")[2] or None
 
 
 def _has_settings(path: Path) -> bool:

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from porting.evidence import Figure
 
 Kind = Literal["program", "person"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A figure of a check that settles a person's claim, so that nobody has to say it.
+
+    Attributes:
+        check: its name.
+        figure: its name.
+        settles: whether a value does.
+        state: of the claim then.
+    """
+
+    check: str
+    figure: str
+    settles: Callable[[Figure], bool]
+    state: Literal["done", "not applicable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +36,18 @@ class PersonClaim:
     Attributes:
         name: unique in the recipe; it does not begin with ``check_``.
         text: what is claimed.
-        rests_on: checks: a tick goes stale when what they speak of changes.
+        rests_on: a check: a tick goes stale when what that check speaks of changes.
         optional: why a port is complete without it; empty if it is not.
-        spared_by: a check and one of its figures: where that is 0, or the check does not apply, neither does this.
-        help: a command of ``porting`` that prepares it.
+        found_by: what settles it without a person, if there is something.
+        first: a check, and its figure that is the command to be run before.
     """
 
     name: str
     text: str
-    rests_on: tuple[str, ...] = ()
+    rests_on: str = ""
     optional: str = ""
-    spared_by: tuple[str, str] | None = None
-    help: str = ""
+    found_by: Finding | None = None
+    first: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +60,7 @@ class Claim:
         text: what is claimed, in a sentence.
         kind: who settles it.
         command: what of ``porting`` produces its evidence, without ``--portfile``.
+        maker: what of ``porting`` makes that which the check looks at, where it is lacking; empty if nothing does.
         optional: why a port is complete without it; empty if it is not.
         person: the person's claim, None for a check.
     """
@@ -48,5 +70,6 @@ class Claim:
     text: str
     kind: Kind
     command: str
+    maker: str = ""
     optional: str = ""
     person: PersonClaim | None = None

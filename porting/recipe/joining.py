@@ -6,8 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from porting.recipe.claims import Claim, PersonClaim
+from porting.recipe.making import MAKERS
 from porting.recipe.optional import OPTIONAL_CHECKS
-from porting.recipe.producing import COMMANDS
 from porting.recipe.steps import STEPS
 
 if TYPE_CHECKING:
@@ -31,11 +31,17 @@ def all_claims() -> tuple[Claim, ...]:
 
 
 def _of_check(check: Check) -> Claim:
-    command = COMMANDS.get(check.name, f"check {check.name.removeprefix('check_')}")
-    text, optional = check.claim.replace("``", "`"), OPTIONAL_CHECKS.get(check.name, "")
-    return Claim(check.name, check.step, text, "program", command, optional)
+    return Claim(
+        check.name,
+        check.step,
+        check.claim.replace("``", "`"),
+        "program",
+        f"check {check.name.removeprefix('check_')}",
+        MAKERS.get(check.name, ""),
+        OPTIONAL_CHECKS.get(check.name, ""),
+    )
 
 
 def _of_person(claim: PersonClaim, step: Step) -> Claim:
     command = f"checklist --tick {claim.name} --by NAME --reason TEXT"
-    return Claim(claim.name, step.number, claim.text, "person", command, claim.optional, claim)
+    return Claim(claim.name, step.number, claim.text, "person", command, "", claim.optional, claim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from porting.recipe.claims import PersonClaim
+from porting.recipe.claims import Finding, PersonClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,10 @@ STEPS = (
             PersonClaim(
                 "left-out",
                 "What the rules leave out of the checkpoint is rightly left out.",
-                rests_on=("check_weights_used",),
-                spared_by=("check_weights_used", "reasons_to_leave_out"),
-                help="weights",
+                rests_on="check_weights_used",
+                found_by=Finding(
+                    "check_weights_used", "reasons_to_leave_out", lambda value: value == 0, "not applicable"
+                ),
             ),
         ),
     ),
@@ -87,8 +88,7 @@ STEPS = (
             PersonClaim(
                 "special-tests",
                 "What is special in this model has tests of its own, beside the common ones.",
-                rests_on=("check_structure",),
-                help="tests",
+                rests_on="check_structure",
             ),
         ),
     ),
@@ -104,9 +104,10 @@ STEPS = (
         (
             PersonClaim(
                 "ran-on-gpu",
-                "The port and its slow tests ran on a GPU.",
-                rests_on=("check_structure",),
-                optional="the reviewers' CI runs them on one",
+                "The port ran on a GPU, and gave what it gives on the cpu.",
+                rests_on="check_structure",
+                optional="the reviewers' CI runs it on one",
+                found_by=Finding("check_follows_device", "gpu", lambda value: ": equal" in str(value), "done"),
             ),
         ),
     ),
@@ -118,7 +119,6 @@ STEPS = (
             PersonClaim(
                 "page-complete",
                 "The page says what a user must know: what the model is for, where it comes from, how it is run.",
-                help="write page",
             ),
         ),
     ),
@@ -130,8 +130,8 @@ STEPS = (
             PersonClaim(
                 "uploaded",
                 "The weights are on the Hub, with a model card each.",
-                rests_on=("check_save_load_round_trip",),
-                help="write card",
+                rests_on="check_converted_folder",
+                first=("check_converted_folder", "upload"),
             ),
         ),
     ),
@@ -147,15 +147,13 @@ STEPS = (
         "Open the pull request",
         "The text for the reviewers, with this checklist as its evidence.",
         (
-            PersonClaim(
-                "coordination", "The issue in which this port was agreed on is linked.", help="write pull-request"
-            ),
+            PersonClaim("coordination", "The issue in which this port was agreed on is linked."),
             PersonClaim(
                 "read-every-line",
                 "A person has read every line of the port and understands it.",
-                rests_on=("check_structure",),
+                rests_on="check_structure",
             ),
-            PersonClaim("ai-use", "The use of AI is disclosed, or there was none.", help="write pull-request"),
+            PersonClaim("ai-use", "The use of AI is disclosed, or there was none."),
         ),
     ),
 )

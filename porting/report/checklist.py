@@ -107,7 +107,9 @@ def _claim(claim: ListedClaim, portfile: str) -> Iterator[RenderableType]:
         yield _fact(f"{show(claim.record.command)}, {show(claim.record.time)}")
         yield _fact(f"speaks of {_subjects(claim.record)}")
     if claim.open:
-        yield _fact(f"next: {command_line(portfile, claim.claim.command)}")
+        yield _fact(
+            f"next: {show(claim.first, 300)}{', then: ' if claim.first else ''}{command_line(portfile, claim.command)}"
+        )
 
 
 def _fact(words: str) -> RenderableType:
@@ -136,5 +138,7 @@ def _end(checklist: Checklist) -> Iterator[RenderableType]:
 def _following(following: Next) -> Iterator[RenderableType]:
     yield Text(f"Next: {show(following.command)}" if following.command else "Next, by hand:")
     yield _fact(f"step {following.step}, {show(following.text, 500)}")
+    if following.first:
+        yield _fact(f"before that, yourself: {show(following.first, 300)}")
     if following.all:
         yield _fact(f"or all that a program can do: {show(following.all)}")

@@ -72,5 +72,5 @@ def _claim(claim: ListedClaim, portfile: str) -> dict[str, Any]:
         "why": "" if claim.state == "done" else show(claim.why, LONGEST),
         "figures": figure_words(claim),
         "time": "" if claim.record is None else show(claim.record.time),
-        "command": show(command_line(portfile, claim.claim.command)) if claim.open else "",
+        "command": show(command_line(portfile, claim.command)) if claim.open else "",
     }

@@ -55,7 +55,7 @@ class Tree:
     def modeling(self) -> tuple[Path, bool]:
         """The file of the integration class, and whether it is one of its own, beside a model test made by hand."""
         path = self.test("modeling")
-        apart = _has_model_test(path)
+        apart = has_model_test(path)
         return (path.with_name(f"test_modeling_{self.name}_integration.py") if apart else path), apart
 
     def packages(self) -> list[Path]:
@@ -89,13 +89,21 @@ def require_own(path: Path, *, force: bool) -> None:
         refuse_foreign(path, MARKER, command="porting tests", hint=hint)
 
 
-def _has_model_test(path: Path) -> bool:
+def is_generated(path: Path) -> bool:
+    """Whether a file is one that ``porting tests`` wrote."""
+    try:
+        return MARKER.encode() in path.read_bytes().splitlines()
+    except OSError:
+        return False
+
+
+def has_model_test(path: Path) -> bool:
     """Whether a file that was not generated has the common tests of a model."""
     try:
         content = path.read_bytes()
         tree = ast.parse(content)
     except (OSError, SyntaxError, ValueError, RecursionError):
         return False
-    if MARKER.encode() in content.splitlines():
+    if is_generated(path):
         return False
     return any(isinstance(node, ast.ClassDef) and node.name.endswith("ModelTest") for node in tree.body)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from porting.errors import GenerationError
+from porting.parts import part
 from porting.text import show
 
 LINE = 110
@@ -111,6 +112,7 @@ FILTERS = {
     "plain": plain,
     "prose": prose,
     "accessor": accessor,
+    "part": part,
 }
 """What a template may put data through; nothing else reaches a generated Python file."""
 

@@ -114,3 +114,14 @@ def test_nothing_left_out_needs_no_word_of_a_person(tmp_path: Path) -> None:
     assert listed(portfile, "left-out").state == "to do"
     add(portfile, "check_weights_used", "not applicable", "there is no checkpoint()")
     assert listed(portfile, "left-out").why == "check_weights_used does not apply: there is no checkpoint()"
+
+
+def test_a_gpu_that_is_there_settles_the_claim_about_it(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_follows_device", "passed", gpu="no GPU here")
+    assert listed(portfile, "ran-on-gpu").state == "to do"
+    add(portfile, "check_follows_device", "passed", gpu="cuda: equal, max abs 2e-06")
+    claim = listed(portfile, "ran-on-gpu")
+    assert (claim.state, claim.why) == ("done", "check_follows_device: gpu cuda: equal, max abs 2e-06")
+    change(portfile)
+    assert listed(portfile, "ran-on-gpu").state == "to do"

@@ -14,7 +14,7 @@ from checkouts import checkout_at, write
 from torch import nn
 
 from porting.checks import CheckResult
-from porting.linting.ruff import find_ruff
+from porting.linting.ruff import find_ruff, version_of
 
 RUFF = "check_ruff"
 REPOSITORY = {
@@ -57,7 +57,7 @@ def said(name: str, path: Path, work: Path) -> CheckResult:
 def test_ruff_reads_the_port_its_folder_and_its_tests(root: Path, tmp_path: Path) -> None:
     path = root / FOLDER / "modeling_first.py"
     result = said(RUFF, path, tmp_path)
-    assert (result.status, result.figures) == ("passed", {"files": 2, "findings": 0})
+    assert (result.status, result.figures["files"]) == ("passed", 2)
     write(root, {"tests/models/first/test_modeling_first.py": "import os\n"})
     write(tmp_path, {"tests/models/first/test_processing_first.py": "import sys\n", "tests/models/x/test_x.py": "("})
     result = said(RUFF, path, tmp_path)
@@ -69,7 +69,23 @@ def test_ruff_reads_the_port_its_folder_and_its_tests(root: Path, tmp_path: Path
 def test_ruff_reads_a_port_outside_of_a_checkout_too(root: Path, tmp_path: Path) -> None:
     write(tmp_path, {"own/modeling_first.py": MODELING.replace("nn\n", "nn, zeros\n"), "own/other.py": "("})
     result = said(RUFF, tmp_path / "own" / "modeling_first.py", tmp_path)
-    assert (result.status, result.figures) == ("failed", {"files": 1, "findings": 1})
+    assert (result.status, result.figures["files"], result.figures["findings"]) == ("failed", 1, 1)
+
+
+@pytest.mark.skipif(find_ruff() is None, reason="ruff is not installed")
+@pytest.mark.parametrize("same", [True, False])
+def test_what_another_version_may_not_find_is_no_failure(
+    same: bool, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = find_ruff()
+    assert found is not None
+    monkeypatch.setattr("porting.linting.ruff.pinned_version", lambda: version_of(found) if same else "0.0.1")
+    path = root / FOLDER / "modeling_first.py"
+    path.write_text(MODELING + "\n\nONE = [ 1 ]\n")
+    result = said(RUFF, path, tmp_path)
+    assert (result.status, result.lacking) == ("failed" if same else "skipped", not same)
+    path.write_text(path.read_text() + "import os\n")
+    assert said(RUFF, path, tmp_path).status == "failed"
 
 
 def test_without_ruff_the_claim_is_to_do(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

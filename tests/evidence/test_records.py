@@ -11,7 +11,7 @@ import pytest
 
 from porting.errors import OutputError
 from porting.evidence import FILE, KEPT, EvidenceError, Figure, Outcome, changes, newest_records, record
-from porting.evidence.staleness import about_files
+from porting.evidence.subjects import about_files
 from porting.portfile import Portfile
 
 PORTFILE = "def original(): ...\ndef ported(): ...\ndef inputs(): ...\n"

@@ -6,8 +6,8 @@ import pytest
 
 from porting.checks import iterate_checks
 from porting.recipe import STEPS, Claim, all_claims, claims_of
+from porting.recipe.making import MAKERS
 from porting.recipe.optional import OPTIONAL_CHECKS
-from porting.recipe.producing import COMMANDS
 
 CHECKS = {check.name: check for check in iterate_checks()}
 PEOPLE = {claim.name: claim for step in STEPS for claim in step.person}
@@ -30,7 +30,7 @@ def test_a_claim_says_who_settles_it_and_how(claim: Claim) -> None:
     assert (claim.kind == "program") == claim.name.startswith("check_") == (claim.person is None)
     assert claim.text.endswith(".")
     assert claim.command
-    if claim.kind == "program" and claim.name not in COMMANDS:
+    if claim.kind == "program":
         assert claim.command == f"check {claim.name.removeprefix('check_')}"
     if claim.kind == "person":
         assert claim.command == f"checklist --tick {claim.name} --by NAME --reason TEXT"
@@ -38,9 +38,10 @@ def test_a_claim_says_who_settles_it_and_how(claim: Claim) -> None:
 
 def test_what_the_recipe_says_of_checks_is_about_checks_that_exist() -> None:
     assert set(OPTIONAL_CHECKS) <= set(CHECKS)
-    assert set(COMMANDS) <= set(CHECKS)
-    named = {check for claim in PEOPLE.values() for check in claim.rests_on}
-    named |= {claim.spared_by[0] for claim in PEOPLE.values() if claim.spared_by}
+    assert set(MAKERS) <= set(CHECKS)
+    named = {claim.rests_on for claim in PEOPLE.values() if claim.rests_on}
+    named |= {claim.found_by.check for claim in PEOPLE.values() if claim.found_by}
+    named |= {claim.first[0] for claim in PEOPLE.values() if claim.first}
     assert named <= set(CHECKS)
 
 

@@ -1,0 +1,178 @@
+"""Step 8 of the recipe: the port's own tests are there, are its own, and pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
+from porting.checks.shared.wording import listed
+from porting.checks.shared.working import own_checkout, python_files
+from porting.text import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from porting.checkout import Checkout
+    from porting.checks.shared.context import CheckContext
+    from porting.conventions.borrowed import Borrowed, Facts
+    from porting.testing import TestRun
+
+STEP = 8
+SECONDS_OF_INTEGRATION = 900.0
+SECONDS_OF_MODEL = 1800.0
+
+
+def check_generated_tests(context: CheckContext) -> Figures:
+    """The integration tests with the original's values, which ``porting tests`` wrote, pass.
+
+    Recipe step 8. They are run with the slow ones, without the network; if all are skipped, that is no pass.
+
+    Raises:
+        ClaimRefuted: one fails, or there is none in the files.
+        Inconclusive: none ran, or they did not end.
+        Lacking: they are not written.
+    """
+    from porting.testing import run_tests
+
+    found = dict(_generated(context))
+    if not found:
+        raise Lacking("there are no integration tests with the original's values", hint=context.command("tests"))
+    runs = [run_tests(paths, root, slow=True, seconds=SECONDS_OF_INTEGRATION) for root, paths in found.items()]
+    return _judged(context, runs)
+
+
+def check_model_tests(context: CheckContext) -> Figures:
+    """The common tests of Transformers, which the port's model test in a checkout runs, pass.
+
+    Recipe step 8. Slow tests are left out, and the network is not asked.
+
+    Raises:
+        ClaimRefuted: one fails, or the file has none.
+        Inconclusive: none ran, or they did not end, or all that fail need files of the Hub.
+        Skip: the port came with Transformers.
+        Lacking: it lies in no checkout, or has no model test there.
+    """
+    from porting.stubs.layout import has_model_test
+    from porting.testing import run_tests
+
+    checkout, path = _model_test(context)
+    if not has_model_test(path):
+        raise Lacking(
+            f"{show(path.name)} has no class of the common tests, such as a ...ModelTest",
+            hint="see another model's test: CausalLMModelTest, or ModelTesterMixin with a tester",
+        )
+    return _judged(context, [run_tests([path], checkout.root, slow=False, seconds=SECONDS_OF_MODEL)])
+
+
+def check_tests_are_own(context: CheckContext) -> Figures:
+    """The port's model test loads no checkpoint of another model, and expects no numbers or text of its tests.
+
+    Recipe, "today's way": ``transformers add-new-model-like`` copies the tests and replaces the name alone. Held
+    against are the models that the port's files are made from, and the one whose test is most alike.
+
+    Raises:
+        ClaimRefuted: a checkpoint or a row of expected numbers is another model's.
+        Inconclusive: only a text is, which may be what both models rightly say.
+        Skip: the port came with Transformers, or there is no other model's test.
+        Lacking: it lies in no checkout, or has no model test there.
+    """
+    from porting.conventions.borrowed import Facts
+    from porting.conventions.files import Source
+    from porting.conventions.parents import parents_of
+
+    checkout, path = _model_test(context)
+    modeling = own_checkout(context)[1]
+    own = Facts.of(Source.read(path))
+    parents = parents_of(checkout, modeling.parent.name, python_files(modeling), path)
+    tests = {name: checkout.tests_folder(name) / f"test_modeling_{name}.py" for name in parents}
+    others = {name: Facts.of(Source.read(test)) for name, test in tests.items() if test.is_file()}
+    if not others:
+        raise Skip("there is no test of another model that this one may have been copied from")
+    return _all_own(context, path, own, others)
+
+
+CHECKS = (check_tests_are_own, check_model_tests, check_generated_tests)
+
+
+def _generated(context: CheckContext) -> Iterator[tuple[Path, list[Path]]]:
+    """The test files that ``porting tests`` wrote, by the folder in which they are to be run."""
+    from porting.checkout import find_checkout, installed_checkout
+    from porting.errors import GenerationError
+    from porting.stubs.layout import Tree, is_generated, standalone_path
+
+    portfile = context.portfile
+    checkouts = (find_checkout(portfile.folder), installed_checkout())
+    roots = dict.fromkeys([portfile.folder, *(each.root for each in checkouts if each is not None)])
+    for root in roots:
+        try:
+            tree, alone = Tree.of(portfile.model_name, root), standalone_path(portfile.model_name, root)
+        except GenerationError:
+            return
+        paths = [path for path in (*sorted(tree.test("any").parent.glob("test_*.py")), alone) if is_generated(path)]
+        if paths:
+            yield root, paths
+
+
+def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
+    """The checkout that the port lies in, and its model test there.
+
+    Raises:
+        Skip: the port came with Transformers.
+        Lacking: it lies in no checkout, or there is no such file.
+    """
+    checkout, modeling = own_checkout(context)
+    name = modeling.parent.name
+    path = checkout.tests_folder(name) / f"test_modeling_{name}.py"
+    if not path.is_file():
+        raise Lacking(f"there is no {show(path.relative_to(checkout.root))}", hint="transformers add-new-model-like")
+    return checkout, path
+
+
+def _judged(context: CheckContext, runs: list[TestRun]) -> Figures:
+    """The figures of test runs that passed."""
+    counted = {word: sum(getattr(run, word) for run in runs) for word in ("passed", "failed", "skipped")}
+    figures: Figures = {**counted}
+    failures = [line for run in runs for line in run.failures]
+    if any(run.failures and not run.lacks_files for run in runs):
+        raise ClaimRefuted(
+            f"{counted['failed']} tests fail: {failures[0]}\n{listed([f'  {line}' for line in failures])}",
+            hint="run it alone with python -m pytest, and mend the port or the test",
+            figures=figures,
+        )
+    for run in runs:
+        if run.failures:
+            raise Inconclusive(
+                f"{run.failed} tests need files of the Hub that are not here: {run.failures[0]}",
+                hint="run them once with the network",
+                figures=figures,
+            )
+        if not run.complete or not run.passed:
+            why = "all tests were skipped" if run.skipped and run.complete else f"pytest: {run.last_line}"
+            raise Inconclusive(f"no test showed anything; {why}", hint=context.command("check tests"), figures=figures)
+    return figures
+
+
+def _all_own(context: CheckContext, path: Path, own: Facts, others: Mapping[str, Facts]) -> Figures:
+    """The figures of a test that has nothing of others."""
+    from porting.conventions.borrowed import borrowed
+
+    found = [(name, each) for name, other in others.items() for each in borrowed(own, other)]
+    mine = str(context.portfile.constants.get("HUB_ID") or "")
+    found = [(name, each) for name, each in found if each.what != mine]
+    figures: Figures = {"held against": ", ".join(others), "found": len(found)}
+    if not found:
+        return figures
+    found.sort(key=lambda each: each[1].kind == "text")
+    lines = [f"  {show(path.name)}:{_described(name, each)}" for name, each in found]
+    kind = Inconclusive if found[0][1].kind == "text" else ClaimRefuted
+    raise kind(
+        f"{lines[0].strip()}\n{listed(lines)}",
+        hint=f"put the port's own checkpoint and the original's values there: {context.command('tests')}",
+        figures=figures,
+    )
+
+
+def _described(name: str, found: Borrowed) -> str:
+    what = {"checkpoint": "the checkpoint", "numbers": "the expected numbers", "text": "the expected text"}[found.kind]
+    return f"{found.line} {what} {show(found.what, 80)}: also in the tests of {show(name)}"

@@ -1,0 +1,131 @@
+"""What a claim speaks of, with the fingerprint of each subject.
+
+The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
+check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, and ``file`` or ``package``
+(`porting.evidence.naming`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from porting.evidence.files import fingerprint
+from porting.evidence.functions import source_of
+from porting.evidence.naming import subject_of
+from porting.evidence.reading import facts_of
+from porting.evidence.versions import version_of
+
+if TYPE_CHECKING:
+    from porting.portfile import Portfile
+
+ABSENT = "absent"
+UNREADABLE = "changed while it was checked"
+LONGEST = 300
+SETTINGS = (".json", ".yaml", ".yml", ".toml")
+NO_SETTINGS = ("index", "token", "vocab", "merges")
+RUNS_WITH = {"ported": ("torch", "transformers"), "ported_tokenizer": ("transformers",)}
+RUNS_WITH |= {"ported_processor": ("transformers",), "original": ()}
+
+
+def about(portfile: Portfile, asked: Iterable[str]) -> dict[str, str]:
+    """What a claim speaks of that asked for these topics (`porting.evidence.asking`)."""
+    found: dict[str, str] = {}
+    for topic in sorted(asked):
+        kind, _, name = topic.partition(" ")
+        found |= _OF_KIND[kind](portfile, name)
+    return dict(sorted(found.items()))
+
+
+def about_files(portfile: Portfile, paths: Iterable[Path]) -> dict[str, str]:
+    """Files as subjects; those that are not there are passed over."""
+    return _named(portfile, {path: fingerprint(path) for path in paths})
+
+
+def function_today(portfile: Portfile, name: str) -> str:
+    """The fingerprint of a function of the portfile; `ABSENT` without it, and empty where there is no file."""
+    if name not in portfile.functions:
+        return ABSENT
+    return source_of(portfile.source).fingerprint(name) if portfile.source else ""
+
+
+def constant_today(portfile: Portfile, name: str) -> str:
+    """A constant of the portfile as text; `ABSENT` without it."""
+    return _text(portfile.constants.get(name, ABSENT))
+
+
+def expectation_today(portfile: Portfile, name: str) -> str:
+    """The reason why a check is expected to fail; `ABSENT` if it is not."""
+    expected = portfile.constants.get("EXPECTED_FAILURES", {})
+    return _text(expected.get(name, ABSENT))
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    return text if len(text) <= LONGEST else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _function(portfile: Portfile, name: str) -> dict[str, str]:
+    needed = portfile.used.needed.get(name, {})
+    return {f"function {name}": function_today(portfile, name), **_named(portfile, needed)}
+
+
+def _constant(portfile: Portfile, name: str) -> dict[str, str]:
+    return {} if name == "EXPECTED_FAILURES" else {f"constant {name}": constant_today(portfile, name)}
+
+
+def _expected(portfile: Portfile, name: str) -> dict[str, str]:
+    return {f"expected {name}": expectation_today(portfile, name)}
+
+
+def _files(portfile: Portfile, name: str) -> dict[str, str]:
+    read = portfile.used.files.get(name, {})
+    there = {path: facts for path, facts in read.items() if facts_of(path) is not None}
+    return _named(
+        portfile,
+        {path: fingerprint(path) if facts_of(path) == facts else UNREADABLE for path, facts in there.items()},
+    )
+
+
+def _settings(portfile: Portfile, name: str) -> dict[str, str]:
+    read = portfile.used.files.get(name, {})
+    kept = (path for path in read if path.suffix in SETTINGS and not any(word in path.name for word in NO_SETTINGS))
+    return about_files(portfile, kept)
+
+
+def _code(portfile: Portfile, name: str) -> dict[str, str]:
+    if name not in portfile.used.code:
+        return {}
+    packages = {*RUNS_WITH.get(name, ()), *portfile.used.packages[name]}
+    versions = {f"version {each}": version_of(each) for each in sorted(packages)}
+    known = {subject: value for subject, value in versions.items() if value is not None}
+    return {**known, **_named(portfile, portfile.used.code[name])}
+
+
+def _trace(portfile: Portfile, _: str) -> dict[str, str]:
+    from porting.trace.folders import MANIFEST
+
+    return {} if portfile.original_trace is None else about_files(portfile, [portfile.original_trace / MANIFEST])
+
+
+def _named(portfile: Portfile, fingerprints: Mapping[Path, str | None]) -> dict[str, str]:
+    return {
+        subject_of(path, portfile.folder): value
+        for path, value in fingerprints.items()
+        if value is not None and path != portfile.path
+    }
+
+
+_OF_KIND = {
+    "function": _function,
+    "constant": _constant,
+    "expected": _expected,
+    "files": _files,
+    "settings": _settings,
+    "code": _code,
+    "trace": _trace,
+}
+"""What each kind of topic becomes."""

@@ -1,0 +1,13 @@
+"""Which architectures that Transformers already has a checkpoint is nearest to, by its tensors' names and shapes.
+
+``cells`` are a model's blocks, ``architectures`` the index of those of Transformers, which ``building`` makes,
+``fitting`` says whether one block can be another of other sizes, ``ranking`` tries every architecture, and ``result``
+is what comes of it.
+"""
+
+from __future__ import annotations
+
+from porting.nearest.ranking import nearest_architectures
+from porting.nearest.result import Candidate, conclusion
+
+__all__ = ["Candidate", "conclusion", "nearest_architectures"]

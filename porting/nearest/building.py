@@ -1,0 +1,175 @@
+"""Build the index from the installed Transformers: every model type's default config on the meta device."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from porting.nearest.architectures import Architecture, Index
+from porting.nearest.cells import Cell, Held, cells_of
+from porting.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import torch
+
+HEADS = ("ForPreTraining", "ForCausalLM", "ForConditionalGeneration", "ForMaskedLM", "ForImageClassification", "For")
+"""Classes with a head, by their names, the first that there is."""
+ALIKE = 0.9
+"""Share of the tensors of a model that a class with a head must hold to be this model with a head."""
+OPEN = {"vocab_size": 32000, "pad_token_id": 0, "prediction_length": 24}
+"""Values for what default configs leave open."""
+Shape = tuple[int, ...]
+
+
+def build_index(progress: Progress = silent) -> Index:
+    """Build every architecture that can be built, in a minute or two; nothing is downloaded.
+
+    Args:
+        progress: called for each model type.
+    """
+    import transformers
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    found: list[Architecture] = []
+    skipped: dict[str, str] = {}
+    names = sorted(CONFIG_MAPPING_NAMES)
+    with _quiet():
+        for number, name in enumerate(names):
+            progress("looking at the architectures of Transformers", number, len(names))
+            try:
+                built = _built(name)
+            except Exception as error:  # whatever a constructor raises for a config that it was not made for
+                skipped[name] = type(error).__name__
+            else:
+                found += [] if built is None else [built]
+    return Index(transformers.__version__, tuple(found), MappingProxyType(skipped))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings about default configs, which are none of the user's."""
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _built(model_type: str) -> Architecture | None:
+    """The architecture of a model type; None for one that is no model of its own."""
+    from transformers import CONFIG_MAPPING
+
+    config_class: type[Any] = CONFIG_MAPPING[model_type]
+    classes = _classes(config_class)
+    if not classes:
+        return None
+    try:
+        return _architecture(model_type, classes, lambda: _telling(config_class()))
+    except Exception:  # a config that does not take other numbers than its own
+        return _architecture(model_type, classes, config_class)
+
+
+def _architecture(model_type: str, classes: list[type[Any]], config: Callable[[], Any]) -> Architecture:
+    whole = next((each for each in classes if each.__name__.endswith("Model")), classes[0])
+    headed = next((each for part in HEADS for each in classes if part in each.__name__), None)
+    tensors, tied = _tensors(whole, config)
+    chosen, optional = whole, set[str]()
+    if headed is not None and headed is not whole:
+        more, others = _tensors(headed, config)
+        prefix = f"{whole.base_model_prefix}."
+        own = {name if prefix + name not in more else prefix + name: shape for name, shape in tensors.items()}
+        if len(own.keys() & more.keys()) >= ALIKE * len(own):
+            optional = set(own) ^ set(more)
+            chosen, tensors, tied = headed, {**more, **own}, others
+    cells = tuple(_marked(cell, optional | set(tied)) for cell in cells_of({**tensors, **tied}))
+    return Architecture(model_type, chosen.__name__, cells, MappingProxyType(_sizes(config())))
+
+
+def _classes(config_class: type[Any]) -> list[type[Any]]:
+    from transformers import PreTrainedModel
+
+    place = config_class.__module__.replace("configuration_", "modeling_")
+    module = importlib.import_module(place)
+    return [
+        each
+        for name, each in vars(module).items()
+        if inspect.isclass(each)
+        and issubclass(each, PreTrainedModel)
+        and each.__module__ == place
+        and getattr(each, "config_class", None) is config_class
+        and not name.endswith("PreTrainedModel")
+    ]
+
+
+def _tensors(model_class: type[Any], config: Callable[[], Any]) -> tuple[dict[str, Shape], dict[str, Shape]]:
+    """The shapes of what a model has, each tensor once; and those of the further names of some."""
+    import torch
+
+    with torch.device("meta"):
+        model: torch.nn.Module = model_class(config())
+    seen: set[int] = set()
+    found: tuple[dict[str, Shape], dict[str, Shape]] = ({}, {})
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if isinstance(tensor, torch.Tensor):
+            found[id(tensor) in seen][name] = tuple(tensor.shape)
+            seen.add(id(tensor))
+    return found
+
+
+def _telling(config: Any) -> Any:
+    """A config with what it leaves open filled, and fewer heads of keys than of queries where it may have fewer.
+
+    So that what may be of another size is.
+    """
+    for part in (config, *_parts(config).values()):
+        for name, value in _filled(part).items():
+            setattr(part, name, value)
+    return config
+
+
+def _filled(part: Any) -> dict[str, Any]:
+    heads, hidden = getattr(part, "num_attention_heads", None), getattr(part, "hidden_size", None)
+    groups = getattr(part, "num_key_value_heads", 0)
+    filled: dict[str, Any] = {}
+    if not (isinstance(heads, int) and isinstance(hidden, int)):
+        heads = hidden = 0
+    if heads and groups in (None, heads):
+        filled["num_key_value_heads"] = heads // 2 if heads % 2 == 0 else heads
+    if heads and getattr(part, "head_dim", 0) is None:
+        filled["head_dim"] = hidden // heads
+    return filled | {name: value for name, value in OPEN.items() if getattr(part, name, value) is None}
+
+
+def _parts(config: Any) -> dict[str, Any]:
+    """The configs in a config, by the names of their places."""
+    from transformers import PreTrainedConfig
+
+    found = {name: value for name, value in vars(config).items() if isinstance(value, PreTrainedConfig)}
+    return {name.removeprefix("_"): value for name, value in found.items()}
+
+
+def _sizes(config: Any) -> dict[str, int]:
+    """The whole numbers of a config and of those in it."""
+    places: Mapping[str, Any] = {"": config, **{f"{name}.": part for name, part in _parts(config).items()}}
+    return {
+        prefix + name: value
+        for prefix, part in places.items()
+        for name, value in part.to_dict().items()
+        if type(value) is int and value > 1 and not name.endswith("_id")
+    }
+
+
+def _marked(cell: Cell, optional: set[str]) -> Cell:
+    if cell.path or not optional:
+        return cell
+    return Cell("", 1, tuple(Held(each.name, each.shape, each.name in optional) for each in cell.held))

@@ -1,0 +1,234 @@
+"""What repeats in a model: its blocks, each once with how often it is there, and what stands outside of them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+
+from porting.weights.inference.leaving import COMPUTED
+from porting.weights.inference.words import leaf, words
+
+Shape = tuple[int, ...]
+NUMBERED = re.compile(r"(.*?)_?(\d{1,8})")
+LONGEST, DEEPEST = 400, 40
+"""Characters and levels of a name that are read."""
+MOST_NAMES = 400_000
+"""Tensors of a checkpoint that are looked at."""
+MANY = 3
+"""Members of a list inside a block from which they are one tensor, as experts are."""
+BIASES = re.compile(r"[._]?(weight|bias|kernel|gamma|beta|scale|offset)$")
+STATISTICS = frozenset({"mean", "var", "count"})
+
+
+@lru_cache(maxsize=1 << 16)
+def _dims(shape: Shape) -> Shape:
+    return tuple(size for size in shape if size != 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A tensor of a block.
+
+    Attributes:
+        name: within the block, ``*`` for the numbers of a list.
+        shape: a list's length comes first.
+        optional: whether some classes of the architecture have it and others do not.
+    """
+
+    name: str
+    shape: Shape
+    optional: bool = False
+
+    @property
+    def dims(self) -> Shape:
+        """Its dimensions without those of one."""
+        return _dims(self.shape)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A block.
+
+    Attributes:
+        path: where it is, ``*`` for its number; empty for what stands outside of all blocks.
+        times: how often it is there.
+        held: its tensors.
+    """
+
+    path: str
+    times: int
+    held: tuple[Held, ...]
+
+    @property
+    def total(self) -> int:
+        """How many tensors, of all its repetitions."""
+        return self.times * len(self.held)
+
+
+@dataclass
+class _Node:
+    shape: Shape | None = None
+    children: dict[str, _Node] = field(default_factory=dict)
+    count: int = 0
+
+
+def cells_of(shapes: Mapping[str, Shape]) -> tuple[Cell, ...]:
+    """The blocks of a model by the names and shapes of its tensors; what stands outside comes last.
+
+    Buffers that models compute themselves are left out, and so is what counts and averages of batch norms say twice.
+
+    Args:
+        shapes: by tensor name; of very many the first `MOST_NAMES`.
+    """
+    root = _Node()
+    for _, (name, shape) in zip(range(MOST_NAMES), shapes.items(), strict=False):
+        if not computed(name):
+            _insert(root, name, shape)
+    outside: list[Held] = []
+    found = tuple(_cells(root, "", outside))
+    return (*found, Cell("", 1, tuple(outside))) if outside else found
+
+
+@lru_cache(maxsize=1 << 16)
+def computed(name: str) -> bool:
+    """Whether a name is that of a buffer that models compute themselves."""
+    found = set(words(name[-LONGEST:]))
+    return leaf(name[-LONGEST:]) == "count" or any(telling <= found for telling in COMPUTED)
+
+
+def _insert(root: _Node, name: str, shape: Shape) -> None:
+    pieces = re.split(r"[./]", name[-LONGEST:])[-DEEPEST:]
+    node = root
+    node.count += 1
+    for piece in pieces:
+        node = node.children.setdefault(piece, _Node())
+        node.count += 1
+    node.shape = tuple(shape)
+
+
+def _cells(node: _Node, path: str, outside: list[Held]) -> Iterator[Cell]:
+    if node.shape is not None:
+        outside.append(Held(path, node.shape))
+    lists = _lists(node)
+    alone = [name for name in node.children if all(name not in members for group in lists for members in group)]
+    for name in alone:
+        yield from _cells(node.children[name], _under(path, name), outside)
+    for group in lists:
+        for members in group:
+            first = node.children[members[0]]
+            if len(members) > 1:
+                yield Cell(_under(path, _starred(members[0])), len(members), tuple(_flat(first, "")))
+            elif first.count > MANY and (_siblings_repeat(group) or not _repeats(first)):
+                yield Cell(_under(path, members[0]), 1, tuple(_flat(first, "")))
+            else:
+                yield from _cells(first, _under(path, members[0]), outside)
+
+
+def _lists(node: _Node) -> list[list[list[str]]]:
+    """The numbered children that make lists, each list in groups of equal members."""
+    stems: dict[str, list[str]] = defaultdict(list)
+    for name in node.children:
+        found = NUMBERED.fullmatch(name)
+        if found:
+            stems[found[1]].append(name)
+    return [_grouped(node, names) for stem, names in stems.items() if _is_list(node, stem, names)]
+
+
+def _is_list(node: _Node, stem: str, names: list[str]) -> bool:
+    """Whether numbered children are a list: by their numbers alone, or as several whole blocks."""
+    return not stem or (len(names) >= MANY and all(_is_block(node.children[name]) for name in names))
+
+
+def _is_block(node: _Node) -> bool:
+    return node.count > MANY and any(child.children for child in node.children.values())
+
+
+def _grouped(node: _Node, names: list[str]) -> list[list[str]]:
+    groups: dict[object, list[str]] = defaultdict(list)
+    for name in names:
+        groups[_signature(node.children[name])].append(name)
+    single = [name for name in names if node.children[name].count <= 1]
+    return [[name] for name in single] + [group for group in groups.values() if not set(group).intersection(single)]
+
+
+def _signature(node: _Node) -> object:
+    return node.shape, frozenset((name, _signature(child)) for name, child in node.children.items())
+
+
+def _siblings_repeat(group: list[list[str]]) -> bool:
+    return any(len(members) > 1 for members in group)
+
+
+def _repeats(node: _Node) -> bool:
+    """Whether there is a list of blocks in it: a single one, or several that are alike."""
+    lists = [[name for members in group for name in members] for group in _lists(node)]
+    inner = any(_blocks([node.children[name] for name in names]) for names in lists)
+    return inner or any(_repeats(child) for child in node.children.values())
+
+
+def _blocks(nodes: list[_Node]) -> bool:
+    large = [set(_names(node)) for node in nodes if node.count > MANY]
+    if len(nodes) == 1:
+        return bool(large)
+    return any(len(one & other) * 2 >= min(len(one), len(other)) for one, other in pairwise(large))
+
+
+def _names(node: _Node, path: str = "") -> Iterator[str]:
+    if node.shape is not None:
+        yield path
+    for name, child in node.children.items():
+        yield from _names(child, _under(path, name))
+
+
+def _flat(node: _Node, path: str) -> Iterator[Held]:
+    """The tensors of a block, those of its lists of equal members as one each."""
+    if node.shape is not None:
+        yield Held(path, node.shape)
+    gone: set[str] = set()
+    for group in _lists(node):
+        for members in group:
+            if len(members) >= MANY:
+                gone.update(members)
+                inner = _flat(node.children[members[0]], _under(path, _starred(members[0])))
+                yield from (Held(one.name, (len(members), *one.shape)) for one in inner)
+    for name, child in node.children.items():
+        if name not in gone:
+            yield from _flat(child, _under(path, name))
+
+
+def _under(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _starred(name: str) -> str:
+    return re.sub(r"\d+$", "*", name)
+
+
+def roles(cell: Cell) -> list[str]:
+    """What each tensor of a block is by its place.
+
+    ``""`` for a matrix and more, else one number per channel: ``weight``, ``bias`` beside a matrix, ``shift`` beside
+    a weight of its own kind (as a norm has), ``mean`` and ``var`` of a batch norm.
+    """
+    ranks = {_stem(held.name): len(held.dims) for held in cell.held if _bare_role(held) == "weight"}
+    return [_role(held, ranks) for held in cell.held]
+
+
+def _role(held: Held, ranks: Mapping[str, int]) -> str:
+    if len(held.dims) > 1:
+        return ""
+    bare = _bare_role(held)
+    return "shift" if bare == "bias" and ranks.get(_stem(held.name), 2) < 2 else bare
+
+
+def _bare_role(held: Held) -> str:
+    found = leaf(held.name)
+    return found if found in ("bias", "mean", "var") else "weight"
+
+
+def _stem(name: str) -> str:
+    return BIASES.sub("", name)

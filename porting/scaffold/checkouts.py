@@ -1,0 +1,32 @@
+"""What comes first in a checkout of Transformers: its own command writes the skeleton, with its own traps."""
+
+from __future__ import annotations
+
+from porting.checkout import Checkout
+from porting.scaffold.naming import ModelName
+
+COMMAND = "transformers add-new-model-like"
+
+
+def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tuple[str, ...]:
+    """What to do about the skeleton of a model, in sentences.
+
+    Args:
+        checkout: in which the model is added.
+        name: of the model.
+        like: the model type that is nearest, if one is known.
+    """
+    folder = checkout.model_folder(name.snake)
+    where = folder.relative_to(checkout.root)
+    old = "its tests are copies, so the other model's checkpoint ids and expected values may still be in them"
+    if folder.is_dir():
+        return (f"The skeleton is there, in {where}; {old}: porting check --step 8 finds them.",)
+    begin = like or "the nearest one: porting new NAME --checkpoint PATH --nearest"
+    return (
+        "You are in a checkout of Transformers, whose own command writes the skeleton; it asks, and has no options:",
+        f"  cd {checkout.root} && {COMMAND}",
+        f"  the model to start from: {begin}",
+        f"  the new model's name, in lower and in camel case: {name.snake}, {name.camel}",
+        "  the same tokenizer or processor: yes, unless the original has one of its own",
+        f"Then the model is in {where}, and {old}: run porting new again, then porting check --step 8.",
+    )

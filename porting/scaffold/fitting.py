@@ -1,0 +1,144 @@
+"""Find the settings with which a model has given shapes: one setting after another, until nothing gets better.
+
+This file also runs alone, beside `trial`, in the original's own interpreter: Python 3.7 and the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+
+Shape = Tuple[int, ...]
+Shapes = Mapping[str, Shape]
+Settings = Dict[str, Any]
+Measure = Callable[[Settings], Optional[Shapes]]
+"""The shapes of a model's tensors with some settings; None where there is no such model."""
+
+ROUNDS = 4
+NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
+
+
+def by_name(found: Shapes, wanted: Shapes) -> float:
+    """How near shapes are to wanted ones of the same names; 0 where all are equal, less for whatever is not."""
+    score = 0.0
+    for name in set(found) | set(wanted):
+        one, other = found.get(name), wanted.get(name)
+        if one is None or other is None:
+            score -= 1.0
+        elif tuple(one) != tuple(other):
+            score -= 0.5 if len(one) != len(other) else 0.5 * sum(a != b for a, b in zip(one, other)) / len(one)
+    return score
+
+
+def by_shape(found: Shapes, wanted: Shapes) -> float:
+    """How near shapes are to wanted ones of whatever names; 0 where there are as many of each."""
+    ones, others = Counter(map(_canonical, found.values())), Counter(map(_canonical, wanted.values()))
+    score = -float(sum(((ones - others) + (others - ones)).values()))
+    axes, more = Counter(_axes(ones - others)), Counter(_axes(others - ones))
+    return score + 0.2 * sum((axes & more).values()) / 4
+
+
+def fit(
+    measure: Measure,
+    start: Settings,
+    options: Mapping[str, Sequence[int]],
+    wanted: Shapes,
+    score: Callable[[Shapes, Shapes], float] = by_name,
+    seconds: float = 30.0,
+) -> Tuple[Settings, float]:
+    """The settings with the nearest shapes, and how near they are (0 is equal).
+
+    Args:
+        measure: the shapes with some settings.
+        start: the settings to begin with.
+        options: what each of them may be instead.
+        wanted: the shapes.
+        score: how near shapes are.
+        seconds: that it may take; then the best until there is given.
+    """
+    until = time.monotonic() + seconds
+    best, shapes = dict(start), measure(start)
+    nearest = float("-inf") if shapes is None else score(shapes, wanted)
+    for _ in range(ROUNDS):
+        before = nearest
+        for name, values in options.items():
+            for value in values:
+                if nearest == 0 or time.monotonic() > until:
+                    return best, nearest
+                if best.get(name) == value:
+                    continue
+                shapes = measure({**best, name: value})
+                near = float("-inf") if shapes is None else score(shapes, wanted)
+                if near > nearest:
+                    best, nearest = {**best, name: value}, near
+        if nearest == before:
+            break
+    return best, nearest
+
+
+def unseen(measure: Measure, settings: Settings, names: Sequence[str]) -> List[str]:
+    """Those of some settings that can be otherwise without any other shape."""
+    shapes = measure(settings)
+    found = []
+    for name in names:
+        value = settings.get(name)
+        if type(value) is not int or value < 1:
+            continue
+        others = [measure({**settings, name: other}) for other in (value * 2, value // 2, 1) if 0 < other != value]
+        if any(other is not None and other == shapes for other in others):
+            found.append(name)
+    return found
+
+
+def facts_of(shapes: Shapes) -> Dict[str, List[int]]:
+    """What shapes say of a model, by concept, the likeliest first."""
+    matrices = [shape for shape in shapes.values() if len(shape) == 2]
+    dims = Counter(dim for shape in shapes.values() for dim in set(shape) if len(shape) <= 3 and dim > 1)
+    hidden = [dim for dim, _ in dims.most_common(6)]
+    width = hidden[0] if hidden else 64
+    tables = sorted({shape[0] for shape in matrices if shape[1] == width}, reverse=True)
+    wide = [dim for dim in hidden if dim > width] + [4 * width, 3 * width]
+    kernels = [shape for shape in shapes.values() if len(shape) == 4]
+    patches = sorted({shape[-1] for shape in kernels}, reverse=True) or [16]
+    rows = sorted({dim for name, shape in shapes.items() if "pos" in name for dim in shape[:-1] if dim > 1})
+    return {
+        "hidden": hidden,
+        "layers": _lengths(shapes),
+        "vocabulary": tables,
+        "intermediate": wide,
+        "heads": [max(width // size, 1) for size in (64, 32, 128, 16, 8) if width % size == 0] or [1],
+        "groups": [count for count in (width // 64, width // 128, 8, 4, 2, 1) if count > 0],
+        "positions": [*rows, *tables],
+        "types": [dim for dim in reversed(tables) if dim <= 8] + [2],
+        "patch": patches,
+        "channels": [*Counter(shape[1] for shape in kernels).keys(), 3],
+        "image": [side * patch for row in rows for side in _sides(row) for patch in patches] + [224],
+        "classes": sorted({shape[0] for shape in shapes.values() if len(shape) == 1}),
+        "dims": sorted(dims),
+    }
+
+
+def _lengths(shapes: Shapes) -> List[int]:
+    """How long the lists of modules are, the longest first."""
+    found: Dict[str, Set[str]] = {}
+    for name in shapes:
+        for each in NUMBER.finditer(name):
+            found.setdefault(NUMBER.sub("*", name[: each.start()]), set()).add(each.group())
+    return sorted({len(numbers) for numbers in found.values()}, reverse=True)
+
+
+def _sides(rows: int) -> List[int]:
+    """The sides of a square of so many positions, with up to two more in front."""
+    return [round(n**0.5) for n in (rows - 1, rows, rows - 2) if n > 0 and round(n**0.5) ** 2 == n]
+
+
+def _canonical(shape: Shape) -> Shape:
+    """A shape without axes of one, the same for a matrix and its transpose."""
+    kept = tuple(dim for dim in shape if dim != 1)
+    return tuple(sorted(kept)) if len(kept) == 2 else kept
+
+
+def _axes(shapes: Counter[Shape]) -> List[Tuple[int, int]]:
+    return [(len(shape), dim) for shape, count in shapes.items() for dim in shape for _ in range(count)]

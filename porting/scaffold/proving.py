@@ -1,0 +1,94 @@
+"""Run a portfile that is being written: find what is still open, and prove what it says."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from porting.scaffold.filling import portfile_text
+from porting.scaffold.plan import Plan
+from porting.scaffold.trying import listen
+
+COMMAND = (sys.executable, "-m", "porting.scaffold.child")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What running it showed.
+
+    Attributes:
+        verdict: of ``verify``, or an empty text if it did not come to one.
+        says: the verdict, or what stood in its way, in a sentence.
+    """
+
+    verdict: str = ""
+    says: str = ""
+
+
+def explored(plan: Plan, portfile: Path, *, run: bool, seconds: float) -> tuple[Plan, tuple[str, ...]]:
+    """The plan with what running shows, and what went wrong.
+
+    Args:
+        plan: so far.
+        portfile: where its text may be written for a while, beside the place where it will lie.
+        run: whether the original may be run; if not, rules come from names and shapes alone.
+        seconds: that it may take.
+    """
+    infer = plan.port is not None and plan.saved is not None
+    live = run and plan.built is not None and plan.python is None
+    if not infer and not live:
+        return plan, ()
+    request = {
+        "do": "explore",
+        "infer": infer,
+        "live": live,
+        "classes": [plan.port.class_name, *plan.port.others] if plan.port else [],
+        "checkpoint": str(plan.saved.given.absolute()) if plan.saved else "",
+        "flags": _flags(plan) if live else {},
+    }
+    shown = plan if live or (run and plan.built is not None) else replace(plan, kind=None, built=None)
+    failures = []
+    for message in _told(shown, portfile, request, seconds):
+        plan = replace(
+            plan,
+            port=replace(plan.port, class_name=message["class"]) if plan.port and "class" in message else plan.port,
+            flags=message.get("flags", plan.flags),
+            rules=message.get("rules", plan.rules),
+            lacking=tuple(message.get("lacking", plan.lacking)),
+        )
+        if "failed" in message:
+            failures.append(f"{message['failed']}: {message['error']}")
+        if "ended" in message:
+            failures.append(message["ended"])
+    return plan, tuple(failures)
+
+
+def proven(plan: Plan, portfile: Path, *, seconds: float) -> Proof:
+    """What ``porting verify`` says of the portfile."""
+    proof = Proof()
+    for message in _told(plan, portfile, {"do": "prove"}, seconds):
+        if "verdict" in message:
+            proof = Proof(message["verdict"], message["summary"])
+        else:
+            proof = Proof(says=message.get("error") or message["ended"])
+    return proof
+
+
+def _told(plan: Plan, portfile: Path, request: Mapping[str, Any], seconds: float) -> list[Mapping[str, Any]]:
+    portfile.write_text(portfile_text(plan), encoding="utf-8")
+    environment = dict(os.environ, HF_HUB_OFFLINE="1", PYTHONDONTWRITEBYTECODE="1")
+    with tempfile.TemporaryDirectory(prefix="porting-") as name:
+        told = {**request, "portfile": str(portfile.absolute())}
+        return list(listen(COMMAND, told, Path(name), seconds, environment))
+
+
+def _flags(plan: Plan) -> dict[str, bool]:
+    """The flags of the original's forward, turned, those about outputs first."""
+    forward = plan.kind.forward if plan.kind else None
+    found = {each.name: not each.flag for each in forward or () if each.flag is not None}
+    return dict(sorted(found.items(), key=lambda item: not item[0].startswith(("output", "return"))))

@@ -1,0 +1,152 @@
+"""The checkpoint: its file, its tensors' shapes, how plain code reads it, and what lies beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from porting.weights.formats.choosing import TORCH
+from porting.weights.headers import CheckpointHeaders, read_headers
+
+LARGEST = 1_000_000
+"""Bytes of a config file."""
+CONFIGS = ("config.json", "params.json", "model_config.json", "model_config.yaml", "hparams.json", "config.yaml",
+           "hparams.yaml", "lit_config.json", "model_args.json")  # fmt: skip
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
+SETTINGS = (
+    "config", "args", "model_args", "hparams", "hyper_parameters", "params", "dims", "cfg", "model_config", "model",
+)  # fmt: skip
+"""Names under which settings lie in a file, beside the weights or above them."""
+DEEPEST = 6
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint, as far as its headers say.
+
+    Attributes:
+        given: the path that the user named: a file, an index or a folder.
+        headers: its tensors.
+        reader: how plain code reads it: ``safetensors``, ``torch``, or ``headers`` for all else.
+        inside: keys that lead to the state dict in a torch file.
+        values: settings that lie beside the weights.
+        model_type: of Transformers, where a config.json of it lies beside the weights; else an empty text.
+        architectures: the classes that the same file names.
+        tokenizer: whether a folder was named, and files of a tokenizer are in it.
+    """
+
+    given: Path
+    headers: CheckpointHeaders
+    reader: str
+    inside: tuple[str, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    model_type: str = ""
+    architectures: tuple[str, ...] = ()
+    tokenizer: bool = False
+
+    @property
+    def file(self) -> Path:
+        """The file that was chosen."""
+        return self.headers.path
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each tensor."""
+        return {name: tuple(tensor.shape) for name, tensor in self.headers.tensors.items()}
+
+
+def read_saved(path: Path) -> Saved:
+    """Read the headers of a checkpoint and the config files beside it.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read without running code in it.
+    """
+    headers = read_headers(path)
+    reader, inside, within = _reader(headers)
+    folder = headers.path.parent
+    config = _read(folder / "config.json")
+    values = {**within, **_flat(next((found for name in CONFIGS if (found := _read(folder / name))), {}))}
+    named = config.get("architectures")
+    return Saved(
+        given=path,
+        headers=headers,
+        reader=reader,
+        inside=inside,
+        values=values,
+        model_type=str(config.get("model_type") or ""),
+        architectures=tuple(map(str, named)) if isinstance(named, list) else (),
+        tokenizer=path.is_dir() and any((path / name).is_file() for name in TOKENIZERS),
+    )
+
+
+def _reader(headers: CheckpointHeaders) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """How plain code reads a file, the keys to its state dict, and settings that it holds."""
+    name = headers.path.name
+    if name.endswith(".safetensors"):
+        return "safetensors", (), {}
+    if not name.endswith(TORCH):
+        return "headers", (), {}
+    import torch
+
+    try:
+        saved = torch.load(headers.path, map_location="meta", weights_only=True)
+    except Exception:  # whatever torch says: porting's own reader could read it
+        return "headers", (), {}
+    inside = next(_paths(saved, frozenset(headers.tensors)), None)
+    if inside is None:
+        return "headers", (), {}
+    return "torch", inside, _settings_in(saved)
+
+
+def _paths(value: Any, names: frozenset[str], at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The keys that lead to the dict with these names."""
+    if isinstance(value, Mapping) and len(at) < DEEPEST:
+        if names and names <= value.keys() and all(hasattr(value[name], "shape") for name in names):
+            yield at
+        for key, inner in value.items():
+            if isinstance(key, str):
+                yield from _paths(inner, names, (*at, key))
+
+
+def _settings_in(saved: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in SETTINGS:
+        inner = saved.get(name) if isinstance(saved, Mapping) else None
+        if isinstance(inner, Mapping):
+            found |= _flat(inner)
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A config file, empty where there is none or it is no mapping."""
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return {}
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            found = json.loads(text)
+        else:
+            import yaml  # type: ignore[import-untyped]
+
+            found = yaml.safe_load(text)
+    except Exception:  # a damaged file beside the weights is as good as none
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _flat(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Plain settings by name, those of an inner ``model`` and the like, too; the outer ones go before."""
+    found = {str(key): value for key, value in values.items() if _is_plain(value) and str(key).isidentifier()}
+    for name in SETTINGS:
+        if isinstance(inner := values.get(name), Mapping):
+            found = {**{str(k): v for k, v in inner.items() if _is_plain(v) and str(k).isidentifier()}, **found}
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return len(value) < 64 and all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, str) or (type(value) is float and abs(value) < float("inf"))

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from evidenced import CLAIMS, add, change, complete, empty_port, is_fresh, newest
+
+from porting.checklist import TickError, make_checklist, set_aside, tick, untick
+from porting.evidence import KEPT, records_by_claim
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from porting.portfile import Portfile
+
+
+def state(portfile: Portfile, name: str) -> str:
+    return next(claim.state for claim in make_checklist(portfile).claims if claim.claim.name == name)
+
+
+def test_a_tick_keeps_who_and_why(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    assert tick(portfile, "theory", " Ada ", " read the paper ").name == "theory"
+    record = newest(portfile, "theory")
+    assert (record.result, record.by, record.reason) == ("ticked", "Ada", "read the paper")
+    assert state(portfile, "theory") == "by hand"
+
+
+@pytest.mark.parametrize(("by", "reason"), [("", "seen"), ("Ada", ""), (" \t", "seen"), ("Ada", "\n")])
+def test_a_tick_needs_a_name_and_a_reason(tmp_path: Path, by: str, reason: str) -> None:
+    portfile = empty_port(tmp_path)
+    with pytest.raises(TickError, match="a name and a reason"):
+        tick(portfile, "theory", by, reason)
+    assert records_by_claim(portfile) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("theorie", "theory"), ("check_output_equal", "check_outputs_equal"), ("outputs_equals", "check_outputs_equal")],
+)
+def test_an_unknown_claim_is_refused_with_the_nearest_one(tmp_path: Path, given: str, meant: str) -> None:
+    with pytest.raises(TickError, match=f"did you mean {meant}"):
+        tick(empty_port(tmp_path), given, "Ada", "seen")
+
+
+def test_a_name_that_is_near_nothing_is_shown_escaped(tmp_path: Path) -> None:
+    with pytest.raises(TickError) as raised:
+        tick(empty_port(tmp_path), "\x1b[31m\u202e", "Ada", "seen")
+    assert "\x1b" not in raised.value.message
+    assert "left-out" in raised.value.hint
+
+
+def test_a_check_that_could_not_be_run_can_be_ticked_with_or_without_its_prefix(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_outputs_equal", "lacking", "the original needs another machine")
+    tick(portfile, "outputs_equal", "Ada", "compared on that machine")
+    assert state(portfile, "check_outputs_equal") == "by hand"
+    tick(portfile, "check_eval_mode", "Ada", "seen")
+    assert state(portfile, "check_eval_mode") == "by hand"
+
+
+@pytest.mark.parametrize("later", ["", "error", "lacking", "inconclusive"])
+def test_a_failure_cannot_be_ticked_or_set_aside(tmp_path: Path, later: str) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_outputs_equal", "failed", "act differs")
+    if later:
+        add(portfile, "check_outputs_equal", later)
+    for keep in (tick, set_aside):
+        with pytest.raises(TickError, match="does not hide a failure") as raised:
+            keep(portfile, "outputs_equal", "Ada", "it is fine")
+        assert "EXPECTED_FAILURES" in raised.value.hint
+    assert state(portfile, "check_outputs_equal") == "failed"
+
+
+def test_a_stale_failure_is_run_again_and_not_ticked(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_outputs_equal", "failed", "act differs")
+    change(portfile)
+    with pytest.raises(TickError, match="does not hide"):
+        tick(portfile, "outputs_equal", "Ada", "mended")
+
+
+def test_what_passed_needs_no_tick(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_outputs_equal", "passed")
+    with pytest.raises(TickError, match="nothing to tick"):
+        tick(portfile, "outputs_equal", "Ada", "seen")
+
+
+def test_a_tick_goes_stale_with_what_its_claim_speaks_of(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_outputs_equal", "lacking", "no original()")
+    add(portfile, "check_weights_used", "passed", reasons_to_leave_out=1)
+    tick(portfile, "outputs_equal", "Ada", "compared elsewhere")
+    tick(portfile, "left-out", "Ada", "computed by the port")
+    change(portfile)
+    assert state(portfile, "check_outputs_equal") == state(portfile, "left-out") == "stale"
+    assert "ticked by Ada" in next(
+        claim.why for claim in make_checklist(portfile).claims if claim.claim.name == "left-out"
+    )
+
+
+def test_a_tick_on_stale_evidence_speaks_of_what_is_there_today(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_weights_used", "passed", reasons_to_leave_out=1)
+    change(portfile)
+    tick(portfile, "left-out", "Ada", "computed by the port")
+    assert is_fresh(portfile, "left-out")
+
+
+def test_ticks_are_taken_back_and_nothing_else(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_outputs_equal", "lacking", "no original()")
+    tick(portfile, "outputs_equal", "Ada", "seen")
+    tick(portfile, "theory", "Ada", "seen")
+    assert [claim.name for claim in untick(portfile, "outputs_equal")] == ["check_outputs_equal"]
+    assert newest(portfile, "check_outputs_equal").result == "lacking"
+    assert state(portfile, "theory") == "by hand"
+    with pytest.raises(TickError, match="nobody ticked"):
+        untick(portfile, "outputs_equal")
+
+
+def test_a_step_is_set_aside_but_for_what_was_found(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_token_ids_equal", "not applicable", "no tokenizer")
+    names = {claim.name for claim in set_aside(portfile, "9", "Ada", "the model has no tokenizer")}
+    assert names == {claim.name for claim in CLAIMS.values() if claim.step == 9} - {"check_token_ids_equal"}
+    step = make_checklist(portfile).steps[8]
+    assert step.state == "not applicable"
+    assert "by hand, Ada: the model has no tokenizer" in {claim.why for claim in step.claims}
+    with pytest.raises(TickError, match="nothing of step 9 is open"):
+        set_aside(portfile, "9", "Ada", "again")
+    assert len(untick(portfile, "9")) == len(names)
+    assert make_checklist(portfile).steps[8].state == "to do"
+
+
+def test_a_step_with_a_failure_is_not_set_aside(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_token_ids_equal", "failed", "other ids")
+    with pytest.raises(TickError, match="does not hide a failure"):
+        set_aside(portfile, "9", "Ada", "no tokenizer")
+    assert make_checklist(portfile).steps[8].state == "failed"
+
+
+@pytest.mark.parametrize("number", ["0", "15", "999999999999"])
+def test_there_are_14_steps(tmp_path: Path, number: str) -> None:
+    with pytest.raises(TickError, match="1 to 14"):
+        set_aside(empty_port(tmp_path), number, "Ada", "seen")
+    with pytest.raises(TickError, match="1 to 14"):
+        untick(empty_port(tmp_path), number)
+
+
+def test_runs_do_not_push_out_what_a_person_said(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    tick(portfile, "outputs_equal", "Ada", "seen")
+    for _ in range(KEPT + 3):
+        add(portfile, "check_outputs_equal", "error", "no memory")
+    assert state(portfile, "check_outputs_equal") == "by hand"
+    complete(portfile)
+    assert state(portfile, "check_outputs_equal") == "done"

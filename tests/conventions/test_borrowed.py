@@ -1,0 +1,77 @@
+"""Values that were copied with another model's tests are told from those that any model may have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from porting.conventions.borrowed import Facts, borrowed
+from porting.conventions.files import Source
+
+PARENT = """
+import torch
+
+class OldModelTest:
+    model_id = "old/checkpoint"
+
+    def test_inference(self):
+        model = OldModel.from_pretrained("org/old-base")
+        other = OldModel.from_pretrained(self.model_id)
+        tokenizer = AutoTokenizer.from_pretrained("org/old-base-tokens")
+        data = load_dataset("org/data", "clean")
+        expected_slice = torch.tensor([[[0.4249, 0.1008, -0.7531], [0.3771, 0.1188, 0.7467]]])
+        EXPECTED_TEXT = "Once upon a time there was a fox"
+        self.assertEqual(decoded, "And then the fox went home again")
+        config = Config(image_mean=[0.4815, 0.4578, 0.4082], image_std=[0.2686, 0.2613, 0.2758])
+        grid = torch.tensor([0.1, 0.2, 0.3, 0.5])
+"""
+
+
+def facts(text: str) -> Facts:
+    return Facts.of(Source(Path("test_modeling_x.py"), text))
+
+
+def found(line: str) -> list[str]:
+    return [each.kind for each in borrowed(facts(f"import torch\n\ndef test(self):\n    {line}\n"), facts(PARENT))]
+
+
+@pytest.mark.parametrize(
+    ("line", "kinds"),
+    [
+        ('NewModel.from_pretrained("org/old-base", dtype="auto")', ["checkpoint"]),
+        ('AutoModelForCausalLM.from_pretrained("old/checkpoint")', ["checkpoint"]),
+        ('NAME = "org/old-base"; NewModel.from_pretrained(NAME)', ["checkpoint"]),
+        ('NewConfig.from_pretrained("org/old-base")', ["checkpoint"]),
+        ("expected = torch.tensor([[0.3771, 0.1188, 0.7467]])", ["numbers"]),
+        ("torch.testing.assert_close(x, torch.tensor([0.4249, 0.1008, -0.7531]))", ["numbers"]),
+        ('expected_text = "Once upon a time there was a fox"', ["text"]),
+        ('self.assertEqual(text, "And then the fox went home again")', ["text"]),
+    ],
+)
+def test_what_was_copied_is_found(line: str, kinds: list[str]) -> None:
+    assert found(line) == kinds
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'NewModel.from_pretrained("org/new-base")',
+        'AutoTokenizer.from_pretrained("org/old-base")',
+        'NewProcessor.from_pretrained("org/old-base")',
+        'load_dataset("org/old-base")',
+        "expected = torch.tensor([[0.3771, 0.1188, 0.7468]])",
+        "expected = torch.tensor([[0.4249, 0.1008, 0.7531]])",
+        "expected = torch.tensor([0.1, 0.2, 0.3, 0.5])",
+        "config = Config(image_mean=[0.4815, 0.4578, 0.4082])",
+        'prompt = "Once upon a time there was a fox"',
+        'expected_text = "another text of the same model"',
+    ],
+)
+def test_what_any_model_may_have_is_left_alone(line: str) -> None:
+    assert found(line) == []
+
+
+def test_the_lines_are_those_of_the_port() -> None:
+    own = facts('import torch\n\nexpected = [\n    [0.4249, 0.1008, -0.7531],\n]\nM.from_pretrained("org/old-base")\n')
+    assert [each.line for each in borrowed(own, facts(PARENT))] == [4, 6]
