@@ -2,7 +2,8 @@
 
 A topic is a kind and a name: ``function ported`` (a function of the portfile), ``constant TOLERANCE``; ``files
 ported``, the files that were read while ``ported()`` ran, ``settings ported``, the config files among these, and
-``code ported``, the code of what it returned; ``trace``, the recorded original.
+``code ported``, the code of what it returned; ``trace``, the recorded original; ``file /a/path``, which the work read
+itself, and ``folder /a/path``, of which it read which files are there.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.evidence.files import is_same
 from porting.evidence.naming import path_of
-from porting.evidence.subjects import ABSENT, constant_today, expectation_today, function_today
+from porting.evidence.subjects import ABSENT, constant_today, expectation_today, folder_today, function_today
 from porting.evidence.versions import version_of
 from porting.text import show
 
@@ -41,6 +41,11 @@ def _file(portfile: Portfile, subject: str, earlier: str) -> str:
     return "" if is_same(path, earlier) else f"{name} changed"
 
 
+def _folder(portfile: Portfile, subject: str, earlier: str) -> str:
+    name = subject.partition(" ")[2]
+    return "" if folder_today(portfile.folder / name) == earlier else f"{show(name)} has other files"
+
+
 def _function(portfile: Portfile, subject: str, earlier: str) -> str:
     name = subject.partition(" ")[2]
     now = function_today(portfile, name)
@@ -71,6 +76,7 @@ def _version(_: Portfile, subject: str, earlier: str) -> str:
 _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
     "file": _file,
     "package": _file,
+    "folder": _folder,
     "function": _function,
     "constant": _constant,
     "expected": _expected,

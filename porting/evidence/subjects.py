@@ -1,14 +1,15 @@
 """What a claim speaks of, with the fingerprint of each subject.
 
 The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
-check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, and ``file`` or ``package``
-(`porting.evidence.naming`).
+check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``folder converted`` (which files are there), and
+``file`` or ``package`` (`porting.evidence.naming`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,14 @@ def about(portfile: Portfile, asked: Iterable[str]) -> dict[str, str]:
         kind, _, name = topic.partition(" ")
         found |= _OF_KIND[kind](portfile, name)
     return dict(sorted(found.items()))
+
+
+def folder_today(folder: Path) -> str:
+    """The fingerprint of which files are in a folder; `ABSENT` without it."""
+    if not folder.is_dir():
+        return ABSENT
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return hashlib.sha256("\n".join(names).encode(errors="surrogatepass")).hexdigest()
 
 
 def about_files(portfile: Portfile, paths: Iterable[Path]) -> dict[str, str]:
@@ -111,6 +120,15 @@ def _trace(portfile: Portfile, _: str) -> dict[str, str]:
     return {} if portfile.original_trace is None else about_files(portfile, [portfile.original_trace / MANIFEST])
 
 
+def _file(portfile: Portfile, name: str) -> dict[str, str]:
+    return about_files(portfile, [Path(name)])
+
+
+def _folder(portfile: Portfile, name: str) -> dict[str, str]:
+    folder = Path(name)
+    return {f"folder {Path(os.path.relpath(folder, portfile.folder)).as_posix()}": folder_today(folder)}
+
+
 def _named(portfile: Portfile, fingerprints: Mapping[Path, str | None]) -> dict[str, str]:
     return {
         subject_of(path, portfile.folder): value
@@ -127,5 +145,7 @@ _OF_KIND = {
     "settings": _settings,
     "code": _code,
     "trace": _trace,
+    "file": _file,
+    "folder": _folder,
 }
 """What each kind of topic becomes."""
