@@ -3,7 +3,7 @@
 A topic is a kind and a name: ``function ported`` (a function of the portfile), ``constant TOLERANCE``; ``files
 ported``, the files that were read while ``ported()`` ran, ``settings ported``, the config files among these, and
 ``code ported``, the code of what it returned; ``trace``, the recorded original; ``file /a/path``, which the work read
-itself, and ``folder /a/path``, of which it read which files are there.
+itself, ``folder /a/path``, of which it read which files are there, and ``evidence 14``, that of other steps than 14.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
 check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``folder converted`` (which files are there), and
-``file`` or ``package`` (`porting.evidence.naming`).
+``file`` or ``package`` (`porting.evidence.naming`); ``evidence 14`` is how the claims of other steps than 14 ended.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from porting.evidence.files import fingerprint
 from porting.evidence.functions import source_of
 from porting.evidence.naming import subject_of
 from porting.evidence.reading import facts_of
+from porting.evidence.store import newest_records
 from porting.evidence.versions import version_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ def folder_today(folder: Path) -> str:
         return ABSENT
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     return hashlib.sha256("\n".join(names).encode(errors="surrogatepass")).hexdigest()
+
+
+def evidence_today(portfile: Portfile, step: str) -> str:
+    """The fingerprint of how the claims of all other steps ended last."""
+    records = newest_records(portfile)
+    ends = sorted(f"{claim} {each.result}" for claim, each in records.items() if str(each.step) != step)
+    return hashlib.sha256("\n".join(ends).encode(errors="surrogatepass")).hexdigest()
 
 
 def about_files(portfile: Portfile, paths: Iterable[Path]) -> dict[str, str]:
@@ -129,6 +137,10 @@ def _folder(portfile: Portfile, name: str) -> dict[str, str]:
     return {f"folder {Path(os.path.relpath(folder, portfile.folder)).as_posix()}": folder_today(folder)}
 
 
+def _evidence(portfile: Portfile, step: str) -> dict[str, str]:
+    return {f"evidence {step}": evidence_today(portfile, step)}
+
+
 def _named(portfile: Portfile, fingerprints: Mapping[Path, str | None]) -> dict[str, str]:
     return {
         subject_of(path, portfile.folder): value
@@ -147,5 +159,6 @@ _OF_KIND = {
     "trace": _trace,
     "file": _file,
     "folder": _folder,
+    "evidence": _evidence,
 }
 """What each kind of topic becomes."""
