@@ -130,5 +130,10 @@ def require_written(context: CheckContext, path: Path, left: list[tuple[int, str
         )
 
 
-CLAIMS = {"card": "check_model_card", "page": "check_doc_page", "pull-request": "check_pull_request"}
+CLAIMS = {
+    "page": "check_doc_page",
+    "card": "check_model_card",
+    "notebook": "check_notebook",
+    "pull-request": "check_pull_request",
+}
 """The checks of documents, by what ``porting write`` calls them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -43,6 +44,7 @@ def notebook_text(port: Port, example: Example) -> str:
         "nbformat": FORMAT,
         "nbformat_minor": MINOR,
     }
+    _require_valid(document)
     return _written(document)
 
 
@@ -68,6 +70,17 @@ def merged_notebook(existing: str, rendered: str) -> tuple[str, tuple[Conflict, 
             line = existing[: max(existing.find(json.dumps(str(mark["sum"]))), 0)].count("\n") + 1
             conflicts.append(Conflict(line, f"the cell {show(mark['cell'])} was changed by hand and is kept"))
     return _written(document) if changed else existing, tuple(conflicts)
+
+
+def program_of(text: str) -> list[str]:
+    """The code of a notebook, cell by cell.
+
+    Raises:
+        NotebookError: it is no notebook.
+    """
+    return [
+        _source(cell) for cell in _read(text)["cells"] if cell.get("cell_type") == "code" and _source(cell).strip()
+    ]
 
 
 def _cells(port: Port, example: Example) -> Iterator[tuple[str, str, str]]:
@@ -107,6 +120,22 @@ def _read(text: str) -> dict[str, Any]:
             f"the notebook cannot be read: {show(error)}", hint="move it away, then: porting write notebook"
         ) from None
     return document
+
+
+def _require_valid(document: dict[str, Any]) -> None:
+    """Have nbformat look at a notebook, where it is installed.
+
+    Raises:
+        NotebookError: it objects.
+    """
+    if importlib.util.find_spec("nbformat") is None:
+        return
+    import nbformat
+
+    try:
+        nbformat.validate(document)
+    except nbformat.ValidationError as error:
+        raise NotebookError(f"the notebook is not one of format {FORMAT}: {show(error, 300)}") from None
 
 
 def _written(document: dict[str, Any]) -> str:
