@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import listed
 from porting.checks.shared.working import own_checkout, python_files
+from porting.errors import PortingError
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def check_generated_tests(context: CheckContext) -> Figures:
     found = dict(_generated(context))
     if not found:
         raise Lacking("there are no integration tests with the original's values", hint=context.command("tests"))
+    _ask_for_port(context)
     runs = [run_tests(paths, root, slow=True, seconds=SECONDS_OF_INTEGRATION) for root, paths in found.items()]
     return _judged(context, runs)
 
@@ -111,7 +114,14 @@ def _generated(context: CheckContext) -> Iterator[tuple[Path, list[Path]]]:
             return
         paths = [path for path in (*sorted(tree.test("any").parent.glob("test_*.py")), alone) if is_generated(path)]
         if paths:
+            context.reads(*paths)
             yield root, paths
+
+
+def _ask_for_port(context: CheckContext) -> None:
+    """Have the claim speak of the port, which tests build by themselves; one that cannot be built here is theirs."""
+    with contextlib.suppress(PortingError):
+        _ = context.ported_model
 
 
 def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
@@ -124,6 +134,7 @@ def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
     checkout, modeling = own_checkout(context)
     name = modeling.parent.name
     path = checkout.tests_folder(name) / f"test_modeling_{name}.py"
+    context.reads(path)
     if not path.is_file():
         raise Lacking(f"there is no {show(path.relative_to(checkout.root))}", hint="transformers add-new-model-like")
     return checkout, path

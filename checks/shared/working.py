@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import Lacking, Skip
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def repository_of(checkout: Checkout) -> Repository:
     """
     from porting.environment.repository import Repository, RepositoryError
 
+    note(f"repository {checkout.root.absolute()}")
     try:
         return Repository.at(checkout.root)
     except RepositoryError as error:
@@ -89,8 +91,11 @@ def python_files(modeling: Path) -> list[Path]:
 
     checkout = find_checkout(modeling)
     if checkout is not None and modeling.parent.parent == checkout.package / "models":
-        return sorted(path for path in modeling.parent.glob("*.py") if path.is_file())
-    return [source.path for source in files_of(modeling)]
+        found = sorted(path for path in modeling.parent.glob("*.py") if path.is_file())
+    else:
+        found = [source.path for source in files_of(modeling)]
+    note(*(f"path {path.absolute()}" for path in found))
+    return found
 
 
 def test_files(context: CheckContext, modeling: Path) -> list[Path]:
@@ -103,4 +108,5 @@ def test_files(context: CheckContext, modeling: Path) -> list[Path]:
     if checkout is not None:
         folders.append(checkout.tests_folder(modeling.parent.name))
     found = (path for folder in folders for path in sorted(folder.glob("test_*.py")) if path.is_file())
-    return list(dict.fromkeys(found))
+    context.reads(*(paths := list(dict.fromkeys(found))))
+    return paths

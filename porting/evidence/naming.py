@@ -46,7 +46,7 @@ def path_of(subject: str, folder: Path) -> Path | None:
 def _found(top: str, rest: str) -> Path | None:
     """A file in a package that is imported from elsewhere than ``sys.path`` says, as a checkout may be."""
     try:
-        spec = importlib.util.find_spec(top)
+        spec = importlib.util.find_spec(top) if top.isidentifier() else None  # or parents would be imported
     except (ImportError, ValueError):
         return None
     places = [] if spec is None else list(spec.submodule_search_locations or ())
