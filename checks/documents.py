@@ -97,7 +97,7 @@ def check_doc_page(context: CheckContext) -> Figures:
     require_written(context, path, left_in(text), "page")
     found = list(page_faults(text, port.kind))
     if port.checkout is not None and path == port.checkout.doc_page(port.name):
-        note(f"file {port.checkout.toctree}")
+        note(f"path {port.checkout.toctree}")
         toctree = read_document(port.checkout.toctree)
         if toctree is not None and not has_entry(toctree, port.name):
             found.append(f"{show(port.checkout.toctree.name)} has no entry of it")

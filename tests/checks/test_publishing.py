@@ -137,24 +137,3 @@ def test_evidence_of_a_document_and_a_folder_goes_stale_with_them(portfile: Port
     card = portfile.folder / "converted" / "README.md"
     card.write_text(card.read_text() + "more\n")
     assert changes(records["check_model_card"], portfile) == ("converted/README.md changed",)
-
-
-def test_a_notebook_is_run_from_top_to_bottom(portfile: Portfile, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checked("check_notebook", portfile).lacking
-    written(portfile, "notebook")
-    assert checked("check_notebook", portfile).lacking
-    path = portfile.folder / "tiny_llama.ipynb"
-    filled(path)
-    programs: list[str] = []
-
-    def run(program: str, folder: Path) -> str:
-        programs.append(program)
-        return "NameError: x" if len(programs) > 1 else ""
-
-    monkeypatch.setattr("porting.documents.trying.fault_of", run)
-    result = checked("check_notebook", portfile)
-    assert (result.status, result.figures["cells"]) == ("passed", 1)
-    assert f'checkpoint = "{portfile.folder / "converted"}"' in programs[0]
-    assert "does not run: NameError: x" in checked("check_notebook", portfile).message
-    path.write_text("{}")
-    assert checked("check_notebook", portfile).status == "failed"

@@ -39,7 +39,7 @@ def test_an_entry_is_added_once_and_line_ends_are_kept() -> None:
 
 
 def test_a_title_that_yaml_would_read_otherwise_is_quoted() -> None:
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     for title in ("a: b", "'x", "- y", "{z}", "yes # no", "null", "1.5", "Off"):
         (entry,) = yaml.safe_load(entry_text("name", title))
