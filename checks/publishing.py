@@ -133,6 +133,7 @@ def require_written(context: CheckContext, path: Path, left: list[tuple[int, str
 CLAIMS = {
     "page": "check_doc_page",
     "card": "check_model_card",
+    "notebook": "check_notebook_runs",
     "pull-request": "check_pull_request",
 }
 """The checks of documents, by what ``porting write`` calls them."""

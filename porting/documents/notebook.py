@@ -77,23 +77,13 @@ def _cells(port: Port, example: Example) -> Iterator[tuple[str, str, str]]:
     about = "[[you: what the model does, and what this notebook shows]]"
     yield "title", "markdown", f"# {words(port.title)}\n\n{about}"
     what = f"[[you: code that loads the model and runs it once; {words(example.fault)}]]"
-    yield ("example", "code", _local(port, example.code)) if example.code else ("example", "markdown", what)
+    yield ("example", "code", example.code.rstrip()) if example.code else ("example", "markdown", what)
     proofs = [(proof.what, proof.figure, proof.state) for proof in proofs_of(port.portfile)]
     if proofs:
         yield "measured", "markdown", "What was measured when this port was held against the original implementation:"
         rows = "".join(f"    {pylit(row)},\n" for row in proofs)
         loop = 'for what, figure, state in measured:\n    print(f"{what}: {figure} ({state})")'
         yield "verification", "code", f"measured = [\n{rows}]\n{loop}"
-
-
-def _local(port: Port, code: str) -> str:
-    """The example, which takes the converted folder beside the notebook where there is one."""
-    if port.folder is None:
-        return code.rstrip()
-    folder = pylit(port.folder.name)
-    line = next(line for line in code.splitlines() if line.startswith("checkpoint = "))
-    found = f"{line}\nif Path({folder}).is_dir():\n    checkpoint = {folder}  # before the weights are on the Hub"
-    return f"from pathlib import Path\n\n{code.replace(line, found, 1).rstrip()}"
 
 
 def _cell(name: str, kind: str, text: str) -> dict[str, Any]:

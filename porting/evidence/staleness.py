@@ -66,8 +66,9 @@ def _folder(portfile: Portfile, subject: str, earlier: str) -> str:
 
 def _evidence(portfile: Portfile, subject: str, earlier: str) -> str:
     step = subject.partition(" ")[2]
-    same = evidence_today(portfile, step) == earlier
-    return "" if same else f"claims of other steps than {show(step)} ended otherwise"
+    return (
+        "" if evidence_today(portfile, step) == earlier else f"claims of other steps than {show(step)} ended otherwise"
+    )
 
 
 def _function(portfile: Portfile, subject: str, earlier: str) -> str:
@@ -100,11 +101,11 @@ def _version(_: Portfile, subject: str, earlier: str) -> str:
 _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
     "file": _file,
     "package": _file,
+    "folder": _folder,
+    "evidence": _evidence,
     "function": _function,
     "constant": _constant,
     "expected": _expected,
     "version": _version,
     "headers": _headers,
-    "folder": _folder,
-    "evidence": _evidence,
 }

@@ -1,9 +1,9 @@
 """What a claim speaks of, with the fingerprint of each subject.
 
 The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
-check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``file`` or ``package``
-(`porting.evidence.naming`), ``headers`` before one of these (what a checkpoint holds, whatever its values are),
-``folder converted`` (which files are there), and ``evidence 14`` (how the claims of other steps than 14 ended).
+check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``file`` or ``package`` (`porting.evidence.naming`),
+``headers`` before one of these (what a checkpoint holds, whatever its values are), ``folder converted`` (which files
+are there); and ``evidence 14`` is how the claims of other steps than 14 ended.
 """
 
 from __future__ import annotations
@@ -138,15 +138,6 @@ def _trace(portfile: Portfile, _: str) -> dict[str, str]:
     return {} if portfile.original_trace is None else about_files(portfile, [portfile.original_trace / MANIFEST])
 
 
-def _folder(portfile: Portfile, name: str) -> dict[str, str]:
-    folder = Path(name)
-    return {f"folder {Path(os.path.relpath(folder, portfile.folder)).as_posix()}": folder_today(folder)}
-
-
-def _evidence(portfile: Portfile, step: str) -> dict[str, str]:
-    return {f"evidence {step}": evidence_today(portfile, step)}
-
-
 def _path(portfile: Portfile, name: str) -> dict[str, str]:
     path = Path(name)
     return {subject_of(path, portfile.folder): fingerprint(path) or ABSENT}
@@ -154,6 +145,15 @@ def _path(portfile: Portfile, name: str) -> dict[str, str]:
 
 def _version(_: Portfile, name: str) -> dict[str, str]:
     return {f"version {name}": version_of(name) or ABSENT}
+
+
+def _folder(portfile: Portfile, name: str) -> dict[str, str]:
+    folder = Path(name)
+    return {f"folder {Path(os.path.relpath(folder, portfile.folder)).as_posix()}": folder_today(folder)}
+
+
+def _evidence(portfile: Portfile, step: str) -> dict[str, str]:
+    return {f"evidence {step}": evidence_today(portfile, step)}
 
 
 def _named(portfile: Portfile, fingerprints: Mapping[Path, str | None]) -> dict[str, str]:
@@ -174,8 +174,8 @@ _OF_KIND = {
     "headers": _headers,
     "trace": _trace,
     "path": _path,
+    "version": _version,
     "folder": _folder,
     "evidence": _evidence,
-    "version": _version,
 }
 """What each kind of topic becomes."""

@@ -137,3 +137,15 @@ def test_evidence_of_a_document_and_a_folder_goes_stale_with_them(portfile: Port
     card = portfile.folder / "converted" / "README.md"
     card.write_text(card.read_text() + "more\n")
     assert changes(records["check_model_card"], portfile) == ("converted/README.md changed",)
+
+
+def test_a_notebook_that_was_written_runs_once_its_parts_are_filled(portfile: Portfile) -> None:
+    assert not checked("check_notebook_runs", portfile).lacking
+    written(portfile, "notebook")
+    assert checked("check_notebook_runs", portfile).lacking
+    path = portfile.folder / "tiny_llama.ipynb"
+    filled(path)
+    result = checked("check_notebook_runs", portfile)
+    assert (result.status, result.figures) == ("passed", {"notebooks": 1, "cells": 1})
+    path.write_text("{}")
+    assert checked("check_notebook_runs", portfile).status == "error"
