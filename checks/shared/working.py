@@ -43,7 +43,6 @@ def repository_of(checkout: Checkout) -> Repository:
     """
     from porting.environment.repository import Repository, RepositoryError
 
-    note(f"repository {checkout.root.absolute()}")
     try:
         return Repository.at(checkout.root)
     except RepositoryError as error:

@@ -21,7 +21,7 @@ def subject_of(path: Path, folder: Path) -> str:
     """The subject that a file is for a portfile in a folder."""
     parts = path.parts
     installed = max((number for number, part in enumerate(parts) if part in INSTALLED), default=None)
-    if installed is not None and len(parts) > installed + 1:
+    if installed is not None and str(Path(*parts[: installed + 1])) in sys.path:
         return f"package {'/'.join(parts[installed + 1 :])}"
     if not path.is_relative_to(folder) and (rest := _in_transformers(path)):
         return f"package {rest}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import time
@@ -16,8 +15,6 @@ SECONDS = 10
 """Until a git that does not answer is left alone."""
 ANSWER_HOLDS = 5
 """Seconds for which git is not asked again: many records are made one after the other."""
-ADDED = ("src/", "tests/", "docs/")
-"""Folders of a checkout in which a new file belongs to what is added."""
 
 
 def root_of(folder: Path) -> Path | None:
@@ -32,16 +29,6 @@ def state_of(root: Path | None) -> tuple[str | None, bool | None]:
         return None, None
     commit = _said(lines, "branch.oid")
     return (None if commit.startswith("(") else commit), any(not line.startswith("#") for line in lines)
-
-
-def repository_today(root: Path) -> str:
-    """Branch, commit and a hash of what is not committed there; empty where git does not say it."""
-    lines = _status(root)
-    if lines is None:
-        return ""
-    changed = [line for line in lines if line[:1] not in "#?" or line.startswith(tuple(f"? {each}" for each in ADDED))]
-    digest = hashlib.sha256("\n".join(changed).encode(errors="surrogatepass")).hexdigest()[:16]
-    return f"{_said(lines, 'branch.head')} {_said(lines, 'branch.oid')} {digest}"
 
 
 def _said(lines: tuple[str, ...], name: str) -> str:

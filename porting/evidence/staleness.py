@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from porting.evidence.files import is_same
 from porting.evidence.headers import has_headers
 from porting.evidence.naming import path_of
-from porting.evidence.repositories import repository_today
 from porting.evidence.subjects import (
     ABSENT,
     constant_today,
@@ -99,16 +98,6 @@ def _version(_: Portfile, subject: str, earlier: str) -> str:
     return "" if now == earlier else f"{show(name)} {show(earlier)}, then {show(now)}"
 
 
-def _repository(portfile: Portfile, subject: str, earlier: str) -> str:
-    named = subject.partition(" ")[2]
-    root = path_of(named, portfile.folder)
-    now = "" if root is None else repository_today(root)
-    if now == earlier:
-        return ""
-    branches = " to ".join(dict.fromkeys(show(each.partition(" ")[0]) for each in (earlier, now) if each))
-    return f"the repository {show(named.partition(' ')[2])} changed ({branches})"
-
-
 _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
     "file": _file,
     "package": _file,
@@ -119,5 +108,4 @@ _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
     "expected": _expected,
     "version": _version,
     "headers": _headers,
-    "repository": _repository,
 }

@@ -20,7 +20,6 @@ from porting.evidence.functions import source_of
 from porting.evidence.headers import headers_of
 from porting.evidence.naming import subject_of
 from porting.evidence.reading import facts_of
-from porting.evidence.repositories import repository_today
 from porting.evidence.store import newest_records
 from porting.evidence.versions import version_of
 
@@ -157,11 +156,6 @@ def _evidence(portfile: Portfile, step: str) -> dict[str, str]:
     return {f"evidence {step}": evidence_today(portfile, step)}
 
 
-def _repository(portfile: Portfile, name: str) -> dict[str, str]:
-    root = Path(name)
-    return {f"repository {subject_of(root, portfile.folder)}": repository_today(root)}
-
-
 def _named(portfile: Portfile, fingerprints: Mapping[Path, str | None]) -> dict[str, str]:
     return {
         subject_of(path, portfile.folder): value
@@ -181,7 +175,6 @@ _OF_KIND = {
     "trace": _trace,
     "path": _path,
     "version": _version,
-    "repository": _repository,
     "folder": _folder,
     "evidence": _evidence,
 }

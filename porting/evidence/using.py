@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,19 @@ class Used:
             yield
         self.add_files(name, read.data())
         if name not in self.needed:
-            named = [folder / text for text in source.texts(name)]
-            self.add_files(name, _present(path for path in named if is_data(path)))
+            self.add_named(name, source, folder)
             modules = imported_by(source.imports(name))
             self.needed[name] = _hashed(files_of(each for each in modules if is_local(each)))
+
+    def add_named(self, name: str, source: Source, folder: Path) -> None:
+        """Note the files that a function names, as not every library is seen to read them."""
+        named = (folder / text for text in source.texts(name))
+        self.add_files(name, _present(path for path in named if is_data(path)))
+
+    def elsewhere(self, name: str, read: Iterable[str], code: Iterable[str]) -> None:
+        """Note what a function read and loaded in another interpreter."""
+        self.add_files(name, _present(path for path in map(Path, read) if is_data(path)))
+        self.code[name], self.packages[name] = _hashed(set(map(Path, code))), set()
 
     def made(self, name: str, result: Any) -> None:
         """Note what a function returned: its code, and the files that it says to be from."""

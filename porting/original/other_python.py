@@ -79,6 +79,7 @@ def record_original(
             f"{show(python)} ended with exit code {said.code} before the original was recorded",
             hint=f"what it said is above; it must be {LEAST_PYTHON}",
         )
+    portfile.ran_elsewhere("original", said.used.get("files", []), said.used.get("code", []))
     return open_trace(target)
 
 
@@ -88,6 +89,7 @@ class _Said:
 
     progress: Progress
     problem: dict[str, str] | None = None
+    used: dict[str, list[str]] = field(default_factory=dict)
     done: bool = False
     code: int = 0
     rest: bytes = field(default=b"", repr=False)
@@ -99,6 +101,7 @@ class _Said:
             if "progress" in message:
                 self.progress(*message["progress"])
             self.problem = message.get("problem", self.problem)
+            self.used = message.get("used", self.used)
             self.done = message.get("done", self.done)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from porting.evidence import FILE
 from porting.evidence.circumstances import Circumstances
-from porting.evidence.repositories import _asked, repository_today, state_of
+from porting.evidence.repositories import _asked, state_of
 from porting.portfile import Portfile
 
 
@@ -74,18 +74,3 @@ def test_code_in_another_repository_has_its_own_commit(repository: Path, tmp_pat
     assert (found.commit, found.code_commit) == (git(repository, "rev-parse", "HEAD"), git(other, "rev-parse", "HEAD"))
     assert (found.dirty, found.code_dirty, found.device) == (False, False, "cpu")
     assert Circumstances.of(portfile, code=[repository / "a.py"]).code_commit is None
-
-
-def test_a_repository_changes_with_its_branch_commit_and_code(repository: Path) -> None:
-    def today() -> str:
-        _asked.cache_clear()
-        return repository_today(repository)
-
-    before = today()
-    (repository / "notes.txt").write_text("x")
-    assert today() == before
-    (repository / "src").mkdir()
-    (repository / "src" / "new.py").write_text("x = 1\n")
-    added = today()
-    git(repository, "switch", "-qc", "branch")
-    assert len({before, added, today()}) == 3

@@ -31,14 +31,17 @@ def test_files_in_the_home_folder_and_elsewhere_are_found_again(
     assert path_of(subject_of(Path("/data/model.pt"), folder), folder) == Path("/data/model.pt")
 
 
-def test_files_of_packages_are_named_by_their_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_packages_of_this_interpreter_are_named_by_their_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = tmp_path / "venv" / "lib" / "site-packages"
     (place / "package").mkdir(parents=True)
     (place / "package" / "data.json").write_text("{}")
-    subject = subject_of(place / "package" / "data.json", tmp_path)
-    assert subject == "package package/data.json"
-    assert path_of(subject, tmp_path) is None
+    path = place / "package" / "data.json"
+    assert subject_of(path, tmp_path) == "file venv/lib/site-packages/package/data.json"
     monkeypatch.syspath_prepend(str(place))
+    subject = subject_of(path, tmp_path)
+    assert subject == "package package/data.json"
     assert path_of(subject, tmp_path) == place / "package" / "data.json"
 
 
