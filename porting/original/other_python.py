@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -64,6 +65,7 @@ def record_original(
     chosen = (select or Selection()).to_dict()
     how = {"record_inputs": record_inputs, "wrap_forward": wrap_forward, "noise": noise}
     options = {**chosen, **how, "seed": seed}
+    began = time.time_ns()
     progress("sending the inputs", 0, 1)
     with tempfile.TemporaryDirectory(prefix="porting-") as name:
         scratch = Path(name)
@@ -79,7 +81,7 @@ def record_original(
             f"{show(python)} ended with exit code {said.code} before the original was recorded",
             hint=f"what it said is above; it must be {LEAST_PYTHON}",
         )
-    portfile.ran_elsewhere("original", said.used.get("files", []), said.used.get("code", []))
+    portfile.ran_elsewhere("original", said.used.get("files", []), said.used.get("code", []), began)
     return open_trace(target)
 
 
