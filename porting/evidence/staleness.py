@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.evidence.files import is_same
+from porting.evidence.headers import has_headers
 from porting.evidence.naming import path_of
 from porting.evidence.subjects import ABSENT, constant_today, expectation_today, function_today
 from porting.evidence.versions import version_of
@@ -37,8 +38,18 @@ def _file(portfile: Portfile, subject: str, earlier: str) -> str:
     name = show(subject.partition(" ")[2])
     path = path_of(subject, portfile.folder)
     if path is None or not path.is_file():
-        return f"{name} is gone"
+        return "" if earlier == ABSENT else f"{name} is gone"
+    if earlier == ABSENT:
+        return f"{name} was added"
     return "" if is_same(path, earlier) else f"{name} changed"
+
+
+def _headers(portfile: Portfile, subject: str, earlier: str) -> str:
+    named = subject.partition(" ")[2]
+    path, name = path_of(named, portfile.folder), show(named.partition(" ")[2])
+    if path is None or not path.exists():
+        return f"{name} is gone"
+    return "" if has_headers(path, earlier) else f"{name} holds other names, shapes or dtypes"
 
 
 def _function(portfile: Portfile, subject: str, earlier: str) -> str:
@@ -64,8 +75,8 @@ def _expected(portfile: Portfile, subject: str, earlier: str) -> str:
 
 def _version(_: Portfile, subject: str, earlier: str) -> str:
     name = subject.partition(" ")[2]
-    now = version_of(name)
-    return "" if now == earlier else f"{show(name)} was {show(earlier)}, and is {show(now or 'not installed')}"
+    now = version_of(name) or ABSENT
+    return "" if now == earlier else f"{show(name)} {show(earlier)}, then {show(now)}"
 
 
 _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
@@ -75,4 +86,5 @@ _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
     "constant": _constant,
     "expected": _expected,
     "version": _version,
+    "headers": _headers,
 }

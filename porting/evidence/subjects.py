@@ -1,8 +1,8 @@
 """What a claim speaks of, with the fingerprint of each subject.
 
 The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
-check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, and ``file`` or ``package``
-(`porting.evidence.naming`).
+check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``file`` or ``package``
+(`porting.evidence.naming`), and ``headers`` before one of these (what a checkpoint holds, whatever its values are).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from porting.evidence.files import fingerprint
 from porting.evidence.functions import source_of
+from porting.evidence.headers import headers_of
 from porting.evidence.naming import subject_of
 from porting.evidence.reading import facts_of
 from porting.evidence.versions import version_of
@@ -105,10 +106,27 @@ def _code(portfile: Portfile, name: str) -> dict[str, str]:
     return {**known, **_named(portfile, portfile.used.code[name])}
 
 
+def _headers(portfile: Portfile, _: str) -> dict[str, str]:
+    path = portfile.used.checkpoint
+    if path is None:
+        return {}
+    found = headers_of(path)
+    return _files(portfile, "checkpoint") if found is None else {f"headers {subject_of(path, portfile.folder)}": found}
+
+
 def _trace(portfile: Portfile, _: str) -> dict[str, str]:
     from porting.trace.folders import MANIFEST
 
     return {} if portfile.original_trace is None else about_files(portfile, [portfile.original_trace / MANIFEST])
+
+
+def _path(portfile: Portfile, name: str) -> dict[str, str]:
+    path = Path(name)
+    return {subject_of(path, portfile.folder): fingerprint(path) or ABSENT}
+
+
+def _version(_: Portfile, name: str) -> dict[str, str]:
+    return {f"version {name}": version_of(name) or ABSENT}
 
 
 def _named(portfile: Portfile, fingerprints: Mapping[Path, str | None]) -> dict[str, str]:
@@ -126,6 +144,9 @@ _OF_KIND = {
     "files": _files,
     "settings": _settings,
     "code": _code,
+    "headers": _headers,
     "trace": _trace,
+    "path": _path,
+    "version": _version,
 }
 """What each kind of topic becomes."""

@@ -23,7 +23,7 @@ from porting.scaffold.naming import ModelName
 from porting.scaffold.plan import Plan
 from porting.scaffold.proving import Proof, explored, proven
 from porting.scaffold.ranking import Candidate, rank
-from porting.scaffold.reading import Sources, read_sources
+from porting.scaffold.reading import Argument, Sources, read_sources
 from porting.scaffold.result import Left, Scaffold
 from porting.scaffold.saved import Saved, read_saved
 from porting.scaffold.siblings import Sibling, has_model_type, require_model_type, sibling_of
@@ -215,7 +215,7 @@ def _with_port(request: Request, plan: Plan) -> Plan:
         folder=str(saved.file.parent) if saved else None,
     )
     own = request.like == request.name.snake
-    return replace(plan, port=port, own=own, feed=_feed(port, saved, forward))
+    return replace(plan, port=port, own=own, feed=feed_of(port, saved, forward))
 
 
 def _describe(port: Sibling) -> str:
@@ -227,7 +227,8 @@ def _describe(port: Sibling) -> str:
     return f"ported() is {port.class_name} {source}; tensors whose shape only one side has: {port.distance:.0f}"
 
 
-def _feed(port: Sibling, saved: Saved | None, forward: Any) -> Feed:
+def feed_of(port: Sibling, saved: Saved | None, forward: Sequence[Argument] | None) -> Feed:
+    """The inputs of a port, and of an original whose forward takes these arguments."""
     import transformers
 
     config_class = getattr(transformers, port.config_name)
