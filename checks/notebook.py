@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from porting.checks.publishing import require_written, text_of
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.text import show
 
@@ -15,15 +16,17 @@ SECONDS = 900.0
 
 
 def check_notebook_runs(context: CheckContext) -> Figures:
-    """The notebooks in the working folder run from top to bottom.
+    """The notebooks in the working folder run from top to bottom, with nothing left to be written.
 
-    Recipe step 13. Each runs in a process of its own, without the Hub, for a limited time.
+    Recipe step 13. Each runs in a process of its own, without the Hub, for a limited time; where one
+    loads ``HUB_ID``, the converted folder stands for it.
 
     Raises:
         ClaimRefuted: a cell raises, there is none, or the end is not reached in time.
         Skip: there is no notebook.
-        Lacking: one is for IPython, which is not installed.
+        Lacking: one is for IPython, which is not installed, or parts of one are left to be written.
     """
+    from porting.documents.reading import left_in
     from porting.notebooks import INSTALL, has_ipython, needs_ipython, run_notebook
 
     paths = sorted(context.portfile.folder.glob("*.ipynb"))
@@ -31,9 +34,10 @@ def check_notebook_runs(context: CheckContext) -> Figures:
         raise Skip("there is no notebook in the working folder, and the recipe asks for none")
     cells = 0
     for path in paths:
+        require_written(context, path, left_in(text_of(context, path, "notebook")), "notebook")
         if needs_ipython(path) and not has_ipython():
             raise Lacking(f"{show(path.name)} has lines that only IPython understands", hint=INSTALL)
-        ran = run_notebook(path, seconds=SECONDS)
+        ran = run_notebook(path, seconds=SECONDS, standing_for=_local(context))
         cells += ran.cells
         if ran.problem or not ran.cells:
             raise ClaimRefuted(
@@ -45,3 +49,11 @@ def check_notebook_runs(context: CheckContext) -> Figures:
 
 
 CHECKS = (check_notebook_runs,)
+
+
+def _local(context: CheckContext) -> dict[str, str]:
+    """What stands for the repository on the Hub, if there is such a folder."""
+    from porting.weights.conversion.latest import converted_folder
+
+    folder, hub_id = converted_folder(context.portfile.folder), context.portfile.constants.get("HUB_ID")
+    return {hub_id: str(folder)} if folder is not None and isinstance(hub_id, str) else {}

@@ -78,17 +78,18 @@ def has_ipython() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("nbclient", "nbformat", "ipykernel"))
 
 
-def run_notebook(path: Path, *, seconds: float) -> Ran:
+def run_notebook(path: Path, *, seconds: float, standing_for: Mapping[str, str] | None = None) -> Ran:
     """Run a notebook in its folder, without the Hub; nothing is written into it.
 
     Args:
         path: of the notebook.
         seconds: for the whole of it.
+        standing_for: texts in quotes in its code, each with the one that it is run with.
 
     Raises:
         NotebookError: it cannot be read, or is not in Python.
     """
-    cells = _cells(path)
+    cells = [(number, _with(source, standing_for or {})) for number, source in _cells(path)]
     environment = {"HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg", "PIP_NO_INDEX": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryDirectory(prefix="porting-") as folder:
         given, answer = Path(folder, "cells.json"), Path(folder, "answer.json")
@@ -118,6 +119,13 @@ def _cells(path: Path) -> list[tuple[int, str]]:
     if language != "python":
         raise NotebookError(f"{show(path.name)} is written in {show(language)}, and not in Python")
     return cells
+
+
+def _with(source: str, standing_for: Mapping[str, str]) -> str:
+    for text, other in standing_for.items():
+        for quote in "\"'":
+            source = source.replace(f"{quote}{text}{quote}", repr(other))
+    return source
 
 
 def _source(cell: Mapping[str, Any]) -> str:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from porting.checks import forward, mistakes, modes, original, publishing, weights
 from porting.checks.running.recording import circumstances_of, record_checks
 from porting.checks.running.suite import run_checks
-from porting.documents.folder import converted_folder
 from porting.errors import PortingError
 from porting.evidence import Outcome, record
 from porting.evidence.circumstances import typed_command
 from porting.evidence.subjects import about, about_files
 from porting.portfile import command_line
+from porting.weights.conversion.latest import converted_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

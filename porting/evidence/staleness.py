@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from porting.evidence.files import is_same
 from porting.evidence.headers import has_headers
 from porting.evidence.naming import path_of
-from porting.evidence.subjects import ABSENT, constant_today, expectation_today, function_today
+from porting.evidence.subjects import (
+    ABSENT,
+    constant_today,
+    evidence_today,
+    expectation_today,
+    folder_today,
+    function_today,
+)
 from porting.evidence.versions import version_of
 from porting.text import show
 
@@ -52,6 +59,18 @@ def _headers(portfile: Portfile, subject: str, earlier: str) -> str:
     return "" if has_headers(path, earlier) else f"{name} holds other names, shapes or dtypes"
 
 
+def _folder(portfile: Portfile, subject: str, earlier: str) -> str:
+    name = subject.partition(" ")[2]
+    return "" if folder_today(portfile.folder / name) == earlier else f"{show(name)} has other files"
+
+
+def _evidence(portfile: Portfile, subject: str, earlier: str) -> str:
+    step = subject.partition(" ")[2]
+    return (
+        "" if evidence_today(portfile, step) == earlier else f"claims of other steps than {show(step)} ended otherwise"
+    )
+
+
 def _function(portfile: Portfile, subject: str, earlier: str) -> str:
     name = subject.partition(" ")[2]
     now = function_today(portfile, name)
@@ -82,6 +101,8 @@ def _version(_: Portfile, subject: str, earlier: str) -> str:
 _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
     "file": _file,
     "package": _file,
+    "folder": _folder,
+    "evidence": _evidence,
     "function": _function,
     "constant": _constant,
     "expected": _expected,
