@@ -48,7 +48,7 @@ def command(portfile: str, **options: Any) -> None:
 
     wanted = Wanted(**options)
     wanted.require_sense()
-    loaded = Portfile.load(portfile)
+    loaded = Portfile.load(portfile, both_sides=False)
     wanted.keep_word(loaded)
     if wanted.run:
         _run(loaded, everything=wanted.everything)
@@ -62,8 +62,12 @@ def command(portfile: str, **options: Any) -> None:
 def _run(portfile: Portfile, *, everything: bool) -> None:
     from porting.checklist import run_open
 
-    with progress_bar() as progress:
-        report = run_open(portfile, everything=everything, progress=progress)
+    try:
+        with progress_bar() as progress:
+            report = run_open(portfile, everything=everything, progress=progress)
+    except KeyboardInterrupt:
+        say("The evidence of the checks that had ended is kept.")
+        raise
     for code, message in report.warnings:
         say(f"Warning: {message}  [{code}]")
     for result in report.results:
