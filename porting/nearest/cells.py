@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 
 from porting.weights.inference.leaving import COMPUTED
 from porting.weights.inference.words import leaf, words
@@ -18,8 +19,11 @@ LONGEST, DEEPEST = 400, 40
 """Characters and levels of a name that are read."""
 MOST_NAMES = 400_000
 """Tensors of a checkpoint that are looked at."""
+MOST_HELD = 600
+"""Tensors of a block that are looked at."""
 MANY = 3
 """Members of a list inside a block from which they are one tensor, as experts are."""
+NOTHING: Mapping[str, int] = MappingProxyType({})
 BIASES = re.compile(r"[._]?(weight|bias|kernel|gamma|beta|scale|offset)$")
 STATISTICS = frozenset({"mean", "var", "count"})
 
@@ -36,12 +40,13 @@ class Held:
     Attributes:
         name: within the block, ``*`` for the numbers of a list.
         shape: a list's length comes first.
-        optional: whether some classes of the architecture have it and others do not.
+        optional: 0 for a tensor that is always there, else a number for what decides: some of the architecture's
+            classes (1), or a setting.
     """
 
     name: str
     shape: Shape
-    optional: bool = False
+    optional: int = 0
 
     @property
     def dims(self) -> Shape:
@@ -49,24 +54,26 @@ class Held:
         return _dims(self.shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
-    """A block.
+    """A block, equal to itself alone.
 
     Attributes:
         path: where it is, ``*`` for its number; empty for what stands outside of all blocks.
         times: how often it is there.
         held: its tensors.
+        more: how many further ones it has, that are not looked at.
     """
 
     path: str
     times: int
     held: tuple[Held, ...]
+    more: int = 0
 
     @property
     def total(self) -> int:
         """How many tensors, of all its repetitions."""
-        return self.times * len(self.held)
+        return self.times * (len(self.held) + self.more)
 
 
 @dataclass
@@ -74,25 +81,29 @@ class _Node:
     shape: Shape | None = None
     children: dict[str, _Node] = field(default_factory=dict)
     count: int = 0
-    optional: bool = False
+    optional: int = 0
 
 
-def cells_of(shapes: Mapping[str, Shape], optional: Collection[str] = ()) -> tuple[Cell, ...]:
+def cells_of(shapes: Mapping[str, Shape], optional: Mapping[str, int] = NOTHING) -> tuple[Cell, ...]:
     """The blocks of a model by the names and shapes of its tensors; what stands outside comes last.
 
     Buffers that models compute themselves are left out, and so is what counts and averages of batch norms say twice.
 
     Args:
         shapes: by tensor name; of very many the first `MOST_NAMES`.
-        optional: names of tensors that not every class or setting of an architecture has.
+        optional: `Held.optional` of those that not every class or setting of an architecture has, by name.
     """
     root = _Node()
     for _, (name, shape) in zip(range(MOST_NAMES), shapes.items(), strict=False):
         if not computed(name):
-            _insert(root, name, shape, optional=name in optional)
+            _insert(root, name, shape, optional=optional.get(name, 0))
     outside: list[Held] = []
     found = tuple(_cells(root, "", outside))
-    return (*found, Cell("", 1, tuple(outside))) if outside else found
+    return (*found, _cell("", 1, outside)) if outside else found
+
+
+def _cell(path: str, times: int, held: Sequence[Held]) -> Cell:
+    return Cell(path, times, tuple(held[:MOST_HELD]), max(len(held) - MOST_HELD, 0))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -102,7 +113,7 @@ def computed(name: str) -> bool:
     return leaf(name[-LONGEST:]) == "count" or any(telling <= found for telling in COMPUTED)
 
 
-def _insert(root: _Node, name: str, shape: Shape, *, optional: bool) -> None:
+def _insert(root: _Node, name: str, shape: Shape, *, optional: int) -> None:
     pieces = re.split(r"[./]", name[-LONGEST:])[-DEEPEST:]
     node = root
     node.count += 1
@@ -123,9 +134,9 @@ def _cells(node: _Node, path: str, outside: list[Held]) -> Iterator[Cell]:
         for members in group:
             first = node.children[members[0]]
             if len(members) > 1:
-                yield Cell(_under(path, _starred(members[0])), len(members), tuple(_flat(first, "")))
+                yield _cell(_under(path, _starred(members[0])), len(members), list(_flat(first, "")))
             elif first.count > MANY and (_siblings_repeat(group) or not _repeats(first)):
-                yield Cell(_under(path, members[0]), 1, tuple(_flat(first, "")))
+                yield _cell(_under(path, members[0]), 1, list(_flat(first, "")))
             else:
                 yield from _cells(first, _under(path, members[0]), outside)
 
