@@ -24,6 +24,7 @@ from porting.checks import (
     mistakes,
     modes,
     nearest,
+    notebook,
     original,
     pipeline,
     positions,
@@ -166,6 +167,7 @@ def iterate_checks() -> Iterator[Check]:
         device,
         documents,
         publishing,
+        notebook,
         proposal,
         pull_request,
     ):

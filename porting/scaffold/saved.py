@@ -129,7 +129,7 @@ def _read(path: Path) -> dict[str, Any]:
         if path.suffix == ".json":
             found = json.loads(text)
         else:
-            import yaml  # type: ignore[import-untyped]
+            import yaml
 
             found = yaml.safe_load(text)
     except Exception:  # a damaged file beside the weights is as good as none

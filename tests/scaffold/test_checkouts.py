@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from porting.checkout import Checkout
+from porting.scaffold import ModelName
+from porting.scaffold.checkouts import skeleton_advice
+
+
+def test_the_command_of_transformers_is_named_with_what_to_answer(tmp_path: Path) -> None:
+    said = "\n".join(skeleton_advice(Checkout(tmp_path), ModelName.of("brand_new"), "llama"))
+    assert f"cd {tmp_path} && transformers add-new-model-like" in said
+    assert "to start from: llama" in said
+    assert "brand_new, BrandNew" in said
+
+
+def test_a_skeleton_that_is_there_is_checked_for_what_the_copy_left(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.model_folder("brand_new").mkdir(parents=True)
+    (said,) = skeleton_advice(checkout, ModelName.of("brand_new"), "llama")
+    assert "checkpoint ids and expected values" in said
+    assert "add-new-model-like" not in said

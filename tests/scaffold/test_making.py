@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from scaffolding import MODEL, SIZES, write_checkpoint, write_repository
+
+from porting.errors import CheckpointError, OutputError, PortfileError
+from porting.parts import parts_left
+from porting.portfile import Portfile
+from porting.scaffold import ModelName, Request, Scaffold, make_scaffold, making
+from porting.scaffold.making import feed_of
+from porting.scaffold.siblings import ModelTypeError, sibling_of
+from porting.verifying import verify_portfile
+
+
+def make(folder: Path, **given: object) -> Scaffold:
+    return make_scaffold(Request(ModelName.of("tiny_gpt"), output=folder / "work", **given))  # type: ignore[arg-type]
+
+
+def listed(scaffold: Scaffold) -> list[str]:
+    """The parts that are said to be left are those of the files."""
+    found = [(path, part.line, part.what) for path in scaffold.files for part in parts_left(path.read_text())]
+    assert [(each.file, each.line, each.what) for each in scaffold.left] == found
+    return [each.what for each in scaffold.left]
+
+
+def lint(folder: Path) -> None:
+    ruff = [sys.executable, "-m", "ruff"]
+    for command in (["check", "--isolated"], ["format", "--isolated", "--check", "--line-length", "119"]):
+        done = subprocess.run([*ruff, *command, str(folder)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_lucky_original_is_verified_at_once(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path)
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=SIZES)
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint, like="gpt2")
+    assert made.verdict == "match", made.troubles
+    assert [path.name for path in made.files] == ["portfile.py", ".gitignore", "checklist.md"]
+    assert listed(made) == ["HUB_ID and REVISION, once the converted weights are on the Hub"]
+    text = made.files[0].read_text()
+    assert "from transformers import GPT2LMHeadModel" in text
+    assert str(tmp_path) not in text
+    lint(tmp_path / "work")
+    portfile = Portfile.load(made.files[0])
+    assert not portfile.warnings
+    assert verify_portfile(portfile).verdict == "match"
+    assert {path.name for path in tmp_path.iterdir()} == {"repository", "model.pt", "work"}
+
+
+def test_heads_that_nothing_tells_stay_a_part_of_the_original(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path)
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt")
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint, like="gpt2")
+    assert made.verdict == "match", made.troubles
+    assert any(what.startswith("the right n_head: no shape tells it") for what in listed(made))
+
+
+def test_an_original_that_cannot_be_imported_leaves_its_part_and_the_rest_is_written(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path)
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=SIZES)
+    (repository / "tiny_model.py").write_text("import a_package_that_is_not_there\n" + MODEL)
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint, like="gpt2")
+    assert made.verdict == ""
+    assert any("a_package_that_is_not_there" in what for what in listed(made))
+    assert any("a_package_that_is_not_there" in trouble for trouble in made.troubles)
+    lint(tmp_path / "work")
+    portfile = Portfile.load(made.files[0])
+    assert isinstance(portfile.build("ported"), torch.nn.Module)
+    with pytest.raises(PortfileError, match="a_package_that_is_not_there"):
+        portfile.build("original")
+
+
+def test_nothing_of_the_original_is_run_when_that_is_asked_for(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path)
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=SIZES)
+    mark = tmp_path / "mark"
+    (repository / "tiny_model.py").write_text(f"open({str(mark)!r}, 'w').close()\n" + MODEL)
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint, like="gpt2", run=False)
+    assert not mark.exists()
+    assert any("nothing was run" in what for what in listed(made))
+    lint(tmp_path / "work")
+    assert isinstance(Portfile.load(made.files[0]).build("ported"), torch.nn.Module)
+
+
+def test_without_anything_known_there_is_a_folder_with_parts(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    assert len(listed(made)) == 4
+    lint(tmp_path / "work")
+    assert set(Portfile.load(made.files[0]).functions) == {"original", "ported", "inputs"}
+
+
+def test_with_a_model_type_alone_the_port_and_its_inputs_run(tmp_path: Path) -> None:
+    made = make(tmp_path, like="vit")
+    lint(tmp_path / "work")
+    portfile = Portfile.load(made.files[0])
+    model = portfile.ported_class()(portfile.config())
+    with torch.no_grad():
+        assert model(**portfile.inputs("ported").kwargs) is not None
+
+
+@pytest.mark.parametrize("like", ["bert", "gpt_neox", "convnext", "whisper", "esm", "encodec", "t5"])
+def test_inputs_of_usual_kinds_are_known(like: str) -> None:
+    port = sibling_of(like, {}, {"num_hidden_layers": 1})
+    feed = feed_of(port, None, None)
+    assert feed.kind
+    assert feed.left == ()
+
+
+def test_names_and_paths_never_become_code(tmp_path: Path) -> None:
+    evil = 'x"""\nraise SystemExit\n"""]]{{ 7 * 7 }}'
+    folder = tmp_path / 'we"ird\n{{ 7 }}'
+    folder.mkdir()
+    torch.save({f"{evil}.weight": torch.zeros(3, 3), "a.weight": torch.zeros(2, 2)}, folder / "model.pt")
+    made = make(folder, checkpoint=folder / "model.pt", like="gpt2")
+    text = made.files[0].read_text()
+    compile(text, "portfile.py", "exec")
+    listed(made)
+    portfile = Portfile.load(made.files[0])
+    assert portfile.checkpoint() is not None
+    with portfile.running():
+        weights = portfile.functions["checkpoint"].__globals__["weights"]()
+    assert set(weights) == {f"{evil}.weight", "a.weight"}
+
+
+def test_a_checkpoint_that_would_run_code_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return print, ("run",)
+
+    (tmp_path / "model.pt").write_bytes(pickle.dumps({"w": Evil()}))
+    with pytest.raises(CheckpointError):
+        make(tmp_path, checkpoint=tmp_path / "model.pt")
+    assert {path.name for path in tmp_path.iterdir()} == {"model.pt"}
+
+
+def test_files_that_are_there_are_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds notes\.txt"):
+        make(tmp_path)
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["notes.txt"]
+
+
+def test_an_unknown_model_type_names_near_ones_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ModelTypeError) as caught:
+        make(tmp_path, like="lama")
+    assert "llama" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(making, "explored", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_scaffold(Request(ModelName.of("tiny_gpt"), output=tmp_path / "deep" / "er" / "work"))
+    assert list(tmp_path.iterdir()) == []
