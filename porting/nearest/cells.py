@@ -15,6 +15,7 @@ from porting.weights.inference.words import leaf, words
 
 Shape = tuple[int, ...]
 NUMBERED = re.compile(r"(.*?)_?(\d{1,8})")
+DIGITS = re.compile(r"(?<=[._/])\d+(?=[._/]|$)")
 LONGEST, DEEPEST = 400, 40
 """Characters and levels of a name that are read."""
 MOST_NAMES = 400_000
@@ -95,7 +96,7 @@ def cells_of(shapes: Mapping[str, Shape], optional: Mapping[str, int] = NOTHING)
     """
     root = _Node()
     for _, (name, shape) in zip(range(MOST_NAMES), shapes.items(), strict=False):
-        if not computed(name):
+        if not computed(DIGITS.sub("0", name[-LONGEST:])):
             _insert(root, name, shape, optional=optional.get(name, 0))
     outside: list[Held] = []
     found = tuple(_cells(root, "", outside))
@@ -109,8 +110,8 @@ def _cell(path: str, times: int, held: Sequence[Held]) -> Cell:
 @lru_cache(maxsize=1 << 16)
 def computed(name: str) -> bool:
     """Whether a name is that of a buffer that models compute themselves."""
-    found = set(words(name[-LONGEST:]))
-    return leaf(name[-LONGEST:]) == "count" or any(telling <= found for telling in COMPUTED)
+    found = set(words(name))
+    return leaf(name) == "count" or any(telling <= found for telling in COMPUTED)
 
 
 def _insert(root: _Node, name: str, shape: Shape, *, optional: int) -> None:
@@ -127,8 +128,8 @@ def _cells(node: _Node, path: str, outside: list[Held]) -> Iterator[Cell]:
     if node.shape is not None:
         outside.append(Held(path, node.shape, node.optional))
     lists = _lists(node)
-    alone = [name for name in node.children if all(name not in members for group in lists for members in group)]
-    for name in alone:
+    listed = {name for group in lists for members in group for name in members}
+    for name in (name for name in node.children if name not in listed):
         yield from _cells(node.children[name], _under(path, name), outside)
     for group in lists:
         for members in group:
@@ -164,8 +165,12 @@ def _grouped(node: _Node, names: list[str]) -> list[list[str]]:
     groups: dict[object, list[str]] = defaultdict(list)
     for name in names:
         groups[_signature(node.children[name])].append(name)
-    single = [name for name in names if node.children[name].count <= 1]
-    return [[name] for name in single] + [group for group in groups.values() if not set(group).intersection(single)]
+    return [part for group in groups.values() for part in _whole(node, group)]
+
+
+def _whole(node: _Node, group: list[str]) -> list[list[str]]:
+    """A group of blocks as it is; single tensors are none, and stand for themselves."""
+    return [group] if node.children[group[0]].count > 1 else [[name] for name in group]
 
 
 def _signature(node: _Node) -> object:
