@@ -31,6 +31,9 @@ from porting.scaffold.trying import Attempt, build_original
 from porting.scaffold.writing import IGNORED, place, refuse_existing, staged
 from porting.text import show
 
+MOST_TROUBLES = 3
+"""How many failed attempts are told."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -183,10 +186,13 @@ def _resolved(sources: Sources, candidate: Candidate) -> Candidate:
 
 
 def _built(plan: Plan, tried: Attempt, sources: Sources, found: _Found) -> Plan:
-    if tried.built is None:
-        first = tried.failures[0] if tried.failures else "no way to build it was found"
-        found.troubles += tried.failures[:3]
-        return replace(plan, why=f"what was tried: {first}")
+    if tried.built is None and plan.kind is not None:
+        last = next((each for each in reversed(tried.failures) if f".{plan.kind.name}," in each), "nothing worked")
+        found.troubles += tried.failures[:MOST_TROUBLES]
+        lacks = "ModuleNotFoundError" in last
+        hint = "; install what it lacks, or name the interpreter that has it with --python" if lacks else ""
+        return replace(plan, why=f"what was tried: {last}{hint}")
+    assert tried.built is not None
     kind = _resolved(sources, Candidate(tried.built.kind, 0.0, ())).kind
     way = (
         f"by its own {tried.built.loader}()"
