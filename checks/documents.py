@@ -9,6 +9,7 @@ from porting.checks.shared.checking import run_checkers
 from porting.checks.shared.outcomes import ClaimRefuted, Figures
 from porting.checks.shared.wording import listed
 from porting.checks.shared.working import modeling_of
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def check_doc_page(context: CheckContext) -> Figures:
     require_written(context, path, left_in(text), "page")
     found = list(page_faults(text, port.kind))
     if port.checkout is not None and path == port.checkout.doc_page(port.name):
+        note(f"path {port.checkout.toctree}")
         toctree = read_document(port.checkout.toctree)
         if toctree is not None and not has_entry(toctree, port.name):
             found.append(f"{show(port.checkout.toctree.name)} has no entry of it")

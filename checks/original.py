@@ -10,8 +10,12 @@ from porting.text import show
 
 if TYPE_CHECKING:
     from porting.checks.shared.context import CheckContext
+    from porting.recording import Recording
 
 STEP = 4
+RECORDING = "recording"
+"""Under which a context is handed what ``porting capture --repeat`` recorded."""
+QUIET = "let original() return it in eval mode, and fix what else it draws or keeps"
 RECORD = "record it without a limit: porting capture --side original"
 
 
@@ -105,19 +109,38 @@ def check_original_repeats(context: CheckContext) -> Figures:
     """
     from porting.behaviour import parting_by_repetition, parting_by_seed
 
+    recording: Recording | None = context.handed(RECORDING)
+    if recording is not None:
+        return _repeated(context, recording)
     subject = context.original
     parting = parting_by_seed(subject) or parting_by_repetition(subject)
     if parting is None:
         return {"runs": 2, "seeds": 2}
     raise ClaimRefuted(
         f"{_place(parting.place)} gives something else in a second run, so its output {show(parting.output)} does",
-        hint="let original() return it in eval mode, and fix what else it draws or keeps; then: "
-        + context.command("capture --side original --repeat 2"),
+        hint=f"{QUIET}; then: {context.command('capture --side original --repeat 2')}",
         figures={"first": parting.place, "output": parting.output},
     )
 
 
 CHECKS = (check_original_runs, check_inputs_separate, check_original_eval_mode, check_original_repeats)
+
+
+def _repeated(context: CheckContext, recording: Recording) -> Figures:
+    """What runs that were recorded say.
+
+    Raises:
+        ClaimRefuted: one gave other bits.
+    """
+    differing = [label for folder, labels in recording.differing if folder.name == "original" for label in labels]
+    figures: Figures = {"runs": recording.repeats, "seeds": recording.repeats, "differing": len(differing)}
+    if differing:
+        raise ClaimRefuted(
+            f"the original's call {show(differing[0])} gives something else in a second run",
+            hint=f"{QUIET}; then: {context.command('capture --side original --repeat 2')}",
+            figures=figures,
+        )
+    return figures
 
 
 def _given(context: CheckContext) -> list[tuple[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from porting.checks.publishing import require_written, text_of
 from porting.checks.shared.outcomes import ClaimRefuted, Figures
 from porting.checks.shared.wording import listed
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def check_pull_request(context: CheckContext) -> Figures:
     path = pull_request_path(context.portfile)
     text = text_of(context, path, "pull-request")
     require_written(context, path, left_in(text), "pull-request")
+    note(f"evidence {STEP}")
     found = list(pull_request_faults(text, states_of(make_checklist(context.portfile))))
     if found:
         raise ClaimRefuted(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.wording import listed
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def check_converted_folder(context: CheckContext) -> Figures:
 
     folder = folder_of(context)
     files = [path for path in folder.rglob("*") if path.is_file()]
+    note(f"folder {folder.absolute()}", *(f"path {path.absolute()}" for path in files))
     size = sum(path.stat().st_size for path in files)
     figures: Figures = {"folder": show(folder.name), "files": len(files), "bytes": size}
     found = list(faults_of(folder, context.portfile.functions))
@@ -105,6 +107,7 @@ def text_of(context: CheckContext, path: Path, what: str) -> str:
     """
     from porting.documents.reading import read_document
 
+    note(f"path {path.absolute()}")
     text = read_document(path)
     if text is None:
         command = context.command(f"write {what}")
@@ -127,5 +130,10 @@ def require_written(context: CheckContext, path: Path, left: list[tuple[int, str
         )
 
 
-CLAIMS = {"card": "check_model_card", "page": "check_doc_page", "pull-request": "check_pull_request"}
+CLAIMS = {
+    "page": "check_doc_page",
+    "card": "check_model_card",
+    "notebook": "check_notebook_runs",
+    "pull-request": "check_pull_request",
+}
 """The checks of documents, by what ``porting write`` calls them."""

@@ -38,6 +38,7 @@ def check_generated_tests(context: CheckContext) -> Figures:
     found = dict(_generated(context))
     if not found:
         raise Lacking("there are no integration tests with the original's values", hint=context.command("tests"))
+    context.reads(*(path for paths in found.values() for path in paths))
     runs = [run_tests(paths, root, slow=True, seconds=SECONDS_OF_INTEGRATION) for root, paths in found.items()]
     return _judged(context, runs)
 
@@ -57,6 +58,7 @@ def check_model_tests(context: CheckContext) -> Figures:
     from porting.testing import run_tests
 
     checkout, path = _model_test(context)
+    context.reads(path)
     if not has_model_test(path):
         raise Lacking(
             f"{show(path.name)} has no class of the common tests, such as a ...ModelTest",
@@ -73,20 +75,21 @@ def check_tests_are_own(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: a checkpoint or a row of expected numbers is another model's.
-        Inconclusive: only a text is, which may be what both models rightly say.
+        Inconclusive: only a text is, and the test names no checkpoint of its own that may rightly say it, too.
         Skip: the port came with Transformers, or there is no other model's test.
         Lacking: it lies in no checkout, or has no model test there.
     """
     from porting.conventions.borrowed import Facts
-    from porting.conventions.files import Source
+    from porting.conventions.files import Source, classes_in
     from porting.conventions.parents import parents_of
 
     checkout, path = _model_test(context)
     modeling = own_checkout(context)[1]
-    own = Facts.of(Source.read(path))
+    own = Facts.of(Source.read(path), classes_in(python_files(modeling)))
     parents = parents_of(checkout, modeling.parent.name, python_files(modeling), path)
     tests = {name: checkout.tests_folder(name) / f"test_modeling_{name}.py" for name in parents}
     others = {name: Facts.of(Source.read(test)) for name, test in tests.items() if test.is_file()}
+    context.reads(path, *python_files(modeling), *tests.values())
     if not others:
         raise Skip("there is no test of another model that this one may have been copied from")
     return _all_own(context, path, own, others)
@@ -159,18 +162,21 @@ def _all_own(context: CheckContext, path: Path, own: Facts, others: Mapping[str,
 
     found = [(name, each) for name, other in others.items() for each in borrowed(own, other)]
     mine = str(context.portfile.constants.get("HUB_ID") or "")
-    found = [(name, each) for name, each in found if each.what != mine]
+    found = sorted(((name, each) for name, each in found if each.what != mine), key=lambda each: _is_text(each[1]))
     figures: Figures = {"held against": ", ".join(others), "found": len(found)}
-    if not found:
+    if not found or (own.checkpoints and _is_text(found[0][1])):
         return figures
-    found.sort(key=lambda each: each[1].kind == "text")
     lines = [f"  {show(path.name)}:{_described(name, each)}" for name, each in found]
-    kind = Inconclusive if found[0][1].kind == "text" else ClaimRefuted
+    kind = Inconclusive if _is_text(found[0][1]) else ClaimRefuted
     raise kind(
         f"{lines[0].strip()}\n{listed(lines)}",
         hint=f"put the port's own checkpoint and the original's values there: {context.command('tests')}",
         figures=figures,
     )
+
+
+def _is_text(found: Borrowed) -> bool:
+    return found.kind == "text"
 
 
 def _described(name: str, found: Borrowed) -> str:

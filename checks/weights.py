@@ -171,7 +171,16 @@ CHECKS = (
 
 
 def _report(context: CheckContext) -> WeightsReport:
-    """The audit of every value against the checkpoint."""
+    """The audit against the checkpoint, for a claim about names or shapes.
+
+    Raises:
+        Lacking: there is no checkpoint, or nothing says which of its tensors is which.
+    """
+    with context.whatever_values():
+        return _audit(context)
+
+
+def _audit(context: CheckContext) -> WeightsReport:
     if context.portfile.checkpoint() is None:
         raise Lacking("the portfile has no checkpoint()")
     if (report := context.audit) is None:
@@ -232,7 +241,7 @@ def _is_random(finding: Finding) -> bool:
 
 def _left_out_by_class(context: CheckContext, finding: Finding) -> bool:
     """Whether the port's class says itself that it does not use such a tensor, as for ``from_pretrained``."""
-    patterns = getattr(context.ported_model, "_keys_to_ignore_on_load_unexpected", None) or ()
+    patterns = getattr(context.ported_structure, "_keys_to_ignore_on_load_unexpected", None) or ()
     return any(re.search(pattern, finding.name) for pattern in patterns)
 
 

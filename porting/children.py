@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -15,6 +16,8 @@ from typing import IO
 from porting.errors import PortingError
 from porting.text import show
 
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What colours a terminal."""
 MOST = 200_000
 """Bytes that are kept of the beginning and of the end of what a child says."""
 PATIENCE = 10.0
@@ -49,7 +52,7 @@ class Ended:
     @property
     def last_line(self) -> str:
         """The last line that says something, to be shown; what became of the child, if it said nothing."""
-        lines = [line for line in self.said.splitlines() if line.strip()]
+        lines = [line for line in ESCAPES.sub("", self.said).splitlines() if line.strip()]
         if lines:
             return show(lines[-1].strip(), 300)
         return "its time was up" if self.code is None else f"it said nothing and ended with {self.code}"

@@ -110,6 +110,7 @@ class Portfile:
             TraceError: there is none, and the recorded trace cannot be read or does not hold its inputs.
         """
         if self.takes_recorded_inputs(side):
+            note("trace")
             return self._recorded[0].fresh()
         name = f"{side}_inputs" if f"{side}_inputs" in self.functions else "inputs"
         _ask_for(name)
@@ -205,6 +206,7 @@ class Portfile:
         if not isinstance(value, (str, os.PathLike)):
             raise PortfileError(f"checkpoint() must return a path, and returned {kind_of(value)}")
         path = self.folder / value
+        self.used.checkpoint = path
         self.used.add_files("checkpoint", checkpoint_files(path))
         return path
 

@@ -54,6 +54,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     strict = "fail on a suspicious port: a bug that the tolerance hides"
     group.addoption("--porting-strict", action="store_true", default=None, help=strict)
     parser.addini("porting_strict", strict, type="bool", default=False)
+    silent = "keep no evidence of what checks said in porting-evidence.json beside the portfile"
+    group.addoption("--porting-no-evidence", action="store_true", help=silent)
+    parser.addini(
+        "porting_evidence", "keep evidence of what checks said beside the portfile", type="bool", default=True
+    )
     group.addoption("--porting-update", action="store_true", help="have port_regression write the golden traces")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from porting.evidence.asking import note
 from porting.extending import Positions, guarded, require_live
 from porting.original.recorded import require_accepted
 from porting.progress import Progress, silent
@@ -115,6 +116,7 @@ def verify_on(
 def original_of(portfile: Portfile, progress: Progress = silent) -> torch.nn.Module | Trace:
     """The original of a portfile: its recorded trace, one made by another interpreter, or the live model."""
     if portfile.original_trace is not None:
+        note("trace")
         return open_trace(portfile.original_trace)
     if portfile.original_python is None:
         return portfile.build("original")

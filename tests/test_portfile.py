@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from porting.errors import CaptureError, PortfileError
-from porting.portfile import Portfile
+from porting.portfile import Portfile, command_line
 from porting.runs import Inputs
 from porting.tolerance import Tolerance
 from porting.verifying import verify_portfile
@@ -445,3 +445,8 @@ def test_hostile_text_in_an_answer_is_escaped(tmp_path: Path) -> None:
     with pytest.raises(PortfileError) as raised:
         portfile.checkpoint()
     assert raised.value.message.isprintable()
+
+
+def test_a_command_names_a_portfile_that_is_not_the_default() -> None:
+    assert command_line("portfile.py", "verify") == "porting verify"
+    assert command_line("my ports/bert.py", "verify") == "porting verify --portfile 'my ports/bert.py'"

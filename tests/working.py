@@ -74,7 +74,11 @@ class Feedforward(nn.Module):
 RENAMES = """
 from porting.weights import Rename
 
-RULES = [Rename("words.*", "embed_tokens.*"), Rename("up.*", "mlp.fc1.*"), Rename("down.*", "mlp.fc2.*")]
+RULES = [
+    Rename("words.{part}", "embed_tokens.{part}"),
+    Rename("up.{part}", "mlp.fc1.{part}"),
+    Rename("down.{part}", "mlp.fc2.{part}"),
+]
 """
 PORTFILE = """
 from pathlib import Path

@@ -23,6 +23,7 @@ from porting.checks import (
     kernels,
     mistakes,
     modes,
+    notebook,
     original,
     pipeline,
     positions,
@@ -164,6 +165,7 @@ def iterate_checks() -> Iterator[Check]:
         device,
         documents,
         publishing,
+        notebook,
         proposal,
         pull_request,
     ):

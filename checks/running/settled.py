@@ -1,169 +1,141 @@
-"""What other commands than ``porting check`` prove becomes evidence, too."""
+"""What other commands than ``porting check`` prove is evidence of the checks that it settles.
+
+The checks themselves run, on a context that has what the command made: there is one truth.
+"""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porting.evidence import Figure, Outcome, record
-from porting.evidence.subjects import about_files
+from porting.checks import forward, mistakes, modes, original, publishing, weights
+from porting.checks.running.recording import circumstances_of, record_checks
+from porting.checks.running.suite import run_checks
+from porting.errors import PortingError
+from porting.evidence import Outcome, record
+from porting.evidence.circumstances import typed_command
+from porting.evidence.subjects import about, about_files
 from porting.portfile import command_line
+from porting.weights.conversion.latest import converted_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
 
-    from porting.portfile import Portfile
+    from porting.checks.shared.context import CheckContext
+    from porting.checks.shared.outcomes import Figures
     from porting.recording import Recording
     from porting.stubs import GeneratedTests
-    from porting.trace import Trace
-    from porting.verification import Verification
     from porting.weights import WeightsReport
     from porting.weights.conversion import Conversion
 
+    CheckFunction = Callable[[CheckContext], Figures]
 
-def record_verification(portfile: Portfile, verification: Verification) -> str | None:
-    """Keep what a verification proved of steps 4 and 7; both claims of step 7 pass on the verdict ``match`` only.
+BY_VERIFYING: tuple[CheckFunction, ...] = (
+    original.check_original_runs,
+    original.check_inputs_separate,
+    original.check_original_eval_mode,
+    modes.check_eval_mode,
+    *forward.CHECKS,
+    *mistakes.CHECKS,
+)
+"""Checks of what a verification says, and of nothing more."""
+BY_NAMES: tuple[CheckFunction, ...] = (weights.check_weight_names, weights.check_weight_shapes)
+GENERATED_TESTS = "check_generated_tests"
+
+
+def record_verification(context: CheckContext) -> str | None:
+    """Keep what the verification of a context proved.
 
     Returns:
         A warning if it could not be kept, else None.
     """
-    outcomes = (*_original_ran(verification), *_forward_equals(verification))
-    sources = [*_original_files(portfile, verification.original), *map(Path, _sources(verification.ported))]
-    return _record(portfile, "verify", *outcomes, sources=sources)
+    return _run(context, BY_VERIFYING)
 
 
-def record_capture(portfile: Portfile, recording: Recording) -> str | None:
-    """Keep whether the original gave the same bits when it ran again, for step 4; nothing if it ran once.
+def record_capture(context: CheckContext, recording: Recording, asked: Collection[str]) -> str | None:
+    """Keep whether the original gave the same bits when it ran again; nothing if it ran once.
+
+    Args:
+        context: of the portfile.
+        recording: of both runs.
+        asked: for what they asked.
 
     Returns:
         A warning if it could not be kept, else None.
     """
-    traces = [trace for _, trace in recording.traces if trace.run.get("side") == "original"]
-    if recording.repeats < 2 or not traces:
+    if recording.repeats < 2 or not any(trace.run.get("side") == "original" for _, trace in recording.traces):
         return None
-    differing = [label for folder, labels in recording.differing if folder.name == "original" for label in labels]
-    figures: dict[str, Figure] = {
-        "runs": recording.repeats,
-        "calls": len(traces[0].calls),
-        "differing": len(differing),
-    }
-    outcome = Outcome("original-repeats", 4, "failed" if differing else "passed", figures)
-    command = f"capture --side original --repeat {recording.repeats}"
-    return _record(portfile, command, outcome, sources=map(Path, _sources(traces[0])))
+    context.hand(original.RECORDING, recording, asked)
+    return _run(context, [original.check_original_repeats])
 
 
-def record_weights(portfile: Portfile, report: WeightsReport) -> str | None:
-    """Keep what a check of names and shapes, or an audit of values, proved of step 6.
+def record_weights(context: CheckContext, report: WeightsReport, asked: Collection[str]) -> str | None:
+    """Keep what a comparison of the portfile's own checkpoint with the port proved: names and shapes, or all values.
+
+    Args:
+        context: of the portfile; where values were compared its live port is the one that was audited.
+        report: of the comparison.
+        asked: for what the comparison asked.
 
     Returns:
         A warning if it could not be kept, else None.
     """
-    result = "passed" if report.ok else "failed"
-    figures: dict[str, Figure] = {
-        "matched": report.matched,
-        "weights": report.total,
-        "failures": len(report.failures()),
-        "unexpected": len(report.of("UNEXPECTED")),
-        "checkpoint": report.checkpoint,
-    }
-    if report.values:
-        return _record(portfile, "weights --audit", Outcome("values", 6, result, figures))
-    return _record(portfile, "weights", Outcome("names-and-shapes", 6, result, figures))
+    usable = context.portfile.rules() is not None or not report.of("MISSING")
+    context.hand("audit", report if usable else None, asked)
+    return _run(context, weights.CHECKS if report.values else BY_NAMES)
 
 
-def record_conversion(portfile: Portfile, conversion: Conversion) -> str | None:
-    """Keep what a conversion proved of step 6; nothing of a dry run, or of one whose result was not loaded again.
+def record_conversion(context: CheckContext, conversion: Conversion, asked: Collection[str]) -> str | None:
+    """Keep what a conversion proved; nothing of a dry run, or of one whose result was not loaded again.
+
+    Args:
+        context: of the portfile.
+        conversion: what was done.
+        asked: for what it asked.
 
     Returns:
         A warning if it could not be kept, else None.
     """
     if conversion.dry_run or (conversion.ok and conversion.audit is None):
         return None
-    figures: dict[str, Figure] = {
-        "tensors": conversion.tensors,
-        "bytes": conversion.bytes,
-        "left out": len(conversion.dropped),
-        "problems": len(conversion.problems),
-        "checkpoint": conversion.checkpoint,
-    }
-    outcome = Outcome("converted", 6, "passed" if conversion.ok else "failed", figures)
-    return _record(portfile, "convert OUTPUT", outcome)
+    if conversion.ok:
+        beside = converted_folder(context.portfile.folder)
+        same = beside is not None and beside.resolve() == conversion.folder.resolve()
+        return _run(context, [publishing.check_converted_folder]) if same else None
+    figures: Figures = {"tensors": conversion.tensors, "problems": len(conversion.problems)}
+    name, message = publishing.check_converted_folder.__name__, conversion.failure_message()
+    return _record(context, Outcome(name, publishing.STEP, "failed", figures, message), asked)
 
 
-def record_tests(portfile: Portfile, generated: GeneratedTests) -> str | None:
-    """Keep that an integration test was written, for step 8; nothing of a dry run.
+def record_tests(context: CheckContext, generated: GeneratedTests, asked: Collection[str]) -> str | None:
+    """Keep that tests with the original's values were written; nothing of a dry run.
+
+    Args:
+        context: of the portfile.
+        generated: what was written.
+        asked: for what their making asked.
 
     Returns:
         A warning if it could not be kept, else None.
     """
     if generated.dry_run:
         return None
-    file = os.path.relpath(generated.path, portfile.folder)
-    figures: dict[str, Figure] = {"file": file, "outputs": len(generated.outputs), "atol": generated.atol}
-    return _record(portfile, "tests", Outcome("integration-test", 8, "passed", figures))
+    figures: Figures = {"file": generated.path.name, "outputs": len(generated.outputs), "atol": generated.atol}
+    return _record(context, Outcome(GENERATED_TESTS, 8, "passed", figures), asked, generated.files)
 
 
-def _record(portfile: Portfile, command: str, *outcomes: Outcome, sources: Iterable[Path] = ()) -> str | None:
-    about = about_files(portfile, (portfile.path, *sources))
-    spoken = [replace(outcome, about=about) for outcome in outcomes]
-    return record(portfile, spoken, command_line(portfile.path.name, command))
+def _run(context: CheckContext, checks: Iterable[CheckFunction]) -> str | None:
+    try:
+        return record_checks(context, run_checks(context, [check.__name__ for check in checks]))
+    except PortingError as error:  # EXPECTED_FAILURES names no check
+        return f"Warning: no evidence was recorded: {error.message}"
 
 
-def _sources(trace: Trace) -> Iterable[str]:
-    return dict(trace.run.get("sources", {}))
-
-
-def _original_files(portfile: Portfile, original: Trace) -> Iterable[Path]:
-    """What a claim about the original rests on: its code, or a recorded trace, as that may be from elsewhere."""
-    if portfile.original_trace is None:
-        return map(Path, _sources(original))
-    from porting.trace.folders import MANIFEST
-
-    return [portfile.original_trace / MANIFEST]
-
-
-def _original_ran(verification: Verification) -> tuple[Outcome, ...]:
-    trace = verification.original
-    training = trace.run.get("training")
-    known = isinstance(training, int)
-    mode = "inconclusive" if not known else "failed" if training else "passed"
-    model = str(trace.run.get("model", "unknown"))
-    return (
-        Outcome("original-runs", 4, "passed", {"model": model, "calls": len(trace.calls)}),
-        Outcome("original-in-eval-mode", 4, mode, {"in training": training if known else None}),
-    )
-
-
-def _forward_equals(verification: Verification) -> tuple[Outcome, ...]:
-    comparison, isolation = verification.comparison, verification.isolation
-    outputs = {"match": "passed", "mismatch": "failed"}.get(comparison.verdict, "inconclusive")
-    covered = isolation.observations and not verification.uncovered and not comparison.blind
-    layers = "failed" if verification.culprits else "passed" if covered else "inconclusive"
-    ratios = [each.floor.ratio(each.numbers) for each in isolation.observations]
-    return (
-        Outcome(
-            "outputs-equal",
-            7,
-            outputs,
-            {
-                "max abs": max((output.numbers.max_abs for output in comparison.outputs), default=None),
-                "outputs": len(comparison.outputs),
-                "atol": comparison.tolerance.atol,
-                "rtol": comparison.tolerance.rtol,
-                "verdict": verification.verdict,
-            },
-        ),
-        Outcome(
-            "layers-equal",
-            7,
-            layers,
-            {
-                "modules judged": len({each.ported.path for each in isolation.observations}),
-                "worst noise ratio": max((ratio for ratio in ratios if ratio is not None), default=None),
-                "culprits": len(verification.culprits),
-                "uncovered": len(verification.uncovered),
-            },
-        ),
-    )
+def _record(
+    context: CheckContext, outcome: Outcome, asked: Collection[str], written: Iterable[Path] = ()
+) -> str | None:
+    portfile = context.portfile
+    spoken = {**about(portfile, {*asked, f"expected {outcome.claim}"}), **about_files(portfile, written)}
+    command = typed_command() or command_line(portfile.path.name, "check")
+    return record(portfile, [replace(outcome, about=spoken)], command, circumstances_of(context))

@@ -11,10 +11,11 @@ from porting.checks.shared.outcomes import Lacking, Skip
 from porting.errors import PortingError
 from porting.evidence.asking import listening, note
 from porting.portfile import command_line
+from porting.progress import Progress, silent
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import torch
 
@@ -39,10 +40,27 @@ class CheckContext:
     What cannot be made is not tried again: the same error is raised for every check that needs it.
     """
 
-    def __init__(self, portfile: Portfile, *, strict: bool = False) -> None:
-        """Share what follows from a portfile; ``strict`` makes ``suspicious`` a failure of `verification`."""
+    def __init__(
+        self,
+        portfile: Portfile,
+        *,
+        strict: bool = False,
+        probe: bool = False,
+        reinit: int | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """Share what follows from a portfile.
+
+        Args:
+            portfile: of the port.
+            strict: make ``suspicious`` a failure of `verification`.
+            probe: have `verification` also run both models on generated inputs.
+            reinit: have it also run them with the same new weights, made from this seed.
+            progress: called as the verification goes on.
+        """
         self.portfile = portfile
         self.strict = strict
+        self._verifying: dict[str, Any] = {"strict": strict, "probe": probe, "reinit": reinit, "progress": progress}
         self._made: dict[str, Any] = {}
         self._asked: dict[str, set[str]] = {}
 
@@ -97,6 +115,12 @@ class CheckContext:
         """
         with _without("files ", "settings "):
             return self.original_model
+
+    @contextlib.contextmanager
+    def whatever_values(self) -> Iterator[None]:
+        """Compare the port with its checkpoint by names, shapes and dtypes, for a claim that speaks of no value."""
+        with _without("files ported", "settings ported"), _without("files checkpoint", "headers checkpoint"):
+            yield
 
     @property
     def built(self) -> dict[Side, torch.nn.Module]:
@@ -202,6 +226,24 @@ class CheckContext:
             raise made
         return made
 
+    def hand(self, name: str, made: Any, asked: Iterable[str]) -> None:
+        """Give what was made elsewhere, under the name that `shared` keeps it by.
+
+        Args:
+            name: of it.
+            made: it.
+            asked: for what its making asked.
+        """
+        self._made[name], self._asked[name] = made, set(asked)
+
+    def handed(self, name: str) -> Any:
+        """What was handed over; None if nothing was."""
+        return self.shared(name, lambda: None)
+
+    def reads(self, *paths: Path) -> None:
+        """Note files that a claim speaks of, also such that are not there."""
+        note(*(f"path {path.absolute()}" for path in paths))
+
     @property
     def verification(self) -> Verification:
         """Both sides run, aligned, compared and judged.
@@ -298,10 +340,14 @@ class CheckContext:
         return None if rules is None and report.of("MISSING") else report
 
     def _make_verification(self) -> Verification:
+        from porting.extending import require_live
         from porting.verifying import verify_portfile
 
+        options = self._verifying
+        require_live(self._original_is_live, probe=options["probe"], reinit=options["reinit"])
+        options["progress"]("building the models", 0, 1)
         original = self.original_model if self._original_is_live else None
-        return verify_portfile(self.portfile, original=original, ported=self.ported_model, strict=self.strict)
+        return verify_portfile(self.portfile, original=original, ported=self.ported_model, **options)
 
     def _recorded(self, side: Side) -> Trace:
         from porting.hooks.capturing import capture

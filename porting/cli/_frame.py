@@ -15,6 +15,7 @@ import click
 
 from porting.accidents import Accident
 from porting.errors import PortingError
+from porting.evidence.circumstances import typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -140,6 +141,7 @@ def terminate(*_: object) -> NoReturn:
 def guarded(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
     """Run a command; every error becomes one message and the exit code of its kind."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    typed(["porting", *arguments])
     try:
         code = _outcome(command, arguments)
     except BrokenPipeError:

@@ -73,6 +73,7 @@ def command(
       porting capture --validate traces/original
     """
     from porting.capturing import capture_portfile
+    from porting.evidence.asking import listening
     from porting.portfile import Portfile
     from porting.recording import recording_of, validate
     from porting.report.detail import shown
@@ -91,7 +92,7 @@ def command(
         folder = _normal(output) if output else loaded.folder / "traces"
         sides: list[Side] = ["original", "ported"]
         asked = [each for each in sides if side in ("both", each)]
-        with progress_bar() as progress:
+        with progress_bar() as progress, listening() as heard:
             recording = capture_portfile(
                 loaded,
                 folder,
@@ -102,7 +103,7 @@ def command(
             )
         for warning in recording.warnings:
             say(f"Warning: {warning}")
-        _keep(loaded, recording)
+        _keep(loaded, recording, heard)
         finish(recording, as_json=as_json)
 
 
@@ -149,10 +150,11 @@ def _wanted(
     return Wanted(Selection(only, skip, classes, depth, limit), record_inputs=not no_inputs, **flags)
 
 
-def _keep(portfile: Portfile, recording: Recording) -> None:
+def _keep(portfile: Portfile, recording: Recording, asked: set[str]) -> None:
     """Keep the evidence that the original repeats itself."""
+    from porting.checks import CheckContext
     from porting.checks.running.settled import record_capture
 
-    warning = record_capture(portfile, recording)
+    warning = record_capture(CheckContext(portfile), recording, asked)
     if warning:
         say(warning)

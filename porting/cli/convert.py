@@ -83,7 +83,9 @@ def command(
       porting convert --emit script
       porting convert --emit mapping --emit-to contribution
     """
+    from porting.checks import CheckContext
     from porting.checks.running.settled import record_conversion
+    from porting.evidence.asking import listening
     from porting.portfile import Portfile
     from porting.report.detail import shown
 
@@ -93,7 +95,7 @@ def command(
         with progress_bar() as progress:
             written = emit(loaded, checkpoint, form, emit_to, progress, allow_pickle_code=allow_pickle_code)
         finish(written, as_json=as_json)
-    with progress_bar(sizes=True) as progress:
+    with progress_bar(sizes=True) as progress, listening() as asked:
         converted = run(
             loaded,
             checkpoint,
@@ -104,7 +106,7 @@ def command(
             dry_run=dry_run,
             allow_pickle_code=allow_pickle_code,
         )
-    warning = record_conversion(loaded, converted)
+    warning = record_conversion(CheckContext(loaded), converted, asked)
     if warning:
         say(warning)
     with shown(portfile=portfile):

@@ -9,9 +9,8 @@ import click
 from porting.cli._frame import console, emit_json, finish, progress_bar, result_options, say
 
 if TYPE_CHECKING:
+    from porting.checks import CheckContext
     from porting.demo import Bug
-    from porting.portfile import Portfile
-    from porting.verification import Verification
 
 
 @click.command()
@@ -30,9 +29,9 @@ def command(bug_name: str | None, output: str, as_json: bool) -> None:
       porting demo --break swapped-qk
       cd porting-demo && porting verify
     """
+    from porting.checks import CheckContext
     from porting.demo import BUGS, write_demo
     from porting.portfile import Portfile
-    from porting.verifying import verify_portfile
 
     if bug_name == "list":
         _list_bugs(list(BUGS.values()), as_json)
@@ -44,22 +43,24 @@ def command(bug_name: str | None, output: str, as_json: bool) -> None:
     if bug:
         say(f"Seeded bug {bug.name}: {bug.story}; it is the last function of {output}/portfile.py.\n")
     with progress_bar() as progress:
-        verification = verify_portfile(loaded, progress=progress)
-    _keep(loaded, verification)
+        context = CheckContext(loaded, progress=progress)
+        verification = context.verification
+        _keep(context)
     if not bug:
         say(f"Wrote {output}/: portfile.py, traces/original, traces/ported.")
         say("See a bug found: porting demo --break missing-residual   (all of them: --break list)\n")
     finish(verification, as_json=as_json)
 
 
-def _keep(portfile: Portfile, verification: Verification) -> None:
+def _keep(context: CheckContext) -> None:
     """Leave the traces in the demo's folder, and the evidence for the checklist."""
     from porting.checks.running.settled import record_verification
     from porting.trace import save_trace
 
-    save_trace(verification.original, portfile.folder / "traces" / "original")
-    save_trace(verification.ported, portfile.folder / "traces" / "ported")
-    warning = record_verification(portfile, verification)
+    traces = context.portfile.folder / "traces"
+    save_trace(context.verification.original, traces / "original")
+    save_trace(context.verification.ported, traces / "ported")
+    warning = record_verification(context)
     if warning:
         say(warning)
 

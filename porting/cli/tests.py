@@ -24,21 +24,21 @@ def command(output: str | None, standalone: bool, force: bool, dry_run: bool, po
       porting tests --output ~/transformers
       porting tests --standalone --output test_brand_new_bert.py
     """
+    from porting.checks import CheckContext
     from porting.checks.running.settled import record_tests, record_verification
+    from porting.evidence.asking import listening
     from porting.portfile import Portfile
     from porting.stubs import Wanted, write_tests
-    from porting.verifying import verify_portfile
 
     loaded = Portfile.load(portfile)
-    live = loaded.original_trace is None and loaded.original_python is None
-    original, ported = loaded.build("original") if live else None, loaded.build("ported")
-    with progress_bar() as progress:
-        verification = verify_portfile(loaded, original=original, ported=ported, progress=progress)
-        warning = record_verification(loaded, verification)
+    with progress_bar() as progress, listening() as asked:
+        context = CheckContext(loaded, progress=progress)
+        verification = context.verification
+        warning = record_verification(context)
         wanted = Wanted(standalone, force, dry_run)
-        models = {"original": original, "ported": ported}
+        models = {"original": context.built.get("original"), "ported": context.ported_model}
         generated = write_tests(loaded, verification, output, **models, wanted=wanted, progress=progress)
-    for each in (warning, record_tests(loaded, generated)):
+    for each in (warning, record_tests(context, generated, asked)):
         if each:
             say(each)
     finish(generated, as_json=as_json)

@@ -44,15 +44,16 @@ def command(
       porting verify --explain-alignment
       porting verify --probe --reinit
     """
+    from porting.checks import CheckContext
     from porting.checks.running.settled import record_verification
     from porting.portfile import Portfile
     from porting.report.detail import shown
-    from porting.verifying import verify_portfile
 
     loaded = Portfile.load(portfile)
     with progress_bar() as progress:
-        verification = verify_portfile(loaded, strict=strict, probe=probe, reinit=reinit, progress=progress)
-    warning = record_verification(loaded, verification)
+        context = CheckContext(loaded, strict=strict, probe=probe, reinit=reinit, progress=progress)
+        verification = context.verification
+        warning = record_verification(context)
     if warning:
         say(warning)
     with shown(full=full, alignment=explain_alignment, portfile=portfile):

@@ -12,6 +12,8 @@ from porting.cli._pickles import pickle_code_option
 from porting.cli._port import checkpoint_of, empty_port
 
 if TYPE_CHECKING:
+    import torch
+
     from porting.portfile import Portfile
     from porting.weights import WeightsReport
 
@@ -36,9 +38,13 @@ def run(
 
 
 def audit(
-    portfile: Portfile, checkpoint: str | Path | None, strict: bool, allow_pickle_code: str | None = None
+    portfile: Portfile,
+    checkpoint: str | Path | None,
+    strict: bool,
+    allow_pickle_code: str | None = None,
+    model: torch.nn.Module | None = None,
 ) -> WeightsReport:
-    """Compare every value of the live ``ported()`` with what the rules make of a checkpoint.
+    """Compare every value of the live port, by default what ``ported()`` returns, with what the rules make.
 
     Raises:
         PortingError: the portfile, the checkpoint or the model cannot be used.
@@ -46,7 +52,7 @@ def audit(
     from porting.weights import audit_loaded
 
     return audit_loaded(
-        portfile.build("ported"),
+        portfile.build("ported") if model is None else model,
         checkpoint_of(portfile, checkpoint, "weights --audit PATH"),
         portfile.rules(),
         strict=strict,
@@ -87,7 +93,9 @@ def command(
     With --infer, the rules are proposed from names and shapes; where the portfile has original() and inputs(), they
     are converted in memory, run against the original and corrected. The result is Python to paste into the portfile.
     """
+    from porting.checks import CheckContext
     from porting.checks.running.settled import record_weights
+    from porting.evidence.asking import listening
     from porting.portfile import Portfile
     from porting.report.detail import shown
 
@@ -98,12 +106,22 @@ def command(
     loaded = Portfile.load(portfile, both_sides=False)
     if infer:
         _infer(loaded, checkpoint, allow_pickle_code, portfile, as_json=as_json)
-    report = (audit if values else run)(loaded, checkpoint, strict, allow_pickle_code)
-    warning = record_weights(loaded, report)
-    if warning:
+    context = CheckContext(loaded)
+    with listening() as asked:
+        if values:
+            report = audit(loaded, checkpoint, strict, allow_pickle_code, context.ported_model)
+        else:
+            report = run(loaded, checkpoint, strict, allow_pickle_code)
+    if _is_own(loaded, checkpoint) and (warning := record_weights(context, report, asked)):
         say(warning)
     with shown(portfile=portfile):
         finish(report, as_json=as_json)
+
+
+def _is_own(portfile: Portfile, checkpoint: str | None) -> bool:
+    """Whether a checkpoint is the portfile's, of which its evidence speaks."""
+    own = portfile.checkpoint()
+    return own is not None and (checkpoint is None or Path(checkpoint).resolve() == own.resolve())
 
 
 def _no_portfile(portfile: str) -> bool:

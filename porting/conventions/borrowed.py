@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from porting.conventions.files import Source
@@ -15,10 +15,11 @@ from porting.conventions.files import Source
 CHECKPOINT = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 BESIDE = re.compile(r"(?:Tokenizer|TokenizerFast|Processor|ProcessorFast|Extractor)$")
 """Classes that may well be loaded from another model's checkpoint."""
-HOLDING = re.compile(r"expect|assert|tensor$|array$", re.IGNORECASE)
+EXPECTED = re.compile(r"expect|assert", re.IGNORECASE)
 """Names of functions and variables around an expected value."""
-SETTING = re.compile(r"mean|std", re.IGNORECASE)
-"""Names of settings that many models have in common."""
+TENSOR = re.compile(r"tensor$|array$", re.IGNORECASE)
+COMMON = re.compile(r"mean|std|input|box|point|pixel|label|mask", re.IGNORECASE)
+"""Names of what models are given, which many have in common."""
 LEAST_NUMBERS = 3
 LEAST_LETTERS = 20
 
@@ -38,8 +39,12 @@ class Facts:
     texts: Mapping[str, int]
 
     @classmethod
-    def of(cls, source: Source) -> Facts:
+    def of(cls, source: Source, classes: Collection[str] | None = None) -> Facts:
         """Those of a file.
+
+        Args:
+            source: the file.
+            classes: of the model: what others of a known model load is their own. None: whatever is loaded counts.
 
         Raises:
             PortingError: it is not Python.
@@ -50,7 +55,8 @@ class Facts:
         assigned = _assigned(source.tree)
         for node, above in _walk(source.tree):
             if isinstance(node, ast.Call):
-                checkpoints |= dict.fromkeys(_loaded(node, assigned), node.lineno)
+                if _is_model(node, classes):
+                    checkpoints |= dict.fromkeys(_loaded(node, assigned), node.lineno)
             elif isinstance(node, (ast.List, ast.Tuple)) and _is_expected(above) and (row := _row(node)):
                 rows.setdefault(row, node.lineno)
             elif isinstance(node, ast.Constant) and _is_expected(above) and _is_text(node.value):
@@ -120,11 +126,18 @@ def _assigned(tree: ast.Module) -> dict[str, set[str]]:
     return found
 
 
+def _is_model(node: ast.Call, classes: Collection[str] | None) -> bool:
+    """Whether a call loads a model or a config: by one of some classes, an automatic one, or one that a name holds."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr != "from_pretrained":
+        return False
+    loader = _name(node.func.value)
+    unknown = loader.startswith("Auto") or not loader[:1].isupper()
+    return not BESIDE.search(loader) and (classes is None or unknown or loader in classes)
+
+
 def _loaded(node: ast.Call, assigned: Mapping[str, set[str]]) -> set[str]:
-    """The checkpoints from which a call loads a model or a config."""
-    if _name(node.func) != "from_pretrained" or not isinstance(node.func, ast.Attribute) or not node.args:
-        return set()
-    if BESIDE.search(_name(node.func.value)):
+    """The checkpoints that a call names first."""
+    if not node.args:
         return set()
     given = node.args[0]
     if isinstance(given, ast.Constant):
@@ -137,7 +150,9 @@ def _is_checkpoint(value: object) -> bool:
 
 
 def _is_expected(above: tuple[str, ...]) -> bool:
-    return any(HOLDING.search(name) for name in above) and not any(SETTING.search(name) for name in above)
+    if any(EXPECTED.search(name) for name in above):
+        return True
+    return any(TENSOR.search(name) for name in above) and not any(COMMON.search(name) for name in above)
 
 
 def _is_text(value: object) -> bool:

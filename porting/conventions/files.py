@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
@@ -72,6 +73,11 @@ def files_of(modeling: Path) -> list[Source]:
     return [Source.read(path) for path in paths if path.is_file()]
 
 
+def classes_in(paths: Iterable[Path]) -> list[str]:
+    """The names of the classes that files define; a file that cannot be read or parsed has none."""
+    return [node.name for path in paths for node in _statements(path) if isinstance(node, ast.ClassDef)]
+
+
 def is_shipped(path: Path) -> bool:
     """Whether a file came with the installed Transformers, whose own checks it passed."""
     try:
@@ -80,3 +86,10 @@ def is_shipped(path: Path) -> bool:
         return False
     near = [each for each in files if each.name == path.name]
     return any(Path(str(each.locate())).resolve() == path.resolve() for each in near)
+
+
+def _statements(path: Path) -> list[ast.stmt]:
+    try:
+        return ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -43,6 +44,7 @@ def notebook_text(port: Port, example: Example) -> str:
         "nbformat": FORMAT,
         "nbformat_minor": MINOR,
     }
+    _require_valid(document)
     return _written(document)
 
 
@@ -107,6 +109,22 @@ def _read(text: str) -> dict[str, Any]:
             f"the notebook cannot be read: {show(error)}", hint="move it away, then: porting write notebook"
         ) from None
     return document
+
+
+def _require_valid(document: dict[str, Any]) -> None:
+    """Have nbformat look at a notebook, where it is installed.
+
+    Raises:
+        NotebookError: it objects.
+    """
+    if importlib.util.find_spec("nbformat") is None:
+        return
+    import nbformat
+
+    try:
+        nbformat.validate(document)
+    except nbformat.ValidationError as error:
+        raise NotebookError(f"the notebook is not one of format {FORMAT}: {show(error, 300)}") from None
 
 
 def _written(document: dict[str, Any]) -> str:

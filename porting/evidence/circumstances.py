@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
+import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +19,20 @@ from porting.evidence.records import FILE
 from porting.evidence.versions import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    import torch
 
     from porting.portfile import Portfile
 
 ALWAYS = ("porting", "torch", "transformers")
 IF_LOADED = ("numpy", "safetensors", "tokenizers")
+MOST_TYPED = 1000
+_TYPED: ContextVar[str] = ContextVar("typed", default="")
 SECONDS = 10
 """Until a git that does not answer is left alone."""
+ANSWER_HOLDS = 5
+"""Seconds for which git is not asked again: many records are made one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,30 @@ class Circumstances:
         return cls(versions(), device, commit, dirty, code_commit, code_dirty, now)
 
 
+def typed(arguments: Sequence[str]) -> None:
+    """Note what was typed, for the records of this process."""
+    _TYPED.set(shlex.join(arguments)[:MOST_TYPED])
+
+
+def typed_command() -> str:
+    """What was typed; empty where nobody said it."""
+    return _TYPED.get()
+
+
+def device_of(models: Iterable[torch.nn.Module]) -> str:
+    """Where the tensors of models are: ``cpu``, or the name of the GPU; empty without a tensor."""
+    devices = {tensor.device for model in models for tensor in (*model.parameters(), *model.buffers())}
+    return ", ".join(sorted({_device_name(device) for device in devices}))
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type != "cuda":
+        return device.type
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
 def versions() -> dict[str, str]:
     """Of Python, of what porting stands on, and of what else is loaded."""
     found = {"python": platform.python_version()}
@@ -69,12 +103,13 @@ def repository_of(folder: Path) -> Path | None:
 
 
 def state_of(root: Path | None) -> tuple[str | None, bool | None]:
-    """Commit of a repository, and whether anything but evidence is not committed; None where git does not say it.
+    """Commit of a repository, and whether anything but evidence is not committed; None where git does not say it."""
+    return (None, None) if root is None else _asked(root, int(time.monotonic() / ANSWER_HOLDS))
 
-    git asks nobody, runs no program that the repository names, and is left alone when it hangs.
-    """
-    if root is None:
-        return None, None
+
+@lru_cache(maxsize=8)
+def _asked(root: Path, _period: int) -> tuple[str | None, bool | None]:
+    """What git says; it asks nobody, runs no program that the repository names, and is left alone when it hangs."""
     command = ["git", "-C", str(root), "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
     command += ["status", "--porcelain=v2", "--branch", "--", ".", f":(exclude,glob)**/{FILE}"]
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"}

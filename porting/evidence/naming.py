@@ -39,7 +39,7 @@ def path_of(subject: str, folder: Path) -> Path | None:
         return Path.home() / name[2:] if name.startswith("~/") else folder / name
     top, _, rest = name.partition("/")
     places = [Path(entry) for entry in sys.path]
-    installed = next((place / name for place in places if (place / name).is_file()), None)
+    installed = next((place / name for place in places if (place / name).exists()), None)
     return installed or _found(top, rest)
 
 
@@ -50,7 +50,7 @@ def _found(top: str, rest: str) -> Path | None:
     except (ImportError, ValueError):
         return None
     places = [] if spec is None else list(spec.submodule_search_locations or ())
-    return next((Path(place) / rest for place in places if (Path(place) / rest).is_file()), None)
+    return next((Path(place) / rest for place in places if (Path(place) / rest).exists()), None)
 
 
 def _in_transformers(path: Path) -> str | None:

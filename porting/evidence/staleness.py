@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.evidence.files import is_same
+from porting.evidence.headers import has_headers
 from porting.evidence.naming import path_of
-from porting.evidence.subjects import ABSENT, constant_today, expectation_today, function_today
+from porting.evidence.subjects import (
+    ABSENT,
+    constant_today,
+    evidence_today,
+    expectation_today,
+    folder_today,
+    function_today,
+)
 from porting.evidence.versions import version_of
 from porting.text import show
 
@@ -37,8 +45,30 @@ def _file(portfile: Portfile, subject: str, earlier: str) -> str:
     name = show(subject.partition(" ")[2])
     path = path_of(subject, portfile.folder)
     if path is None or not path.is_file():
-        return f"{name} is gone"
+        return "" if earlier == ABSENT else f"{name} is gone"
+    if earlier == ABSENT:
+        return f"{name} was added"
     return "" if is_same(path, earlier) else f"{name} changed"
+
+
+def _headers(portfile: Portfile, subject: str, earlier: str) -> str:
+    named = subject.partition(" ")[2]
+    path, name = path_of(named, portfile.folder), show(named.partition(" ")[2])
+    if path is None or not path.exists():
+        return f"{name} is gone"
+    return "" if has_headers(path, earlier) else f"{name} holds other names, shapes or dtypes"
+
+
+def _folder(portfile: Portfile, subject: str, earlier: str) -> str:
+    name = subject.partition(" ")[2]
+    return "" if folder_today(portfile.folder / name) == earlier else f"{show(name)} has other files"
+
+
+def _evidence(portfile: Portfile, subject: str, earlier: str) -> str:
+    step = subject.partition(" ")[2]
+    return (
+        "" if evidence_today(portfile, step) == earlier else f"claims of other steps than {show(step)} ended otherwise"
+    )
 
 
 def _function(portfile: Portfile, subject: str, earlier: str) -> str:
@@ -64,15 +94,18 @@ def _expected(portfile: Portfile, subject: str, earlier: str) -> str:
 
 def _version(_: Portfile, subject: str, earlier: str) -> str:
     name = subject.partition(" ")[2]
-    now = version_of(name)
-    return "" if now == earlier else f"{show(name)} was {show(earlier)}, and is {show(now or 'not installed')}"
+    now = version_of(name) or ABSENT
+    return "" if now == earlier else f"{show(name)} {show(earlier)}, then {show(now)}"
 
 
 _KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
     "file": _file,
     "package": _file,
+    "folder": _folder,
+    "evidence": _evidence,
     "function": _function,
     "constant": _constant,
     "expected": _expected,
     "version": _version,
+    "headers": _headers,
 }

@@ -1,22 +1,26 @@
 """What a claim speaks of, with the fingerprint of each subject.
 
 The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
-check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, and ``file`` or ``package``
-(`porting.evidence.naming`).
+check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``file`` or ``package`` (`porting.evidence.naming`),
+``headers`` before one of these (what a checkpoint holds, whatever its values are), ``folder converted`` (which files
+are there); and ``evidence 14`` is how the claims of other steps than 14 ended.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porting.evidence.files import fingerprint
 from porting.evidence.functions import source_of
+from porting.evidence.headers import headers_of
 from porting.evidence.naming import subject_of
 from porting.evidence.reading import facts_of
+from porting.evidence.store import newest_records
 from porting.evidence.versions import version_of
 
 if TYPE_CHECKING:
@@ -38,6 +42,21 @@ def about(portfile: Portfile, asked: Iterable[str]) -> dict[str, str]:
         kind, _, name = topic.partition(" ")
         found |= _OF_KIND[kind](portfile, name)
     return dict(sorted(found.items()))
+
+
+def folder_today(folder: Path) -> str:
+    """The fingerprint of which files are in a folder; `ABSENT` without it."""
+    if not folder.is_dir():
+        return ABSENT
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return hashlib.sha256("\n".join(names).encode(errors="surrogatepass")).hexdigest()
+
+
+def evidence_today(portfile: Portfile, step: str) -> str:
+    """The fingerprint of how the claims of all other steps ended last."""
+    records = newest_records(portfile)
+    ends = sorted(f"{claim} {each.result}" for claim, each in records.items() if str(each.step) != step)
+    return hashlib.sha256("\n".join(ends).encode(errors="surrogatepass")).hexdigest()
 
 
 def about_files(portfile: Portfile, paths: Iterable[Path]) -> dict[str, str]:
@@ -105,10 +124,36 @@ def _code(portfile: Portfile, name: str) -> dict[str, str]:
     return {**known, **_named(portfile, portfile.used.code[name])}
 
 
+def _headers(portfile: Portfile, _: str) -> dict[str, str]:
+    path = portfile.used.checkpoint
+    if path is None:
+        return {}
+    found = headers_of(path)
+    return _files(portfile, "checkpoint") if found is None else {f"headers {subject_of(path, portfile.folder)}": found}
+
+
 def _trace(portfile: Portfile, _: str) -> dict[str, str]:
     from porting.trace.folders import MANIFEST
 
     return {} if portfile.original_trace is None else about_files(portfile, [portfile.original_trace / MANIFEST])
+
+
+def _path(portfile: Portfile, name: str) -> dict[str, str]:
+    path = Path(name)
+    return {subject_of(path, portfile.folder): fingerprint(path) or ABSENT}
+
+
+def _version(_: Portfile, name: str) -> dict[str, str]:
+    return {f"version {name}": version_of(name) or ABSENT}
+
+
+def _folder(portfile: Portfile, name: str) -> dict[str, str]:
+    folder = Path(name)
+    return {f"folder {Path(os.path.relpath(folder, portfile.folder)).as_posix()}": folder_today(folder)}
+
+
+def _evidence(portfile: Portfile, step: str) -> dict[str, str]:
+    return {f"evidence {step}": evidence_today(portfile, step)}
 
 
 def _named(portfile: Portfile, fingerprints: Mapping[Path, str | None]) -> dict[str, str]:
@@ -126,6 +171,11 @@ _OF_KIND = {
     "files": _files,
     "settings": _settings,
     "code": _code,
+    "headers": _headers,
     "trace": _trace,
+    "path": _path,
+    "version": _version,
+    "folder": _folder,
+    "evidence": _evidence,
 }
 """What each kind of topic becomes."""

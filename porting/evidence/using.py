@@ -27,12 +27,15 @@ class Used:
     """What each function of one portfile used, by its name.
 
     Attributes:
+        checkpoint: what ``checkpoint()`` named.
         files: that were read, with size and time of the last change as they were then.
-        code: fingerprints of the source files of what was returned, and of the local modules that the function needs.
-        versions: of the packages that what was returned is made with.
+        code: fingerprints of the source files of what was returned.
+        needed: fingerprints of the local modules that the function imports, and that these do.
+        packages: installed ones that the classes of what was returned are from.
     """
 
     def __init__(self) -> None:
+        self.checkpoint: Path | None = None
         self.files: dict[str, dict[Path, Facts]] = {}
         self.code: dict[str, dict[Path, str]] = {}
         self.needed: dict[str, dict[Path, str]] = {}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+from porting.children import ESCAPES
+from porting.conventions.files import classes_in
 from porting.text import show
 
 FINE = re.compile(r"\s*(?:no differences|all good|ok\b)", re.IGNORECASE)
 """How a line begins that says that there is nothing."""
-ANY_MODEL = re.compile(r"\bmodels[/\\.]\w+|\bmodel_doc/[\w-]+")
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+ANY_MODEL = re.compile(r"\bmodels[/\\.](?!auto\b)\w+|\bmodel_doc/[\w-]+")
+PUBLIC = re.compile(r".+(?:Model|Config|Processor|Tokenizer|TokenizerFast|Extractor|Backbone|For[A-Z]\w+)")
+"""Classes that are called after their model; others, such as ``Attention``, many models have."""
 
 
 class Naming:
@@ -31,7 +33,7 @@ class Naming:
     @classmethod
     def of(cls, folder: Path) -> Naming:
         """Those of the model whose code is in a folder; a file that cannot be read or parsed has no names."""
-        return cls(folder.name, [name for path in sorted(folder.glob("*.py")) for name in _classes(path)])
+        return cls(folder.name, filter(PUBLIC.fullmatch, classes_in(sorted(folder.glob("*.py")))))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -41,7 +43,7 @@ class Naming:
 
     def lines(self, text: str) -> list[str]:
         """The lines that name the model, each once, to be shown."""
-        plain = (ESCAPES.sub("", line).strip() for line in text.splitlines())
+        plain = (line.strip() for line in ESCAPES.sub("", text).splitlines())
         return list(
             dict.fromkeys(show(each, 300) for each in plain if self._pattern.search(each) and not FINE.match(each))
         )
@@ -50,11 +52,3 @@ class Naming:
 def names_models(text: str) -> bool:
     """Whether a text names the files of any model."""
     return ANY_MODEL.search(text) is not None
-
-
-def _classes(path: Path) -> list[str]:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return []
-    return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]

@@ -36,12 +36,14 @@ class Architecture:
         class_name: of the class that was built.
         cells: its blocks in the config's default sizes.
         sizes: the numbers of its config, by name.
+        heirs: how many other models are derived from it.
     """
 
     model_type: str
     class_name: str
     cells: tuple[Cell, ...]
     sizes: Mapping[str, int]
+    heirs: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def pack(index: Index) -> bytes:
                     for cell in each.cells
                 ],
                 dict(each.sizes),
+                each.heirs,
             ]
             for each in index.architectures
         ],
@@ -157,12 +160,13 @@ def _unzipped(raw: bytes) -> bytes:
 
 
 def _architecture(given: Any) -> Architecture:
-    model_type, class_name, cells, sizes = given
+    model_type, class_name, cells, sizes, heirs = given
     return Architecture(
         _text(model_type),
         _text(class_name),
         tuple(_cell(cell) for cell in cells),
         MappingProxyType({_text(name): _size(value) for name, value in sizes.items()}),
+        _size(heirs),
     )
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
+import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from porting.nearest.architectures import Architecture, Index
-from porting.nearest.cells import Cell, Held, cells_of
+from porting.nearest.cells import cells_of
 from porting.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -22,6 +26,9 @@ HEADS = ("ForPreTraining", "ForCausalLM", "ForConditionalGeneration", "ForMasked
 """Classes with a head, by their names, the first that there is."""
 ALIKE = 0.9
 """Share of the tensors of a model that a class with a head must hold to be this model with a head."""
+FLAGS = re.compile(r"bias|qk_?(layer)?norm|layer_?scale|pooling_layer|(?:absolute|rotary|position).*embed")
+"""Settings, by their names, that say which tensors are there."""
+DERIVED = re.compile(r"^from \.\.([a-z0-9_]+)\.modeling_", re.MULTILINE)
 OPEN = {"vocab_size": 32000, "pad_token_id": 0, "prediction_length": 24}
 """Values for what default configs leave open."""
 Shape = tuple[int, ...]
@@ -91,8 +98,39 @@ def _architecture(model_type: str, classes: list[type[Any]], config: Callable[[]
         if len(own.keys() & more.keys()) >= ALIKE * len(own):
             optional = set(own) ^ set(more)
             chosen, tensors, tied = headed, {**more, **own}, others
-    cells = tuple(_marked(cell, optional | set(tied)) for cell in cells_of({**tensors, **tied}))
-    return Architecture(model_type, chosen.__name__, cells, MappingProxyType(_sizes(config())))
+    varied = _varied(chosen, config)
+    optional |= {name for each in varied for name in each.keys() ^ (tensors.keys() | tied.keys())}
+    everything = {name: shape for each in (*varied, tied, tensors) for name, shape in each.items()}
+    ordered = {name: everything[name] for name in dict.fromkeys([*tensors, *everything])}
+    cells = cells_of(ordered, optional | set(tied))
+    return Architecture(
+        model_type, chosen.__name__, cells, MappingProxyType(_sizes(config())), _heirs().get(_folder(classes[0]), 0)
+    )
+
+
+def _varied(model_class: type[Any], config: Callable[[], Any]) -> list[dict[str, Shape]]:
+    """The tensors that a model has with other settings of what is there or not, one at a time."""
+    found = []
+    for place, name, value in _settings(config()):
+
+        def other(place: str = place, name: str = name, value: object = value) -> Any:
+            changed = config()
+            setattr(getattr(changed, place) if place else changed, name, value)
+            return changed
+
+        with suppress(Exception):  # whatever a constructor raises for a setting that it does not take
+            found.append({name: shape for each in _tensors(model_class, other) for name, shape in each.items()})
+    return found
+
+
+def _settings(config: Any) -> Iterator[tuple[str, str, object]]:
+    """Settings of a config, and of those in it, that are set otherwise: the place, the name and the other value."""
+    for place, part in {"": config, **_parts(config)}.items():
+        for name, value in vars(part).items():
+            if isinstance(value, bool) and FLAGS.search(name):
+                yield place, name, not value
+            elif name == "position_embedding_type" and value == "absolute":
+                yield place, name, "rotary"
 
 
 def _classes(config_class: type[Any]) -> list[type[Any]]:
@@ -150,6 +188,21 @@ def _filled(part: Any) -> dict[str, Any]:
     return filled | {name: value for name, value in OPEN.items() if getattr(part, name, value) is None}
 
 
+def _folder(model_class: type[Any]) -> str:
+    return model_class.__module__.split(".")[-2]
+
+
+@lru_cache(maxsize=1)
+def _heirs() -> Mapping[str, int]:
+    """How many models are derived from the model in each folder, as their modular files say."""
+    import transformers
+
+    counts: Counter[str] = Counter()
+    for path in Path(transformers.__file__).parent.glob("models/*/modular_*.py"):
+        counts.update(set(DERIVED.findall(path.read_text(encoding="utf-8"))))
+    return counts
+
+
 def _parts(config: Any) -> dict[str, Any]:
     """The configs in a config, by the names of their places."""
     from transformers import PreTrainedConfig
@@ -167,9 +220,3 @@ def _sizes(config: Any) -> dict[str, int]:
         for name, value in part.to_dict().items()
         if type(value) is int and value > 1 and not name.endswith("_id")
     }
-
-
-def _marked(cell: Cell, optional: set[str]) -> Cell:
-    if cell.path or not optional:
-        return cell
-    return Cell("", 1, tuple(Held(each.name, each.shape, each.name in optional) for each in cell.held))

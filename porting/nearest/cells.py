@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -74,20 +74,22 @@ class _Node:
     shape: Shape | None = None
     children: dict[str, _Node] = field(default_factory=dict)
     count: int = 0
+    optional: bool = False
 
 
-def cells_of(shapes: Mapping[str, Shape]) -> tuple[Cell, ...]:
+def cells_of(shapes: Mapping[str, Shape], optional: Collection[str] = ()) -> tuple[Cell, ...]:
     """The blocks of a model by the names and shapes of its tensors; what stands outside comes last.
 
     Buffers that models compute themselves are left out, and so is what counts and averages of batch norms say twice.
 
     Args:
         shapes: by tensor name; of very many the first `MOST_NAMES`.
+        optional: names of tensors that not every class or setting of an architecture has.
     """
     root = _Node()
     for _, (name, shape) in zip(range(MOST_NAMES), shapes.items(), strict=False):
         if not computed(name):
-            _insert(root, name, shape)
+            _insert(root, name, shape, optional=name in optional)
     outside: list[Held] = []
     found = tuple(_cells(root, "", outside))
     return (*found, Cell("", 1, tuple(outside))) if outside else found
@@ -100,19 +102,19 @@ def computed(name: str) -> bool:
     return leaf(name[-LONGEST:]) == "count" or any(telling <= found for telling in COMPUTED)
 
 
-def _insert(root: _Node, name: str, shape: Shape) -> None:
+def _insert(root: _Node, name: str, shape: Shape, *, optional: bool) -> None:
     pieces = re.split(r"[./]", name[-LONGEST:])[-DEEPEST:]
     node = root
     node.count += 1
     for piece in pieces:
         node = node.children.setdefault(piece, _Node())
         node.count += 1
-    node.shape = tuple(shape)
+    node.shape, node.optional = tuple(shape), optional
 
 
 def _cells(node: _Node, path: str, outside: list[Held]) -> Iterator[Cell]:
     if node.shape is not None:
-        outside.append(Held(path, node.shape))
+        outside.append(Held(path, node.shape, node.optional))
     lists = _lists(node)
     alone = [name for name in node.children if all(name not in members for group in lists for members in group)]
     for name in alone:
@@ -187,14 +189,14 @@ def _names(node: _Node, path: str = "") -> Iterator[str]:
 def _flat(node: _Node, path: str) -> Iterator[Held]:
     """The tensors of a block, those of its lists of equal members as one each."""
     if node.shape is not None:
-        yield Held(path, node.shape)
+        yield Held(path, node.shape, node.optional)
     gone: set[str] = set()
     for group in _lists(node):
         for members in group:
             if len(members) >= MANY:
                 gone.update(members)
                 inner = _flat(node.children[members[0]], _under(path, _starred(members[0])))
-                yield from (Held(one.name, (len(members), *one.shape)) for one in inner)
+                yield from (Held(one.name, (len(members), *one.shape), one.optional) for one in inner)
     for name, child in node.children.items():
         if name not in gone:
             yield from _flat(child, _under(path, name))

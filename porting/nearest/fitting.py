@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import lru_cache
 from itertools import islice, product
 
 from porting.nearest.cells import Cell, Held, Shape, roles
-from porting.weights.inference.words import block, words
+from porting.weights.inference.words import FILLERS, block, words
 
 KERNEL = 11
 """The size up to which a dimension of a kernel is one that no config sets."""
 MOST_PARTS = 8
 """Tensors beside each other of which one may be made."""
-JOINED = tuple(map(frozenset, (("q", "k", "v"), ("k", "v"), ("q", "k"), ("gate", "up"))))
+TABLES = frozenset({"position", "head", "token", "kind"})
+"""What tables outside of blocks are for."""
+SURE = 0.6
+"""Agreement of names that makes one of two tensors whose sizes do not tell it."""
 SEVERAL = 2
 """Tensors that must speak for a further value of a size that is known."""
 MOST_KINDS = 160
@@ -25,7 +29,17 @@ Key = tuple[str, Shape]
 Binding = Mapping[int, tuple[int, ...]]
 """The checkpoint's size for a size of the architecture; several where blocks say different ones."""
 Open = dict[int, tuple[int, ...]]
+JOINED = tuple(map(frozenset, (("q", "k", "v"), ("k", "v"), ("q", "k"), ("gate", "up"))))
+PARTS: frozenset[str] = frozenset().union(*JOINED)
 MOST_WAYS = 64
+
+
+class Sure(Enum):
+    """How sure it must be that tensors are the parts of one."""
+
+    SIZED = "their sizes are known and add up"
+    NAMED = "or else the name of the whole says so"
+    GUESSED = "or else they are of one kind"
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class Placing:
     Attributes:
         sources: of the checkpoint.
         targets: of the architecture.
-        how: ``same``, ``split`` or ``joined``.
+        how: ``same``, ``split``, ``joined``, or ``resized`` where only names and the number of dimensions agree.
     """
 
     sources: tuple[Held, ...]
@@ -103,9 +117,14 @@ class _Side:
 @lru_cache(maxsize=1 << 14)
 def fit(source: Cell, target: Cell) -> Fit:
     """Fit a block of a checkpoint into one of an architecture, from each of the likely ways to begin."""
-    return max(
-        (_fitted(source, target, dict(start)) for start in _starts(source, target)), key=lambda each: each.share
-    )
+    best: Fit | None = None
+    for start in _starts(source, target):
+        found = _fitted(source, target, dict(start))
+        if best is None or found.share > best.share:
+            best = found
+        if best.share == 1:
+            break
+    return best or _fitted(source, target, {})
 
 
 def fit_with(source: Cell, target: Cell, bindings: Sequence[Binding]) -> Fit:
@@ -124,7 +143,7 @@ def _starts(source: Cell, target: Cell) -> Iterator[Binding]:
     its, own = _frequent(target), _frequent(source)
     pairs = [(0, 0), (0, 1), (1, 0)]
     found = [{its[at]: (own[other],)} for at, other in pairs if at < len(its) and other < len(own)]
-    return iter(found or [{}])
+    return iter(found)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -136,15 +155,31 @@ def _frequent(cell: Cell) -> tuple[int, ...]:
 def _fitted(source: Cell, target: Cell, binding: Open, *, loose: bool = False) -> Fit:
     free, wanted = _Side.of(source), _Side.of(target)
     placings = _same(free, wanted, binding)
-    for guessing in (False, True):
+    for sure in Sure:
         found: tuple[int, int] | None = (0, 0)
         while found is not None:
-            placings += _joined(free, wanted, binding, guessing=guessing)
+            placings += _joined(free, wanted, binding, sure)
             found = _next(free, wanted, binding) or (_another(free, wanted, binding) if loose else None)
             if found is not None:
                 binding[found[0]] = (*binding.get(found[0], ()), found[1])
                 placings += _same(free, wanted, binding)
+    placings += _resized(free, wanted) if loose else []
     return Fit(tuple(placings), binding, tuple(free.left()), tuple(wanted.left()))
+
+
+def _resized(free: _Side, wanted: _Side) -> list[Placing]:
+    """Pair what is left by names: sizes that are one in the default config and two in the checkpoint's."""
+    found = []
+    for (role, shape), targets in wanted.free.items():
+        for target in tuple(targets):
+            of_kind = (each for key, held in free.free.items() if key[0] == role for each in held)
+            sources = [each for each in of_kind if len(each.dims) == len(shape)]
+            best = max(sources, key=lambda each: agreement(each.name, target.name), default=None)
+            if best is not None and agreement(best.name, target.name) >= SURE:
+                found.append(Placing((best,), (target,), "resized"))
+                free.take(best)
+                targets.remove(target)
+    return found
 
 
 def _kernel(role: str, shape: Shape, at: int) -> bool:
@@ -192,7 +227,7 @@ def _paired(sources: Sequence[Held], targets: Sequence[Held]) -> list[tuple[Held
     taken: tuple[set[int], set[int]] = (set(), set())
     pairs = []
     for _, at, other in scored:
-        if at not in taken[0] and other not in taken[1]:
+        if at not in taken[0] and other not in taken[1] and not contrary(sources[at].name, targets[other].name):
             taken[0].add(at)
             taken[1].add(other)
             pairs.append((sources[at], targets[other]))
@@ -200,9 +235,16 @@ def _paired(sources: Sequence[Held], targets: Sequence[Held]) -> list[tuple[Held
 
 
 @lru_cache(maxsize=1 << 16)
+def contrary(one: str, other: str) -> bool:
+    """Whether names say of tables that they are different ones."""
+    left, right = (TABLES.intersection(words(name)) for name in (one, other))
+    return bool(left and right) and not left & right
+
+
+@lru_cache(maxsize=1 << 17)
 def agreement(one: str, other: str) -> float:
     """0 to 1: the share of words that two names have in common."""
-    left, right = set(words(one)), set(words(other))
+    left, right = set(words(one)) - FILLERS, set(words(other)) - FILLERS
     return len(left & right) / max(len(left | right), 1)
 
 
@@ -241,11 +283,19 @@ def _vote(
     targets: Sequence[Held],
 ) -> None:
     """Count for each value of the open size how many tensors would find their like."""
-    for (role, shape), sources in free.free.items():
+    for (role, shape), held in free.free.items():
+        sources = [one for one in held if not _several(one.name, targets[0].name)]
         values = {_rest(shape, known, len(open_)) for known in ways} if role == key[0] and sources else set()
         for value in values - {None}:
             likeness = max(agreement(one.name, other.name) for one in sources[:4] for other in targets[:4])
             votes[open_[0], value or 0] += min(len(sources), len(targets)) + likeness
+
+
+@lru_cache(maxsize=1 << 16)
+def _several(one: str, other: str) -> bool:
+    """Whether one of two names is that of several parts, and the other of fewer."""
+    left, right = (PARTS.intersection(words(name)) for name in (one, other))
+    return max(len(left), len(right)) > 1 and left != right
 
 
 def _rest(shape: Shape, known: Sequence[int], count: int) -> int | None:
@@ -271,14 +321,14 @@ def _any(free: _Side, wanted: _Side, binding: Binding) -> tuple[int, int] | None
     return None
 
 
-def _joined(free: _Side, wanted: _Side, binding: Open, *, guessing: bool) -> list[Placing]:
+def _joined(free: _Side, wanted: _Side, binding: Open, sure: Sure) -> list[Placing]:
     """Tensors of one side that are one on the other: q, k and v, gate and up.
 
     Args:
         free: the checkpoint's.
         wanted: the architecture's.
         binding: the sizes that are known; sizes that must be are added.
-        guessing: whether sizes may be found where the name of the whole says nothing.
+        sure: how sure parts must be.
     """
     found = []
     for whole_side, part_side, splits in ((free, wanted, True), (wanted, free, False)):
@@ -287,7 +337,7 @@ def _joined(free: _Side, wanted: _Side, binding: Open, *, guessing: bool) -> lis
             for family in families:
                 named = _named(whole, family)
                 solved = None if named is None else _adds_up(whole, family.parts, binding, splits=splits)
-                if solved is not None and (named or guessing or not solved):
+                if solved is not None and (not solved or sure is Sure.GUESSED or (named and sure is Sure.NAMED)):
                     binding.update({size: (value,) for size, value in solved.items()})
                     sources, targets = ((whole,), family.parts) if splits else (family.parts, (whole,))
                     found.append(Placing(sources, targets, "split" if splits else "joined"))
@@ -344,7 +394,7 @@ def _related(group: tuple[Held, ...]) -> tuple[_Family, ...]:
 def _named(whole: Held, family: _Family) -> bool | None:
     """Whether the name of a whole says that these are its parts; None if it says that they are not."""
     said, known = set(words(whole.name)), family.known
-    if len(whole.dims) != len(family.parts[0].dims) or said & known not in (set(), known):
+    if len(whole.dims) != len(family.parts[0].dims) or said & PARTS not in (set(), known):
         return None
     if block(whole.name) not in ("", block(" ".join(known))) or not (family.told or said >= known):
         return None

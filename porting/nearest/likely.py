@@ -30,23 +30,26 @@ def likeness(one: Cell, other: Cell) -> float:
     """0 to about 1: how alike two blocks are."""
     if bool(one.path) != bool(other.path):
         return 0.0
-    kinds, words_ = (_overlap(read(one), read(other)) for read in (_kinds, _words))
-    return kinds + NAMED * words_
+    kinds = _overlap(_kinds(one), _kinds(other), _kinds(one, needed=True), _kinds(other, needed=True))
+    return kinds + NAMED * _overlap(_words(one), _words(other), _words(one), _words(other))
 
 
-def _overlap(one: Counter[object], other: Counter[object]) -> float:
-    return 2 * (one & other).total() / max(one.total() + other.total(), 1)
+def _overlap(one: Counter[object], other: Counter[object], needed: Counter[object], others: Counter[object]) -> float:
+    """The share of two that is in both; what is not needed counts only where it is."""
+    common = one & other
+    total = sum((counts | (common & every)).total() for counts, every in ((needed, one), (others, other)))
+    return 2 * common.total() / max(total, 1)
 
 
 @lru_cache(maxsize=1 << 14)
-def _kinds(cell: Cell) -> Counter[object]:
+def _kinds(cell: Cell, *, needed: bool = False) -> Counter[object]:
     """Its tensors by role and number of dimensions, those of three and more with what no config sets.
 
     One that its name says to be several (q, k and v) counts as several.
     """
     found: Counter[object] = Counter()
     for held, role in zip(cell.held, roles(cell), strict=True):
-        if not held.optional:
+        if not (needed and held.optional):
             found[role, len(held.dims), held.shape[2:]] += _parts(held)
     return found
 

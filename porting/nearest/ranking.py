@@ -24,12 +24,19 @@ MOST_CELLS = 60
 """Blocks of either side that are tried, the largest ones."""
 LIKE = 3.0
 """How many times as many tensors a block may have as one that it is held against."""
-MOST_PAIRS = 6
+MOST_PAIRS = 5
 """Blocks of an architecture into which each of the checkpoint's is tried to fit, the likeliest ones."""
 NEAR_SHARE = 0.75
 """Share of both sides that makes them near."""
-TRIED = 100
-"""Architectures that are tried, the likeliest ones."""
+TRIED, WORTH = 100, 0.7
+"""Architectures that are tried: how many, and how likely beside the likeliest one."""
+WAYS = {
+    "split": "tensors are split into several",
+    "joined": "tensors are joined from several",
+    "resized": "tensors have sizes that the default config does not tell apart",
+}
+RESIZED = 0.5
+"""How much a tensor of another size counts beside one of the same."""
 WORDS = 0.2
 """How much the names count beside the shapes."""
 
@@ -124,7 +131,7 @@ def nearest_architectures(
     total = sum(cell.total for cell in cells)
     if not total:
         return ()
-    likely = heapq.nlargest(TRIED, architectures, key=lambda each: likelihood(cells, each.cells))
+    likely = _likely(cells, architectures)
     matches = []
     for number, architecture in enumerate(likely):
         progress("comparing with the architectures of Transformers", number, len(likely))
@@ -134,14 +141,19 @@ def nearest_architectures(
     return tuple(replace(each, tied=_tied(each, found)) for each in found[:limit])
 
 
+def _likely(cells: Sequence[Cell], architectures: Sequence[Architecture]) -> list[Architecture]:
+    """Those that are worth trying."""
+    scored = [(likelihood(cells, each.cells), at) for at, each in enumerate(architectures)]
+    best = heapq.nlargest(TRIED, scored)
+    return [architectures[at] for score, at in best if score >= WORTH * best[0][0]]
+
+
 def _ordered(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that shapes cannot tell apart by their names, then by how many have the same structure."""
-    structures = Counter((each.placed, each.filled, each.kinds) for each in candidates)
+    """The best first; those that neither shapes nor names tell apart by how many models are derived from them."""
 
     def rank(each: Candidate) -> tuple[object, ...]:
         share = round(each.placed_share + each.filled_share + WORDS * each.names, 2)
-        alike = structures[each.placed, each.filled, each.kinds]
-        return each.verdict != UNMODIFIED, -share, -alike, len(each.model_type), each.model_type
+        return each.verdict != UNMODIFIED, -share, -each.heirs, len(each.model_type), each.model_type
 
     return sorted(candidates, key=rank)
 
@@ -245,6 +257,7 @@ def _candidate(found: Match, total: int) -> Candidate:
         ),
         empty=_lines(found.missing),
         ways=_ways(found),
+        heirs=architecture.heirs,
     )
 
 
@@ -258,8 +271,7 @@ def _lines(held: Sequence[tuple[Cell, Held]]) -> tuple[str, ...]:
 
 def _ways(found: Match) -> tuple[str, ...]:
     counts = Counter(placing.how for source, _, each in found.pairs for placing in each.placings)
-    words = {"split": "tensors are split into several", "joined": "tensors are joined from several"}
-    return tuple(f"{counts[how]} kinds of {text}" for how, text in words.items() if counts[how])
+    return tuple(f"{counts[how]} kinds of {text}" for how, text in WAYS.items() if counts[how])
 
 
 def _config(found: Match) -> dict[str, int]:

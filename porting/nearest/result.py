@@ -29,6 +29,7 @@ class Candidate:
         left: what has no place, in a few lines.
         empty: what nothing fills, in a few lines.
         ways: how tensors get there other than one to one, in a few lines.
+        heirs: how many models of Transformers are derived from it.
         tied: model types that shapes cannot tell from this one.
     """
 
@@ -44,6 +45,7 @@ class Candidate:
     left: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
     ways: tuple[str, ...] = ()
+    heirs: int = 0
     tied: tuple[str, ...] = ()
 
     @property
@@ -88,6 +90,7 @@ class Candidate:
             "left": list(self.left),
             "empty": list(self.empty),
             "ways": list(self.ways),
+            "heirs": self.heirs,
             "tied": list(self.tied),
         }
 

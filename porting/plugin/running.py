@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from porting.errors import PortingError
+from porting.plugin.keeping import KeptEvidence
 from porting.plugin.settings import named_path, settings_of
 from porting.plugin.sharing import relative, said
 from porting.plugin.telling import Told, header
@@ -49,6 +50,7 @@ class PortingRun:
         self.config = config
         self.settings = settings
         self.told = Told(config, settings)
+        self.evidence = KeptEvidence(config)
         self.collected: set[Path] = set()
 
     @property
@@ -94,6 +96,7 @@ class PortingRun:
         """Send what a check said along with its report, also from a worker."""
         report = yield
         if hasattr(item, "facts") and (report.when == "call" or not report.passed):
+            self.evidence.add(item, report)
             report.porting = item.facts(report)  # type: ignore[attr-defined]
             if isinstance(report.longrepr, tuple):  # of a skip: path, line and reason
                 report.longrepr = (str(item.path), 1, report.longrepr[2])
@@ -105,7 +108,9 @@ class PortingRun:
             self.told.add(report.nodeid, report.porting, report.duration)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the report, and fail a run that skipped every check of a portfile: nothing was verified."""
+        """Keep the evidence, write the report, and fail a run that skipped every check of a portfile."""
+        if self.settings.evidence:
+            self.told.notes += self.evidence.keep()
         if hasattr(session.config, "workerinput"):
             return
         failed = bool(self.told.unverified)

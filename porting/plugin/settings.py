@@ -36,6 +36,7 @@ class Settings:
         report: the JSON file to write, if any.
         goldens: the folder of golden traces, if it is not to be beside each test file.
         update: whether golden traces are written.
+        evidence: whether what checks said is kept beside the portfile.
     """
 
     portfiles: tuple[Path, ...] = ()
@@ -49,6 +50,7 @@ class Settings:
     report: Path | None = None
     goldens: Path | None = None
     update: bool = False
+    evidence: bool = True
 
     @property
     def overruled(self) -> str:
@@ -100,6 +102,7 @@ def _read(config: pytest.Config) -> Settings:
         report=_path(config, "report"),
         goldens=_path(config, "goldens"),
         update=config.getoption("porting_update"),
+        evidence=bool(config.getini("porting_evidence")) and not config.getoption("porting_no_evidence"),
     )
     _require_sense(config, settings)
     return settings

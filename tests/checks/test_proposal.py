@@ -7,7 +7,8 @@ from checked import result_of
 from documented import filled, portfile_in, written
 
 from porting.checks import CheckContext
-from porting.evidence import Outcome, record
+from porting.checks.running.recording import outcome_of
+from porting.evidence import Outcome, changes, newest_records, record
 from porting.portfile import Portfile
 
 
@@ -51,3 +52,14 @@ def test_what_is_taken_out_is_missed(old: str, new: str, words: str, portfile: P
     status, message = said(portfile)
     assert status == "failed"
     assert words in message
+
+
+def test_the_proof_of_the_text_goes_stale_when_a_claim_of_another_step_ends_otherwise(portfile: Portfile) -> None:
+    passed = outcome_of(portfile, result_of("check_pull_request", CheckContext(portfile)))
+    assert passed.result == "passed"
+    assert record(portfile, [passed], "porting check") is None
+    own = newest_records(portfile)["check_pull_request"]
+    assert record(portfile, [Outcome("ai-use", 14, "ticked", by="Ada", reason="none")], "porting checklist") is None
+    assert changes(own, portfile) == ()
+    assert record(portfile, [Outcome("check_outputs_equal", 7, "passed")], "porting verify") is None
+    assert changes(own, portfile) == ("claims of other steps than 14 ended otherwise",)

@@ -8,6 +8,8 @@ from checked import result_of
 from documented import clone_in, filled, llama, portfile_in, written
 
 from porting.checks import CheckContext, CheckResult
+from porting.checks.running.recording import outcome_of
+from porting.evidence import changes, newest_records, record
 from porting.portfile import Portfile
 
 CHECKS = {"check_doc_page": "docs/tiny_llama.md", "check_model_card": "converted/README.md"}
@@ -118,3 +120,32 @@ def test_without_a_converted_folder_the_claims_are_lacking(tmp_path: Path) -> No
         result = checked(name, portfile)
         assert result.lacking
         assert "convert converted" in result.hint
+
+
+def test_evidence_of_a_document_and_a_folder_goes_stale_with_them(portfile: Portfile) -> None:
+    complete(portfile)
+    names = ("check_doc_page", "check_model_card", "check_converted_folder")
+    outcomes = [outcome_of(portfile, checked(name, portfile)) for name in names]
+    assert record(portfile, outcomes, "porting check") is None
+    records = newest_records(portfile)
+    assert [changes(records[name], portfile) for name in names] == [(), (), ()]
+    page = portfile.folder / "docs" / "tiny_llama.md"
+    page.write_text(page.read_text() + "more\n")
+    assert [changes(records[name], portfile) for name in names] == [("docs/tiny_llama.md changed",), (), ()]
+    (portfile.folder / "converted" / "notes.txt").write_text("x")
+    assert changes(records["check_converted_folder"], portfile) == ("converted has other files",)
+    card = portfile.folder / "converted" / "README.md"
+    card.write_text(card.read_text() + "more\n")
+    assert changes(records["check_model_card"], portfile) == ("converted/README.md changed",)
+
+
+def test_a_notebook_that_was_written_runs_once_its_parts_are_filled(portfile: Portfile) -> None:
+    assert not checked("check_notebook_runs", portfile).lacking
+    written(portfile, "notebook")
+    assert checked("check_notebook_runs", portfile).lacking
+    path = portfile.folder / "tiny_llama.ipynb"
+    filled(path)
+    result = checked("check_notebook_runs", portfile)
+    assert (result.status, result.figures) == ("passed", {"notebooks": 1, "cells": 1})
+    path.write_text("{}")
+    assert checked("check_notebook_runs", portfile).status == "error"

@@ -63,6 +63,13 @@ def test_values_of_the_copied_tests_are_found(line: str, status: str, words: str
     assert (status == "passed") == (not result.hint)
 
 
+def test_two_models_may_rightly_say_the_same(root: Path) -> None:
+    text = 'FirstModel.from_pretrained("me/first")\nexpected_text = "the capital of france is paris"\n'
+    write(root, {TEST: text})
+    result = said(OWN, root)
+    assert (result.status, result.figures["found"]) == ("passed", 1)
+
+
 def test_a_checkpoint_that_is_the_ports_own_is_fine(root: Path) -> None:
     write(root, {TEST: 'FirstModel.from_pretrained("google-bert/bert-base-uncased")\n'})
     assert said(OWN, root, HUB_ID="google-bert/bert-base-uncased").status == "passed"

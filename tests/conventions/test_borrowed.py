@@ -28,22 +28,26 @@ class OldModelTest:
 """
 
 
-def facts(text: str) -> Facts:
-    return Facts.of(Source(Path("test_modeling_x.py"), text))
+def facts(text: str, *classes: str) -> Facts:
+    return Facts.of(Source(Path("test_modeling_x.py"), text), classes or None)
 
 
 def found(line: str) -> list[str]:
-    return [each.kind for each in borrowed(facts(f"import torch\n\ndef test(self):\n    {line}\n"), facts(PARENT))]
+    own = facts(f"import torch\n\ndef test(self):\n    {line}\n", "NewModel", "NewConfig")
+    return [each.kind for each in borrowed(own, facts(PARENT))]
 
 
 @pytest.mark.parametrize(
     ("line", "kinds"),
     [
         ('NewModel.from_pretrained("org/old-base", dtype="auto")', ["checkpoint"]),
+        ('model_class.from_pretrained("org/old-base")', ["checkpoint"]),
         ('AutoModelForCausalLM.from_pretrained("old/checkpoint")', ["checkpoint"]),
         ('NAME = "org/old-base"; NewModel.from_pretrained(NAME)', ["checkpoint"]),
         ('NewConfig.from_pretrained("org/old-base")', ["checkpoint"]),
         ("expected = torch.tensor([[0.3771, 0.1188, 0.7467]])", ["numbers"]),
+        ("logits = torch.tensor([0.4249, 0.1008, -0.7531])", ["numbers"]),
+        ("expected_mean = [0.4249, 0.1008, -0.7531]", ["numbers"]),
         ("torch.testing.assert_close(x, torch.tensor([0.4249, 0.1008, -0.7531]))", ["numbers"]),
         ('expected_text = "Once upon a time there was a fox"', ["text"]),
         ('self.assertEqual(text, "And then the fox went home again")', ["text"]),
@@ -59,11 +63,14 @@ def test_what_was_copied_is_found(line: str, kinds: list[str]) -> None:
         'NewModel.from_pretrained("org/new-base")',
         'AutoTokenizer.from_pretrained("org/old-base")',
         'NewProcessor.from_pretrained("org/old-base")',
+        'OldModel.from_pretrained("org/old-base")',
         'load_dataset("org/old-base")',
         "expected = torch.tensor([[0.3771, 0.1188, 0.7468]])",
         "expected = torch.tensor([[0.4249, 0.1008, 0.7531]])",
         "expected = torch.tensor([0.1, 0.2, 0.3, 0.5])",
         "config = Config(image_mean=[0.4815, 0.4578, 0.4082])",
+        "image_mean = torch.tensor([0.4815, 0.4578, 0.4082])",
+        "input_boxes = torch.tensor([0.4249, 0.1008, -0.7531])",
         'prompt = "Once upon a time there was a fox"',
         'expected_text = "another text of the same model"',
     ],

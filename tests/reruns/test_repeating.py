@@ -8,11 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from porting import Portfile, capture
-from porting.checks.running.settled import record_capture
+from porting import capture
 from porting.errors import TraceError
-from porting.evidence import newest_records
-from porting.recording import Recording, recording_of, validate
+from porting.recording import validate
 from porting.reruns.repeating import differing_calls
 from porting.trace import save_trace
 
@@ -38,21 +36,6 @@ def test_calls_that_only_one_run_made_differ() -> None:
     once = capture(nn.Sequential(nn.Linear(4, 4)), x, seed=0)
     twice = capture(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), x)
     assert "1" in differing_calls(once, twice)
-
-
-def test_the_evidence_says_whether_the_original_repeats_itself(tmp_path: Path) -> None:
-    (tmp_path / "portfile.py").write_text(PORTFILE)
-    portfile = Portfile.load(tmp_path / "portfile.py")
-    folder = save_trace(capture(model(random=False), (torch.ones(2, 4),), side="original"), tmp_path / "original")
-    traces = recording_of([folder]).traces
-    assert record_capture(portfile, Recording(traces)) is None
-    assert newest_records(portfile) == {}
-    cases: list[tuple[tuple[str, ...], str]] = [((), "passed"), (("1",), "failed")]
-    for labels, result in cases:
-        recording = Recording(traces, repeats=2, differing=((folder, labels),))
-        assert recording.ok is (result == "passed")
-        record_capture(portfile, recording)
-        assert newest_records(portfile)["original-repeats"].result == result
 
 
 def test_validation_reads_every_tensor(tmp_path: Path) -> None:
