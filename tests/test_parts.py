@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from porting.parts import part, parts_left
+from porting.parts import Part, as_json, part, parts_left, parts_of, with_filled
 
 
 def test_parts_are_found_with_their_lines() -> None:
