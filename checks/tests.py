@@ -36,9 +36,9 @@ def check_generated_tests(context: CheckContext) -> Figures:
     from porting.testing import run_tests
 
     found = dict(_generated(context))
+    context.reads(*(path for paths in found.values() for path in paths))
     if not found:
         raise Lacking("there are no integration tests with the original's values", hint=context.command("tests"))
-    context.reads(*(path for paths in found.values() for path in paths))
     runs = [run_tests(paths, root, slow=True, seconds=SECONDS_OF_INTEGRATION) for root, paths in found.items()]
     return _judged(context, runs)
 
@@ -112,6 +112,7 @@ def _generated(context: CheckContext) -> Iterator[tuple[Path, list[Path]]]:
             tree, alone = Tree.of(portfile.model_name, root), standalone_path(portfile.model_name, root)
         except GenerationError:
             return
+        context.reads(tree.modeling()[0], alone)
         paths = [path for path in (*sorted(tree.test("any").parent.glob("test_*.py")), alone) if is_generated(path)]
         if paths:
             yield root, paths
