@@ -58,7 +58,6 @@ def check_model_tests(context: CheckContext) -> Figures:
     from porting.testing import run_tests
 
     checkout, path = _model_test(context)
-    context.reads(path)
     if not has_model_test(path):
         raise Lacking(
             f"{show(path.name)} has no class of the common tests, such as a ...ModelTest",
@@ -89,7 +88,7 @@ def check_tests_are_own(context: CheckContext) -> Figures:
     parents = parents_of(checkout, modeling.parent.name, python_files(modeling), path)
     tests = {name: checkout.tests_folder(name) / f"test_modeling_{name}.py" for name in parents}
     others = {name: Facts.of(Source.read(test)) for name, test in tests.items() if test.is_file()}
-    context.reads(path, *python_files(modeling), *tests.values())
+    context.reads(*python_files(modeling), *tests.values())
     if not others:
         raise Skip("there is no test of another model that this one may have been copied from")
     return _all_own(context, path, own, others)
@@ -128,6 +127,7 @@ def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
     checkout, modeling = own_checkout(context)
     name = modeling.parent.name
     path = checkout.tests_folder(name) / f"test_modeling_{name}.py"
+    context.reads(path)
     if not path.is_file():
         raise Lacking(f"there is no {show(path.relative_to(checkout.root))}", hint="transformers add-new-model-like")
     return checkout, path

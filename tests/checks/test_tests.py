@@ -78,8 +78,10 @@ def test_a_checkpoint_that_is_the_ports_own_is_fine(root: Path) -> None:
 
 @pytest.mark.parametrize("name", [OWN, COMMON])
 def test_tests_that_are_missing_are_to_do(name: str, root: Path) -> None:
-    result = said(name, root)
+    with listening() as heard:
+        result = said(name, root)
     assert (result.lacking, "test_modeling_first.py" in result.message) == (True, True)
+    assert f"path {root / TEST}" in heard
 
 
 def test_without_other_tests_nothing_is_held_against(root: Path) -> None:
