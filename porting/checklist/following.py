@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from porting.checklist.listed import ListedClaim, ListedStep
 
-ADVICE = {"failed": "mend it, then run this", "stale": "what it speaks of changed, so run this again"}
 RUN = "checklist --run"
 
 
@@ -68,14 +67,22 @@ def _writing(step: ListedStep) -> Next:
 
 
 def _settling(claim: ListedClaim, waiting: Sequence[ListedClaim], portfile_name: str) -> Next:
-    """The command for a claim, and the one for all that programs can do where several wait."""
-    advice = ADVICE.get(claim.state)
-    programs = [each for each in waiting if each.claim.kind == "program"]
-    more = claim.claim.kind == "program" and len(programs) > 1
+    """The command for a claim, and the one for all that programs can find out where several wait."""
+    others = [each for each in waiting if each.worth_running and each is not claim]
+    more = others and claim.claim.kind == "program"
     return Next(
         claim.claim.step,
-        f"{claim.state}: {claim.claim.text}{f' ({advice})' if advice else ''}",
+        _described(claim),
         command_line(portfile_name, claim.command),
         claim.first or None,
         command_line(portfile_name, RUN) if more else None,
     )
+
+
+def _described(claim: ListedClaim) -> str:
+    """The state of a claim, the claim, and where something was found, what, and what to do about it."""
+    text = f"{claim.state}: {claim.claim.text}"
+    if claim.record is None:
+        return text
+    advice = "mend that, then run this" if claim.state == "failed" else "run this again" if claim.changed else ""
+    return f"{text} ({claim.why}{f'; {advice}' if advice else ''})"

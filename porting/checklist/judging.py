@@ -40,11 +40,10 @@ def judge(claim: Claim, records: Sequence[Record], changes: Changes) -> ListedCl
     record = _deciding(records, changes)
     if record is None:
         return ListedClaim(claim, "to do")
+    changed = changes(record)
     if record.result in SILENT:
-        return ListedClaim(claim, "to do", record)
-    if changed := changes(record):
-        return ListedClaim(claim, "stale", record, changed)
-    return ListedClaim(claim, SAID[record.result], record)
+        return ListedClaim(claim, "to do", record, changed)
+    return ListedClaim(claim, "stale" if changed else SAID[record.result], record, changed)
 
 
 def failure_that_stands(records: Sequence[Record], changes: Changes) -> Record | None:

@@ -54,6 +54,11 @@ class ListedClaim:
         return self.claim.maker if lacking and self.claim.maker else self.claim.command
 
     @property
+    def worth_running(self) -> bool:
+        """Whether a program may say something else of it by now, with nothing done before."""
+        return self.claim.kind == "program" and self.open and (self.record is None or bool(self.changed))
+
+    @property
     def figures(self) -> Mapping[str, Figure]:
         """What was measured, empty if nothing was."""
         return {} if self.record is None else self.record.figures

@@ -26,7 +26,7 @@ COMMANDS = {
     "tests": "Write an integration test with values from the original.",
     "write": "Write the doc page, the model card and the pull request's text.",
     "recorder": "Print the file that records a model where porting cannot be installed.",
-    "checklist": "Show the recipe's steps, with what a program verified.",
+    "checklist": "Show the recipe's 14 steps: what is done, on what evidence, and what comes next.",
 }
 
 

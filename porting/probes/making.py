@@ -71,7 +71,8 @@ class Maker:
 
     def _row(self, length: int) -> torch.Tensor:
         """Tokens without a meaning of their own, distinct as far as there are enough."""
-        pool = torch.tensor([t for t in range(self.found.vocabulary) if t not in self._avoided()])
+        avoided = self._avoided()
+        pool = torch.tensor([t for t in range(self.found.vocabulary) if t not in avoided])
         order = torch.cat(
             [torch.randperm(len(pool), generator=self.generator) for _ in range(-(-length // len(pool)))]
         )

@@ -118,9 +118,17 @@ def _fact(words: str) -> RenderableType:
 
 
 def _subjects(record: Record) -> str:
-    names = [show(subject, 80) for subject in record.about]
+    """What a record speaks of: functions of the portfile and versions first, then files."""
+    names = [words for subject, value in record.about.items() if (words := _subject(subject, value))]
+    names.sort(key=lambda name: "/" in name or "." in name.partition(" ")[0])
     more = f" and {len(names) - MOST_SUBJECTS} more" if len(names) > MOST_SUBJECTS else ""
     return f"{', '.join(names[:MOST_SUBJECTS])}{more}" if names else "nothing that can change"
+
+
+def _subject(subject: str, value: str) -> str:
+    kind, _, name = subject.partition(" ")
+    words = {"function": f"{name}()", "version": f"{name} {value}", "expected": ""}
+    return show(words.get(kind, name), 80)
 
 
 def _end(checklist: Checklist) -> Iterator[RenderableType]:

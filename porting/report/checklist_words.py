@@ -72,7 +72,7 @@ def found_words(step: ListedStep, most: int = 2) -> str:
     """What programs verified of a step, with the figures that say most, of as many claims as are wanted."""
     done = [claim for claim in step.claims if claim.state == "done"]
     told = sorted(done, key=lambda claim: not claim.figures)[:most]
-    words = [f"{short(claim.claim.name)}{_in_brackets(claim)}" for claim in done if claim in told]
+    words = [f"{short(claim.claim.name)}{_decisive(claim)}" for claim in done if claim in told]
     if len(done) > len(words):
         words.append(f"{len(done) - len(words)} more")
     return ", ".join(words)
@@ -90,10 +90,9 @@ def hand_lines(checklist: Checklist) -> tuple[str, ...]:
     return tuple(f"step {step}, {names_of(names)}: {why}" for (step, why), names in found.items())
 
 
-def figure_words(claim: ListedClaim, most: int | None = None) -> str:
-    """What was measured, all or the first of it."""
-    known = [(name, value) for name, value in claim.figures.items() if value is not None]
-    return ", ".join(f"{show(name, 40).replace('_', ' ')} {_figure(value)}" for name, value in known[:most])
+def figure_words(claim: ListedClaim) -> str:
+    """What was measured."""
+    return _listed([(name, value) for name, value in claim.figures.items() if value is not None])
 
 
 def parts_words(count: int) -> str:
@@ -133,9 +132,16 @@ def _reason(claim: ListedClaim) -> str:
     return show(claim.why or claim.claim.text, LONGEST)
 
 
-def _in_brackets(claim: ListedClaim) -> str:
-    words = figure_words(claim, MOST_FIGURES)
-    return f" ({words})" if words else ""
+def _decisive(claim: ListedClaim) -> str:
+    """The figures that say most, in brackets: what was measured, then what was counted; no path of this machine."""
+    known = [(name, value) for name, value in claim.figures.items() if value is not None]
+    fit = [each for each in known if not isinstance(each[1], str) or not set("/\\") & set(each[1])]
+    ranked = sorted(fit, key=lambda each: (not isinstance(each[1], float), not isinstance(each[1], int)))
+    return f" ({_listed(ranked[:MOST_FIGURES])})" if ranked else ""
+
+
+def _listed(figures: Sequence[tuple[str, Figure]]) -> str:
+    return ", ".join(f"{show(name, 40).replace('_', ' ')} {_figure(value)}" for name, value in figures)
 
 
 def _figure(value: Figure) -> str:

@@ -100,7 +100,7 @@ def test_the_gravest_comes_next_and_names_its_command(tmp_path: Path) -> None:
     add(portfile, "check_outputs_equal", "failed", "they differ")
     following = make_checklist(portfile).next
     assert (following.step, following.command) == (7, "porting check outputs_equal")
-    assert "mend it" in following.text
+    assert "they differ; mend that, then run this" in following.text
 
 
 def test_a_persons_claim_comes_next_with_the_command_that_ticks_it(tmp_path: Path) -> None:

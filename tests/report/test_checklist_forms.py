@@ -192,7 +192,7 @@ def test_one_step_is_shown_with_all_that_is_known_of_it(half_done: Checklist) ->
         console.print(render_step(half_done, 7))
     text = captured.get()
     assert all(name in text for name, claim in CLAIMS.items() if claim.step == 7)
-    assert "speaks of file code.py" in text
+    assert "speaks of code.py" in text
     assert "next: porting check norms_equal" in text
     assert "compared 3" in text
 
