@@ -91,6 +91,7 @@ def check_ruff(context: CheckContext) -> Figures:
         raise Lacking("ruff is not installed", hint=INSTALL)
     checkout = find_checkout(path)
     paths = [*python_files(path), *test_files(context, path)]
+    context.reads(*paths)
     root, own = (path.parent, None) if checkout is None else (checkout.root, checkout.root / "pyproject.toml")
     found = find_with_ruff(ruff, paths, root, own)
     version, pinned = version_of(ruff), pinned_version() or ""

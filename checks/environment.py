@@ -26,8 +26,10 @@ def check_versions(_context: CheckContext) -> Figures:
         Lacking: a package is not installed.
     """
     from porting.environment.versions import versions
+    from porting.evidence.asking import note
 
     found = versions()
+    note(*(f"version {each.name}" for each in found[1:]))
     figures: Figures = {each.name: each.found for each in found}
     for each in found:
         if each.found is None:
@@ -66,6 +68,7 @@ def check_editable_checkout(context: CheckContext) -> Figures:
     if installed is None:
         raise Lacking("import transformers takes an installed package, and no checkout", hint=clone_hint())
     repository_of(installed)
+    context.reads(installed.package / "__init__.py")
     return {"checkout": str(installed.root)}
 
 
@@ -81,6 +84,7 @@ def check_branch_and_remote(context: CheckContext) -> Figures:
     from porting.environment.remotes import UPSTREAM, fork_of, upstream_of
 
     repository = repository_of(working_checkout(context))
+    context.reads(repository.own_file("HEAD"), repository.own_file("config"))
     branch, remotes = repository.branch, repository.remotes
     upstream, fork = upstream_of(remotes), fork_of(remotes)
     figures: Figures = {"branch": branch, "upstream": upstream, "fork": fork}

@@ -32,6 +32,7 @@ def check_notebook_runs(context: CheckContext) -> Figures:
     paths = sorted(context.portfile.folder.glob("*.ipynb"))
     if not paths:
         raise Skip("there is no notebook in the working folder, and the recipe asks for none")
+    context.reads(*paths)
     cells = 0
     for path in paths:
         require_written(context, path, left_in(text_of(context, path, "notebook")), "notebook")

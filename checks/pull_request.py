@@ -11,6 +11,8 @@ from porting.checks.shared.working import repository_of, working_checkout
 from porting.text import show
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from porting.checks.shared.context import CheckContext
     from porting.environment.repository import Repository
 
@@ -48,7 +50,11 @@ def check_tree_clean(context: CheckContext) -> Figures:
     """
     from porting.evidence.records import FILE
 
-    changed = repository_of(working_checkout(context)).changed
+    repository = repository_of(working_checkout(context))
+    changed = repository.changed
+    context.reads(
+        repository.own_file("logs/HEAD"), *(repository.root / path for _, path in changed), *_brought(repository)
+    )
     open_ones = [
         (state, path)
         for state, path in changed
@@ -85,10 +91,19 @@ def check_branch_up_to_date(context: CheckContext) -> Figures:
     main, fetch = f"refs/remotes/{remote}/main", f"git fetch {show(remote)} main"
     if not repository.has(main):
         raise Lacking(f"the main branch of {show(remote)} was never fetched", hint=fetch)
+    context.reads(repository.own_file("logs/HEAD"), repository.own_file(f"logs/{main}"))
     return _up_to_date(repository, main, repository.days_since_fetch(remote), fetch)
 
 
 CHECKS = (check_repository_state, check_tree_clean, check_branch_up_to_date)
+
+
+def _brought(repository: Repository) -> tuple[Path, ...]:
+    """The files of the branch; none where Transformers' main branch is not known."""
+    from porting.environment.remotes import upstream_of
+
+    main = f"refs/remotes/{upstream_of(repository.remotes)}/main"
+    return repository.brought(main) if repository.has(main) and repository.is_related(main) else ()
 
 
 def _up_to_date(repository: Repository, main: str, days: float | None, fetch: str) -> Figures:

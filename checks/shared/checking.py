@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import listed
-from porting.checks.shared.working import own_checkout
+from porting.checks.shared.working import own_checkout, python_files, test_files
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def run_checkers(context: CheckContext, step: int) -> Figures:
     checkers = checkers_of(checkout, step)
     if not checkers:
         raise Skip(f"the checkout {show(checkout.root)} has no checkers of this in utils/")
+    pages = (checkout.doc_page(path.parent.name), checkout.toctree)
+    scripts = (checkout.root / "utils" / each.script for each in checkers)
+    context.reads(*python_files(path), *test_files(context, path), *pages, *scripts)
     naming = Naming.of(path.parent)
     said = [run_checker(each, checkout, naming) for each in checkers]
     figures = {each.script: each.status for each in said}

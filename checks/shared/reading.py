@@ -35,6 +35,7 @@ def require_none_written(
 
     path = modeling_of(context)
     sources = files_of(path)
+    context.reads(*(source.path for source in sources))
     lines = [f"  {source.at(line)} {words}" for source in sources for line, words in find(source)]
     figures: Figures = {"files": len(sources), "places": len(lines)}
     if not lines:

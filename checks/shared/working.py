@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,11 +97,12 @@ def python_files(modeling: Path) -> list[Path]:
 def test_files(context: CheckContext, modeling: Path) -> list[Path]:
     """The port's test files: in its checkout, and beside the portfile, where ``porting tests`` writes them."""
     from porting.checkout import find_checkout
+    from porting.errors import GenerationError
     from porting.stubs.layout import Tree
 
-    folders = [Tree.of(context.portfile.model_name, context.portfile.folder).test("modeling").parent]
     checkout = find_checkout(modeling)
-    if checkout is not None:
-        folders.append(checkout.tests_folder(modeling.parent.name))
+    folders = [] if checkout is None else [checkout.tests_folder(modeling.parent.name)]
+    with contextlib.suppress(GenerationError):
+        folders.append(Tree.of(context.portfile.model_name, context.portfile.folder).test("modeling").parent)
     found = (path for folder in folders for path in sorted(folder.glob("test_*.py")) if path.is_file())
     return list(dict.fromkeys(found))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from porting.cli._frame import finish, progress_bar, result_options, say
 from porting.text import show
+
+if TYPE_CHECKING:
+    from porting.nearest import Candidate
 
 
 @click.command()
@@ -86,7 +89,7 @@ def _ask(what: str) -> str | None:
     return str(said).strip() or None
 
 
-def _ask_like(nearest: Sequence[Any]) -> str | None:
+def _ask_like(nearest: Sequence[Candidate]) -> str | None:
     """Ask which of the nearest model types to start from."""
     for each in nearest[:3]:
         say(f"{show(each.model_type)}: {each.statement()}")

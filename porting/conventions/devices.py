@@ -15,8 +15,10 @@ MAKING = re.compile(
     r"|tril_indices|triu_indices|zeros)"
 )
 """Functions of torch that make a tensor on a device."""
-BUILDING = ("__init__", "_init_weights")
-"""Methods whose tensors on the cpu are settings, as the probabilities of dropped paths are."""
+COMPUTING = ("forward", "__call__")
+"""Methods whose tensors meet the model's own; what others make on the cpu is often a table or a setting."""
+TAKEN = ("tolist", "item", "numpy", "to")
+"""What is done with a tensor that stays where it is, or moves on."""
 ASKING = ("is_available", "device", "device_type", "get_current_accelerator")
 """Names in a test of what there is."""
 
@@ -25,7 +27,7 @@ def fixed_devices(source: Source) -> list[tuple[int, str]]:
     """Line and words of each line of a file on which a device is written down.
 
     An accelerator in ``.cuda()``, ``.to("cuda:0")``, ``torch.device("cuda")`` or as ``device=``; the cpu where a
-    tensor is made in a method that computes. What stands under a test of what there is, or behind ``or``, is left
+    tensor is made in a forward. What stands under a test of what there is, or behind ``or``, is left
     alone, and so is what moves a result to the cpu.
     """
     found: dict[int, str] = {}
@@ -37,14 +39,18 @@ def fixed_devices(source: Source) -> list[tuple[int, str]]:
 
 def _words(called: Called) -> str:
     if called.name == ".cuda":
+        if any(not isinstance(each, ast.Constant) for each in called.node.args):
+            return ""
         return ".cuda() moves it to one kind of device"
     device = _device(called)
     if device is None:
         return ""
     if ACCELERATOR.fullmatch(device):
         return f"the device {show(device)} is written down"
-    computing = MAKING.fullmatch(called.name) and not set(BUILDING) & set(called.functions) and called.functions
-    return "a tensor is made on the cpu, wherever the model is" if device == "cpu" and computing else ""
+    computing = MAKING.fullmatch(called.name) and set(COMPUTING) & set(called.functions)
+    if device != "cpu" or not computing or any(_name(each) in TAKEN for each in called.above):
+        return ""
+    return "a tensor is made on the cpu, wherever the model is"
 
 
 def _device(called: Called) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from porting.checklist import Checklist, make_checklist
 from porting.documents.fences import checksum, unfenced
 from porting.documents.markdown import Harmless, render
+from porting.documents.neighbours import neighbours_of
 from porting.documents.port import Port
 from porting.documents.proofs import runs_of
 from porting.portfile import Portfile, command_line
@@ -38,6 +39,7 @@ def pull_request_text(port: Port) -> str:
         hub_id=port.hub_id,
         tests=list(_tests(port)),
         tests_command=command_line(port.portfile.path.name, "tests"),
+        nearest=neighbours_of(port),
         evidence=Harmless(evidence_of(checklist)),
         runs=runs_of(port.portfile),
     )

@@ -111,7 +111,7 @@ class Repository:
         """
         if self._configured("merge", "driver"):
             return None
-        objects = self._file("objects")
+        objects = self.own_file("objects")
         with tempfile.TemporaryDirectory(prefix="porting-") as scratch:
             apart = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
             command = ("merge-tree", "--write-tree", "--name-only", "-z", "--no-messages", "HEAD", reference)
@@ -126,11 +126,28 @@ class Repository:
         Args:
             remote: by name, Transformers itself.
         """
-        fetched, moved, *first = (self._file(mark.format(remote)) for mark in FETCHED)
+        fetched, moved, *first = (self.own_file(mark.format(remote)) for mark in FETCHED)
         named = fetched.is_file() and UPSTREAM in fetched.read_text(encoding="utf-8", errors="replace").lower()
         known = [path for path in ([fetched] if named else []) + [moved] if path.is_file()]
         times = [path.stat().st_mtime for path in known or first if path.is_file()]
         return max(0.0, time.time() - max(times)) / 86400 if times else None
+
+    def brought(self, reference: str) -> tuple[Path, ...]:
+        """The files that HEAD has otherwise than the last commit that it has in common with another branch.
+
+        Raises:
+            RepositoryError: git cannot say.
+        """
+        command = (
+            "diff",
+            "--name-only",
+            "-z",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-renames",
+            f"{reference}...HEAD",
+        )
+        return tuple(self.root / name for name in self.said(*command).split("\0") if name)
 
     @property
     def changed(self) -> tuple[tuple[str, str], ...]:
@@ -154,8 +171,12 @@ class Repository:
             raise RepositoryError(f"git {arguments[0]}: {ended.last_line}")
         return ended.output.removesuffix("\n")
 
-    def _file(self, name: str) -> Path:
-        """A file of git's own."""
+    def own_file(self, name: str) -> Path:
+        """A file that git itself keeps, such as ``HEAD`` or ``config``; it may not be there.
+
+        Raises:
+            RepositoryError: git cannot say.
+        """
         return self.root / self.said("rev-parse", "--git-path", name)
 
     def _lines(self, *arguments: str) -> list[str]:

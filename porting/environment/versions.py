@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
+
+from porting.evidence.versions import version_of
 
 PYTHON = ">=3.11"
 PACKAGES: Mapping[str, str] = {"torch": ">=2.6", "transformers": ">=5,<6", "pytest": ">=9"}
@@ -40,18 +41,5 @@ class Version:
 
 def versions() -> tuple[Version, ...]:
     """Those of this interpreter and of its packages."""
-    packages = (Version(name, _version_of(name), wanted) for name, wanted in PACKAGES.items())
+    packages = (Version(name, version_of(name), wanted) for name, wanted in PACKAGES.items())
     return (Version("Python", platform.python_version(), PYTHON), *packages)
-
-
-def _version_of(name: str) -> str | None:
-    """As the package says it itself, which holds for a checkout on the search path, too."""
-    try:
-        module = __import__(name)
-    except ImportError:
-        return None
-    said = getattr(module, "__version__", None)
-    try:
-        return metadata.version(name) if said is None else str(said)
-    except metadata.PackageNotFoundError:
-        return None

@@ -13,7 +13,9 @@ from porting.text import show
 
 FINE = re.compile(r"\s*(?:no differences|all good|ok\b)", re.IGNORECASE)
 """How a line begins that says that there is nothing."""
-ANY_MODEL = re.compile(r"\bmodels[/\\.]\w+|\bmodel_doc/[\w-]+")
+ANY_MODEL = re.compile(r"\bmodels[/\\.](?!auto\b)\w+|\bmodel_doc/[\w-]+")
+PUBLIC = re.compile(r".+(?:Model|Config|Processor|Tokenizer|TokenizerFast|Extractor|Backbone|For[A-Z]\w+)")
+"""Classes that are called after their model; others, such as ``Attention``, many models have."""
 
 
 class Naming:
@@ -31,7 +33,7 @@ class Naming:
     @classmethod
     def of(cls, folder: Path) -> Naming:
         """Those of the model whose code is in a folder; a file that cannot be read or parsed has no names."""
-        return cls(folder.name, classes_in(sorted(folder.glob("*.py"))))
+        return cls(folder.name, filter(PUBLIC.fullmatch, classes_in(sorted(folder.glob("*.py")))))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

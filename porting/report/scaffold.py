@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.text import Text
 
+from porting.nearest.result import UNMODIFIED, conclusion
+from porting.report.nearest import render_nearest
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -18,23 +20,21 @@ if TYPE_CHECKING:
     from porting.scaffold.result import Scaffold
 
 
-def _near(candidate: Any) -> Iterator[Text]:
-    """An architecture with its evidence; one that fits wholly says so aloud."""
-    unmodified = candidate.verdict == "unmodified"
-    yield Text(f"near  {show(candidate.model_type)}: {candidate.statement()}", style="bold red" if unmodified else "")
-    if unmodified:
-        load = f"{candidate.class_name} with {', '.join(f'{k}={v}' for k, v in candidate.config.items())}"
-        yield Text(f"      Try it first, before anything is written: {show(load, 400)}", style="bold")
-    for what, lines in (("no place for", candidate.left), ("nothing fills", candidate.empty)):
-        yield from (Text(f"      {what} {show(line)}", style="dim") for line in lines)
+def _loudly(scaffold: Scaffold) -> Iterator[Text]:
+    """That there may be nothing to port, where the nearest architecture has every tensor's place."""
+    for each in scaffold.nearest[:1]:
+        if each.verdict == UNMODIFIED:
+            text = f"This may be an unmodified {show(each.class_name)}: try it first, before anything is written"
+            yield Text(text, style="bold red")
 
 
 def render_scaffold(scaffold: Scaffold) -> RenderableType:
     """What was done, what is left, the nearest architectures and the next commands."""
     lines: list[RenderableType] = [Text(show(each, 1000), style="bold") for each in scaffold.advice]
-    lines += [line for each in scaffold.nearest for line in _near(each)]
     if scaffold.folder is None:
-        return Group(*lines)
+        return Group(render_nearest(scaffold.nearest), *_loudly(scaffold))
+    if scaffold.nearest:
+        lines += [Text.assemble(("near  ", "magenta"), conclusion(scaffold.nearest)), *_loudly(scaffold)]
     lines += [Text.assemble(("done  ", "green"), show(each, 500)) for each in scaffold.done]
     lines += [Text.assemble(("tried ", "yellow"), show(each, 500)) for each in scaffold.troubles]
     lines += [

@@ -20,7 +20,7 @@ def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tu
     where = folder.relative_to(checkout.root)
     old = "its tests are copies, so the other model's checkpoint ids and expected values may still be in them"
     if folder.is_dir():
-        return (f"The skeleton is there, in {where}; {old}: porting check --step 8 finds them.",)
+        return (f"The skeleton is there, in {where}; {old}: porting check tests_are_own finds them.",)
     begin = like or "the nearest one: porting new NAME --checkpoint PATH --nearest"
     return (
         "You are in a checkout of Transformers, whose own command writes the skeleton; it asks, and has no options:",
@@ -28,5 +28,5 @@ def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tu
         f"  the model to start from: {begin}",
         f"  the new model's name, in lower and in camel case: {name.snake}, {name.camel}",
         "  the same tokenizer or processor: yes, unless the original has one of its own",
-        f"Then the model is in {where}, and {old}: run porting new again, then porting check --step 8.",
+        f"Then the model is in {where}, and {old}: run porting new again, then porting check tests_are_own.",
     )

@@ -6,12 +6,12 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from porting.checkout import find_checkout, installed_checkout
+from porting.nearest import Candidate as Near
+from porting.nearest import nearest_architectures
 from porting.parts import parts_left
 from porting.progress import Progress, silent
 from porting.scaffold.checkouts import skeleton_advice
@@ -70,12 +70,9 @@ class _Found:
     troubles: list[str] = field(default_factory=list)
 
 
-def nearest_to(saved: Saved | None) -> Sequence[Any]:
+def nearest_to(saved: Saved | None) -> Sequence[Near]:
     """The architectures of Transformers that are nearest to a checkpoint; none without one."""
-    if saved is None or find_spec("porting.nearest") is None:
-        return ()
-    found: Sequence[Any] = import_module("porting.nearest").nearest_architectures(saved.shapes)
-    return found
+    return () if saved is None else nearest_architectures(saved.shapes)
 
 
 def look(request: Request) -> Scaffold:
@@ -89,7 +86,7 @@ def look(request: Request) -> Scaffold:
 
 
 def make_scaffold(
-    request: Request, *, ask_like: Callable[[Sequence[Any]], str | None] | None = None, progress: Progress = silent
+    request: Request, *, ask_like: Callable[[Sequence[Near]], str | None] | None = None, progress: Progress = silent
 ) -> Scaffold:
     """Write the working folder of a new port, as complete as can be found out.
 
@@ -130,13 +127,15 @@ def make_scaffold(
         troubles=tuple(found.troubles),
         left=tuple(_left(written)),
         nearest=nearest,
-        advice=_advice(request),
+        advice=_advice(request, nearest),
         verdict=proof.verdict,
         next=_next(request, proof),
     )
 
 
-def _with_like(request: Request, nearest: Sequence[Any], ask: Callable[[Sequence[Any]], str | None] | None) -> Request:
+def _with_like(
+    request: Request, nearest: Sequence[Near], ask: Callable[[Sequence[Near]], str | None] | None
+) -> Request:
     if request.like is not None:
         require_model_type(request.like)
         return request
@@ -282,9 +281,13 @@ def _left(files: Sequence[Path]) -> Iterator[Left]:
             yield Left(path, each.line, each.what)
 
 
-def _advice(request: Request) -> tuple[str, ...]:
+def _advice(request: Request, nearest: Sequence[Near]) -> tuple[str, ...]:
     checkout = find_checkout(Path.cwd()) or installed_checkout()
-    return () if checkout is None else skeleton_advice(checkout, request.name, request.like)
+    like = request.like or (nearest[0].model_type if nearest else None)
+    first = () if checkout is None else skeleton_advice(checkout, request.name, like)
+    if request.like is not None or like is None:
+        return first
+    return (*first, f"The port is left to you, as no --like was given; with --like {like} it is filled in, too.")
 
 
 def _next(request: Request, proof: Proof) -> tuple[str, ...]:

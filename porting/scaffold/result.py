@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from porting.nearest import Candidate, conclusion
 from porting.results import Result
 from porting.text import show
 
@@ -51,7 +52,7 @@ class Scaffold(Result):
     done: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
     left: tuple[Left, ...] = ()
-    nearest: Sequence[Any] = ()
+    nearest: Sequence[Candidate] = ()
     advice: tuple[str, ...] = ()
     verdict: str = ""
     next: tuple[str, ...] = ()
@@ -64,7 +65,7 @@ class Scaffold(Result):
     def summary(self) -> str:
         """Where it is, and how far it is."""
         if self.folder is None:
-            return f"{len(self.nearest)} architectures near the checkpoint"
+            return conclusion(self.nearest)
         verified = f"porting verify says {self.verdict}" if self.verdict else "not verified yet"
         return f"wrote {show(self.folder)}: {len(self.files)} files, {verified}, {len(self.left)} parts left to you"
 

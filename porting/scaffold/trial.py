@@ -17,8 +17,6 @@ import warnings
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional
 
-from porting_fitting import by_name, facts_of, fit, unseen  # type: ignore[import-not-found]
-
 PLAIN = (bool, int, float, str, type(None))
 SECONDS = 20.0
 """Seconds for finding the settings of one class."""
@@ -102,6 +100,8 @@ def saved_tensors(request: Dict[str, Any]) -> Dict[str, Any]:
 
 def settings(candidate: Dict[str, Any], request: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     """Build it from settings: those that are known, and those with which it has the checkpoint's shapes."""
+    from porting_fitting import by_name, facts_of, fit, unseen  # type: ignore[import-not-found]
+
     wanted = {name: tuple(shape) for name, shape in request["tensors"].items()}
     kind = find(candidate)
     config = find(candidate["config"]) if candidate["config"] else None

@@ -14,6 +14,7 @@ from checkouts import checkout_at, write
 from torch import nn
 
 from porting.checks import CheckResult
+from porting.evidence.asking import listening
 from porting.linting.ruff import find_ruff, version_of
 
 RUFF = "check_ruff"
@@ -86,6 +87,16 @@ def test_what_another_version_may_not_find_is_no_failure(
     assert (result.status, result.lacking) == ("failed" if same else "skipped", not same)
     path.write_text(path.read_text() + "import os\n")
     assert said(RUFF, path, tmp_path).status == "failed"
+
+
+@pytest.mark.parametrize("name", [RUFF, *REPOSITORY])
+def test_the_claims_speak_of_the_ports_files_and_not_of_its_weights(name: str, root: Path, tmp_path: Path) -> None:
+    test = root / "tests" / "models" / "first" / "test_modeling_first.py"
+    write(root, {str(test.relative_to(root)): "first = 1\n", f"utils/{REPOSITORY.get(name, 'x.py')}": ""})
+    with listening() as heard:
+        said(name, root / FOLDER / "modeling_first.py", tmp_path)
+    assert {f"path {root / FOLDER / 'modeling_first.py'}", f"path {test}"} <= heard
+    assert not [topic for topic in heard if topic.startswith(("files", "settings"))]
 
 
 def test_without_ruff_the_claim_is_to_do(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from checked import context_with, result_of
 from checkouts import checkout_at, commit, git, imported_from, write
 
 from porting.checks import CheckResult
+from porting.evidence.asking import listening
 
 CLEAN, RECENT = "check_tree_clean", "check_branch_up_to_date"
 MAIN = "refs/remotes/upstream/main"
@@ -53,6 +54,17 @@ def test_what_is_not_committed_is_named(path: str, root: Path) -> None:
     assert (result.status, result.figures["uncommitted"]) == ("failed", 1)
     assert ("changed: README.md" in result.message) == (path == "README.md")
     assert "\x1b" not in result.message
+
+
+def test_the_claim_speaks_of_what_the_branch_brings(root: Path) -> None:
+    write(root, {"src/transformers/new.py": "", "theirs.txt": ""})
+    commit(root)
+    write(root, {"README.md": "changed\n"})
+    with listening() as heard:
+        said(CLEAN, root)
+    paths = {Path(topic.removeprefix("path ")) for topic in heard if topic.startswith("path ")}
+    brought = {root / name for name in ("src/transformers/new.py", "theirs.txt", "README.md")}
+    assert paths == {*brought, root / ".git" / "logs" / "HEAD"}
 
 
 def test_a_few_commits_behind_are_fine(root: Path) -> None:

@@ -97,7 +97,7 @@ def test_nothing_comparable_exits_with_3(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["verify", "--bogus"], "No such option '--bogus'"),
-        (["verifi"], "No such command 'verifi'. The commands are: demo, verify"),
+        (["verifi"], "No such command 'verifi'. The commands are: demo, new, verify"),
         (["compare", "one"], "Missing argument 'PORTED'"),
         (["compare", "a", "b", "--atol", "-1"], "'--atol'"),
     ],

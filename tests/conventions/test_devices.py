@@ -52,6 +52,9 @@ def test_a_device_that_is_written_down_is_found(text: str) -> None:
         "return torch.zeros(2, device=x.device)",
         "return torch.zeros(2)",
         "return x.cpu().numpy()",
+        "return x.cuda(self.weight.device)",
+        'return x + torch.arange(4, device="cpu").to(x.device)',
+        'return [each for each in torch.arange(4, device="cpu").split(2).tolist()]',
         'return x.to("cpu").numpy()',
         'return torch.cuda.is_available() and x.device.type == "cuda"',
         'return x.to("cuda" if torch.cuda.is_available() else "cpu")',
@@ -72,5 +75,6 @@ def test_what_follows_asks_or_moves_a_result_is_left_alone(text: str) -> None:
 def test_settings_are_computed_on_the_cpu() -> None:
     text = 'self.rates = torch.linspace(0, 1, 4, device="cpu").tolist()'
     assert found(text, "__init__") == []
-    assert found(text, "forward") == [8]
+    assert found(text.replace(".tolist()", ""), "build_rates") == []
+    assert found(text.replace(".tolist()", ""), "forward") == [8]
     assert found('self.table = torch.zeros(2).to("cuda")', "__init__") == [8]

@@ -195,3 +195,17 @@ def test_the_uploads_command_is_told_once_the_folder_is_complete_and_loads(
     assert written(portfile, "card", tried=True).commands == ("hf upload org/tiny ./converted .",)
     (folder / "optimizer.pt").write_bytes(b"")
     assert written(portfile, "card", tried=True).commands == (check,)
+
+
+def test_the_nearest_models_are_told_with_their_figures(portfile: Portfile) -> None:
+    written(portfile, "pull-request")
+    text = (portfile.folder / "pull-request.md").read_text()
+    block = text.partition("porting: nearest begin")[2].partition("porting: nearest end")[0]
+    tensors = len(portfile.build("ported").state_dict())
+    assert f"| {tensors} of {tensors} |" in block
+    assert "`llama`" in block
+
+
+def test_without_weights_no_model_is_said_to_be_near(tmp_path: Path) -> None:
+    written(portfile_in(tmp_path, converted=False), "pull-request")
+    assert "Nothing is known of the checkpoint's tensors" in (tmp_path / "pull-request.md").read_text()

@@ -31,6 +31,7 @@ OTHER = "- src/transformers/models/second/modeling_second.py: copy does not matc
         (f"raise Exception('Found:\\n{OTHER}\\n{OWN}\\nRun make fix-repo.')", "findings", OWN),
         ("print('FirstModel is not tested'); raise SystemExit(1)", "findings", "FirstModel is not tested"),
         (f"raise ValueError('Found:\\n{OTHER}')", "elsewhere", "modeling_second"),
+        ("raise ValueError('Not sorted: src/transformers/models/auto/modeling_auto.py')", "unclear", "modeling_auto"),
         ("raise ValueError('The table is not sorted')", "unclear", "not sorted"),
         ("import no_such_package", "unable", "No module named 'no_such_package'"),
         ("open('/no/such/file')", "unable", "No such file"),

@@ -42,6 +42,7 @@ def test_other_models_are_others(line: str) -> None:
 def test_the_classes_are_read_from_the_files(tmp_path: Path) -> None:
     folder = tmp_path / "first"
     folder.mkdir()
-    (folder / "modeling_first.py").write_text("class FirstModel: ...\n")
+    (folder / "modeling_first.py").write_text("class FirstModel: ...\n\n\nclass Attention: ...\n")
     (folder / "broken.py").write_text("class (")
     assert Naming.of(folder).lines("FirstModel is not tested") == ["FirstModel is not tested"]
+    assert Naming.of(folder).lines("Attention of another model") == []
