@@ -38,10 +38,10 @@ def check_generated_tests(context: CheckContext) -> Figures:
     from porting.testing import run_tests
 
     found = dict(_generated(context))
+    context.reads(*(path for paths in found.values() for path in paths))
     if not found:
         raise Lacking("there are no integration tests with the original's values", hint=context.command("tests"))
     _ask_for_port(context)
-    context.reads(*(path for paths in found.values() for path in paths))
     runs = [run_tests(paths, root, slow=True, seconds=SECONDS_OF_INTEGRATION) for root, paths in found.items()]
     return _judged(context, runs)
 
@@ -61,7 +61,6 @@ def check_model_tests(context: CheckContext) -> Figures:
     from porting.testing import run_tests
 
     checkout, path = _model_test(context)
-    context.reads(path)
     if not has_model_test(path):
         raise Lacking(
             f"{show(path.name)} has no class of the common tests, such as a ...ModelTest",
@@ -92,7 +91,7 @@ def check_tests_are_own(context: CheckContext) -> Figures:
     parents = parents_of(checkout, modeling.parent.name, python_files(modeling), path)
     tests = {name: checkout.tests_folder(name) / f"test_modeling_{name}.py" for name in parents}
     others = {name: Facts.of(Source.read(test)) for name, test in tests.items() if test.is_file()}
-    context.reads(path, *python_files(modeling), *tests.values())
+    context.reads(*python_files(modeling), *tests.values())
     if not others:
         raise Skip("there is no test of another model that this one may have been copied from")
     return _all_own(context, path, own, others)
@@ -115,6 +114,7 @@ def _generated(context: CheckContext) -> Iterator[tuple[Path, list[Path]]]:
             tree, alone = Tree.of(portfile.model_name, root), standalone_path(portfile.model_name, root)
         except GenerationError:
             return
+        context.reads(tree.modeling()[0], alone)
         paths = [path for path in (*sorted(tree.test("any").parent.glob("test_*.py")), alone) if is_generated(path)]
         if paths:
             yield root, paths
