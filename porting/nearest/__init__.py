@@ -7,7 +7,8 @@ is what comes of it.
 
 from __future__ import annotations
 
+from porting.nearest.architectures import is_indexed
 from porting.nearest.ranking import nearest_architectures
 from porting.nearest.result import Candidate, conclusion
 
-__all__ = ["Candidate", "conclusion", "nearest_architectures"]
+__all__ = ["Candidate", "conclusion", "is_indexed", "nearest_architectures"]
