@@ -41,6 +41,10 @@ def _candidate(each: Candidate) -> RenderableType:
         ("no place for", "; ".join(each.left)),
         ("nothing for", "; ".join(each.empty)),
         ("on the way", "; ".join(each.ways)),
+        (
+            "converted already",
+            f"{each.converted[0]} of {each.converted[1]} kinds of names" if each.converted[0] else "",
+        ),
         ("fits as well", _some([show(name, 60) for name in each.tied])),
     ]
     return Group(head, *(Padding(Text(f"{what}: {text}"), (0, 0, 0, 2)) for what, text in lines if text))
