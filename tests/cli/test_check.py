@@ -54,7 +54,7 @@ def test_checks_that_fail_alike_are_shown_once(tmp_path: Path, write_portfile: W
     done = porting(tmp_path, "check", "outputs_equal", "hidden_states_equal")
     assert done.returncode == 4
     assert "\ncheck_outputs_equal, check_hidden_states_equal\nported() raised" in done.stdout
-    assert not (tmp_path / "porting-evidence.json").exists()
+    assert '"result": "error"' in (tmp_path / "porting-evidence.json").read_text()
 
 
 def test_an_unknown_check_is_wrong_usage(tmp_path: Path, write_portfile: WritePortfile) -> None:
@@ -120,4 +120,4 @@ def test_an_interruption_ends_at_once_and_leaves_no_evidence(tmp_path: Path, wri
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (130, "")
     assert err == "Error: interrupted before there was a result\n"
-    assert not (tmp_path / "porting-evidence.json").exists()
+    assert '"result": "error"' in (tmp_path / "porting-evidence.json").read_text()
