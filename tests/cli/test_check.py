@@ -120,4 +120,4 @@ def test_an_interruption_ends_at_once_and_leaves_no_evidence(tmp_path: Path, wri
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (130, "")
     assert err == "Error: interrupted before there was a result\n"
-    assert '"result": "error"' in (tmp_path / "porting-evidence.json").read_text()
+    assert not (tmp_path / "porting-evidence.json").exists()
