@@ -49,11 +49,11 @@ def command(portfile: str, **options: Any) -> None:
     wanted = Wanted(**options)
     wanted.require_sense()
     loaded = Portfile.load(portfile, both_sides=False)
-    wanted.keep_word(loaded)
+    said = wanted.keep_word(loaded)
     if wanted.run:
         _run(loaded, everything=wanted.everything)
     checklist = make_checklist(loaded)
-    wanted.show(checklist)
+    wanted.show(checklist, said)
     if wanted.check and not checklist.complete:
         say(checklist.failure_message())
         raise click.exceptions.Exit(checklist.exit_code)

@@ -75,7 +75,16 @@ def test_a_tick_is_kept_shown_and_taken_back(tmp_path: Path) -> None:
     assert checklist(tmp_path, "--untick", "uploaded").returncode == 0
     assert "Ada" not in checklist(tmp_path, "--markdown").stdout
     aside = checklist(tmp_path, "--not-applicable", "9", *SAID)
-    assert "\n 9 not applicable" in aside.stdout
+    assert aside.stdout.startswith(" 9 not applicable")
+
+
+def test_after_a_tick_its_step_is_shown_and_what_comes_next(tmp_path: Path) -> None:
+    empty_port(tmp_path)
+    ticked = checklist(tmp_path, "--tick", "theory", *SAID)
+    step, counts, following, *_ = ticked.stdout.splitlines()
+    assert step.startswith(" 1 by hand")
+    assert counts.startswith("not complete: of 12 required steps 0 done")
+    assert following.startswith("Next: ")
 
 
 @pytest.mark.parametrize(
