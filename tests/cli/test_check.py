@@ -22,7 +22,7 @@ def test_a_right_port_passes_and_leaves_evidence(tmp_path: Path, write_portfile:
     done = porting(tmp_path, "check", "outputs_equal", "hidden_states_equal")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1].split()[:3] == ["7", "passed", "check_outputs_equal"]
-    assert "passed: 2 passed\nNext: porting tests" in done.stdout
+    assert "passed: 2 passed\nNext: porting checklist" in done.stdout
     evidence = json.loads((tmp_path / "porting-evidence.json").read_text())
     assert {item["claim"] for item in evidence["records"]} == {"check_outputs_equal", "check_hidden_states_equal"}
 
