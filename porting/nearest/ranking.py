@@ -30,7 +30,7 @@ MOST_PAIRS = 5
 """Blocks of an architecture into which each of the checkpoint's is tried to fit, the likeliest ones."""
 NEAR_SHARE = 0.75
 """Share of both sides that makes them near."""
-TRIED, WORTH = 100, 0.7
+TRIED, WORTH = 48, 0.8
 """Architectures that are tried: how many, and how likely beside the likeliest one."""
 TABLES = {"vocab": "token", "position": "position"}
 """Settings that are the length of a table, and what the table's name says."""
