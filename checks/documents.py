@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.publishing import require_written, text_of
+from porting.checks.publishing import require_right, require_written, text_of
 from porting.checks.shared.checking import run_checkers
 from porting.checks.shared.outcomes import ClaimRefuted, Figures
 from porting.checks.shared.wording import listed
@@ -36,6 +36,7 @@ def check_docstrings(context: CheckContext) -> Figures:
     path = modeling_of(context)
     only = context.ported_kind.__name__ if is_shipped(path) else None
     sources = files_of(path)
+    context.reads(*(source.path for source in sources))
     lines = [f"  {source.at(line)} {words}" for source in sources for line, words in undocumented(source, only)]
     _refute(context, path, lines, "write one, or put @auto_docstring on it")
     return {"files": len(sources)}
@@ -56,6 +57,7 @@ def check_no_placeholders(context: CheckContext) -> Figures:
 
     path = modeling_of(context)
     sources = files_of(path)
+    context.reads(*(source.path for source in sources))
     lines = [f"  {source.at(line)} {words}" for source in sources for line, words in placeholders(source)]
     _refute(context, path, lines, "write what belongs there")
     return {"files": len(sources), "lines": sum(len(source.text.splitlines()) for source in sources)}
@@ -101,12 +103,7 @@ def check_doc_page(context: CheckContext) -> Figures:
         toctree = read_document(port.checkout.toctree)
         if toctree is not None and not has_entry(toctree, port.name):
             found.append(f"{show(port.checkout.toctree.name)} has no entry of it")
-    if found:
-        raise ClaimRefuted(
-            f"{show(path.name)}: {found[0]}\n{listed([f'  {each}' for each in found])}",
-            hint=f"mend {show(path.name)}, then: {context.command('check check_doc_page')}",
-            figures={"faults": len(found)},
-        )
+    require_right(path, found, f"mend {show(path.name)}, then: {context.command('check check_doc_page')}")
     return {"lines": len(text.splitlines())}
 
 

@@ -64,30 +64,29 @@ def _beside(claim: ListedClaim, listed: Mapping[str, ListedClaim]) -> ListedClai
         check, figure = person.first
         ready = check in listed and listed[check].state == "done"
         claim = replace(claim, first=str(listed[check].figures.get(figure) or "") if ready else "")
-    return claim if claim.record is not None or person.found_by is None else _found(claim, person.found_by, listed)
+    return _found(claim, person.found_by, listed) if claim.open and person.found_by is not None else claim
 
 
 def _found(claim: ListedClaim, finding: Finding, listed: Mapping[str, ListedClaim]) -> ListedClaim:
-    """A claim that nobody ticked, as a figure of a check settles it."""
+    """An open claim of a person, as a figure of a check settles it."""
     check = listed.get(finding.check)
     if check is None:
         return claim
     if check.state == "not applicable" == finding.state:
-        return replace(claim, state="not applicable", found=f"{finding.check} does not apply: {check.why}")
+        words = f"{finding.check} does not apply: {check.why}"
+        return replace(claim, state="not applicable", found=words, record=None, changed=())
     value = check.figures.get(finding.figure)
     if check.state != "done" or value is None or not finding.settles(value):
         return claim
     words = f"{finding.check}: {finding.figure.replace('_', ' ')} {value}"
-    return replace(claim, state=finding.state, found=words, record=check.record if finding.state == "done" else None)
+    record = check.record if finding.state == "done" else None
+    return replace(claim, state=finding.state, found=words, record=record, changed=())
 
 
 def _named(portfile: Portfile, records: Sequence[Record]) -> Iterator[Path]:
     """The files of a person that records speak of."""
     for record in records:
         for subject in record.about:
-            if (
-                subject.startswith("file ")
-                and subject.endswith(SUFFIXES)
-                and (path := path_of(subject, portfile.folder))
-            ):
+            path = path_of(subject, portfile.folder) if subject.startswith("file ") else None
+            if path is not None and path.name.endswith(SUFFIXES):
                 yield path

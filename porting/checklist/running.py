@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Self
 
 from porting.checklist.making import listed_claims
 from porting.evidence import records_by_claim
 from porting.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from porting.checks import CheckReport, CheckResult
+    from collections.abc import Sequence
+
+    from porting.checks import CheckContext, CheckReport, CheckResult
     from porting.portfile import Portfile
+
+SECONDS = 3.0
+"""That may pass before what was said is kept."""
 
 
 def run_open(portfile: Portfile, *, everything: bool = False, progress: Progress = silent) -> CheckReport:
-    """Run every check whose claim is to do, stale or failed, and keep the evidence of each as soon as it has ended.
+    """Run every check whose claim is to do, stale or failed, and keep the evidence while they run.
 
     Args:
         portfile: of the port.
@@ -28,19 +34,49 @@ def run_open(portfile: Portfile, *, everything: bool = False, progress: Progress
         EvidenceError: the evidence file is damaged.
         PortfileError: ``EXPECTED_FAILURES`` names a check that does not exist.
     """
-    from porting.checks import CheckContext, CheckReport, record_checks, run_checks
+    from porting.checks import CheckContext, CheckReport, run_checks
 
     context = CheckContext(portfile)
     names = names_to_run(portfile, everything=everything)
     results: list[CheckResult] = []
-    warning: str | None = None
-    for number, name in enumerate(names):
-        progress(name, number, len(names))
-        report = run_checks(context, [name])
-        warning = record_checks(context, report) or warning
-        results.extend(report.results)
-    kept = () if warning is None else (("evidence", warning),)
-    return CheckReport(tuple(results), (*context.warnings, *kept))
+    with _Keeper(context) as keeper:
+        for number, name in enumerate(names):
+            progress(name, number, len(names))
+            report = run_checks(context, [name])
+            results.extend(report.results)
+            keeper.take(report.results)
+    return CheckReport(tuple(results), (*context.warnings, *keeper.warnings))
+
+
+class _Keeper:
+    """Keeps what checks said, every few seconds and at the end, also where that is an interruption."""
+
+    def __init__(self, context: CheckContext) -> None:
+        self.context = context
+        self.warnings: tuple[tuple[str, str], ...] = ()
+        self._waiting: list[CheckResult] = []
+        self._kept = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._keep()
+
+    def take(self, results: Sequence[CheckResult]) -> None:
+        """Take over what was said."""
+        self._waiting += results
+        if time.monotonic() - self._kept > SECONDS:
+            self._keep()
+
+    def _keep(self) -> None:
+        from porting.checks import CheckReport, record_checks
+
+        waiting, self._waiting = self._waiting, []
+        if waiting and (warning := record_checks(self.context, CheckReport(tuple(waiting)))):
+            self.warnings = (("evidence", warning),)
+        self._kept = time.monotonic()
 
 
 def names_to_run(portfile: Portfile, *, everything: bool = False) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from importlib import import_module
 
 import click
 
-from porting.cli._frame import guarded, open_missing_streams, silence_stdout, terminate
+from porting.cli._frame import guarded, hide_bars, open_missing_streams, silence_stdout, terminate
 
 COMMANDS = {
     "demo": "See a real port proven right, and a seeded bug found.",
@@ -72,6 +72,7 @@ def group() -> None:
 def main() -> None:
     """Run the command line and exit with its code."""
     open_missing_streams()
+    hide_bars()
     signal.signal(signal.SIGTERM, terminate)
     try:
         guarded(group)

@@ -16,6 +16,7 @@ from porting.text import show
 if TYPE_CHECKING:
     from porting.checklist import Checklist
     from porting.portfile import Portfile
+    from porting.recipe import Claim
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 MARK = b"orting checklist"
@@ -65,8 +66,8 @@ class Wanted:
         if self.github and not os.environ.get(SUMMARY):
             raise click.UsageError(f"--github is for GitHub Actions, which sets {SUMMARY}; it is not set here")
 
-    def keep_word(self, portfile: Portfile) -> None:
-        """Keep, or take back, what a person says.
+    def keep_word(self, portfile: Portfile) -> tuple[int, ...]:
+        """Keep, or take back, what a person says; the steps that it is about.
 
         Raises:
             TickError: it cannot be said of this claim.
@@ -75,16 +76,24 @@ class Wanted:
         from porting.checklist import set_aside, tick, untick
 
         by, reason = self.by or "", self.reason or ""
+        words = ""
+        claims: tuple[Claim, ...] = ()
         if self.tick is not None:
-            say(f"ticked by hand: {tick(portfile, self.tick, by, reason).name}")
+            words, claims = "ticked by hand", (tick(portfile, self.tick, by, reason),)
         if self.aside is not None:
-            claims = set_aside(portfile, self.aside, by, reason)
-            say(f"not applicable, by hand: {', '.join(claim.name for claim in claims)}")
+            words, claims = "not applicable, by hand", set_aside(portfile, self.aside, by, reason)
         if self.untick is not None:
-            say(f"taken back: {', '.join(claim.name for claim in untick(portfile, self.untick))}")
+            words, claims = "taken back", untick(portfile, self.untick)
+        if claims:
+            say(f"{words}: {', '.join(claim.name for claim in claims)}")
+        return tuple(dict.fromkeys(claim.step for claim in claims))
 
-    def show(self, checklist: Checklist) -> None:
+    def show(self, checklist: Checklist, said: tuple[int, ...] = ()) -> None:
         """Print or write the checklist in the form that is wanted.
+
+        Args:
+            checklist: of the port.
+            said: the steps that a person said something about: in the terminal no others are shown.
 
         Raises:
             OutputError: a file cannot be written, or is something else.
@@ -99,6 +108,10 @@ class Wanted:
             self._annotate(checklist)
         elif self.markdown or self.html:
             self._publish(self._document(checklist))
+        elif said:
+            from porting.report.checklist import render_steps
+
+            console().print(render_steps(checklist, said), crop=False)
         else:
             console().print(checklist, crop=False)
 

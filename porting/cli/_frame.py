@@ -158,6 +158,12 @@ def open_missing_streams() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
+def hide_bars() -> None:
+    """Have other libraries draw progress bars on a terminal only, as this one does; to be called before they load."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
 def silence_stdout() -> None:
     """Send what exit handlers and the buffers of C code still print to stderr."""
     with suppress(OSError):

@@ -48,12 +48,12 @@ def command(portfile: str, **options: Any) -> None:
 
     wanted = Wanted(**options)
     wanted.require_sense()
-    loaded = Portfile.load(portfile)
-    wanted.keep_word(loaded)
+    loaded = Portfile.load(portfile, both_sides=False)
+    said = wanted.keep_word(loaded)
     if wanted.run:
         _run(loaded, everything=wanted.everything)
     checklist = make_checklist(loaded)
-    wanted.show(checklist)
+    wanted.show(checklist, said)
     if wanted.check and not checklist.complete:
         say(checklist.failure_message())
         raise click.exceptions.Exit(checklist.exit_code)
@@ -62,8 +62,12 @@ def command(portfile: str, **options: Any) -> None:
 def _run(portfile: Portfile, *, everything: bool) -> None:
     from porting.checklist import run_open
 
-    with progress_bar() as progress:
-        report = run_open(portfile, everything=everything, progress=progress)
+    try:
+        with progress_bar() as progress:
+            report = run_open(portfile, everything=everything, progress=progress)
+    except KeyboardInterrupt:
+        say("The evidence of the checks that had ended is kept.")
+        raise
     for code, message in report.warnings:
         say(f"Warning: {message}  [{code}]")
     for result in report.results:

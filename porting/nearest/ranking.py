@@ -19,7 +19,7 @@ from porting.progress import Progress, silent
 from porting.text import show
 from porting.weights.inference.words import SYNONYMS, words
 
-NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
+NUMBER = re.compile(r"(?<![^.])\d+(?=\.|$)")
 KNOWN = frozenset(SYNONYMS) - {"vision"}
 FIRST_SETTING = 2
 MOST_CELLS = 60
@@ -120,7 +120,8 @@ def _said(cell: Cell, held: Held) -> str:
 
 
 def _kind(cell: Cell, held: Held) -> str:
-    return NUMBER.sub("*", f"{cell.path}.{held.name}")
+    """A tensor's name in whichever block of a list; what stands outside may be in a list of its own."""
+    return f"{NUMBER.sub('*', cell.path)} {held.name}" if cell.path else NUMBER.sub("*", held.name)
 
 
 def nearest_architectures(

@@ -20,7 +20,7 @@ from porting.report.checklist_words import (
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -45,6 +45,13 @@ def render_checklist(checklist: Checklist) -> RenderableType:
     lines = [line for step in checklist.steps for line in _step(step, checklist.portfile)]
     heading = _line(f"   {'state':14} claims", style="dim")
     return Group(heading, *lines, Text(), *_end(checklist))
+
+
+def render_steps(checklist: Checklist, numbers: Sequence[int]) -> RenderableType:
+    """Some of the steps, the counts of all, and what to do next."""
+    steps = [checklist.steps[number - 1] for number in numbers]
+    lines = [line for step in steps for line in _step(step, checklist.portfile)]
+    return Group(*lines, _counts(checklist), *_following(checklist.next))
 
 
 def render_step(checklist: Checklist, number: int) -> RenderableType:
@@ -133,7 +140,7 @@ def _subject(subject: str, value: str) -> str:
 
 def _end(checklist: Checklist) -> Iterator[RenderableType]:
     """The counts, what records are of no use, where the evidence is from, and what to do next."""
-    yield Text(checklist.summary(), style="bold green" if checklist.complete else "bold")
+    yield _counts(checklist)
     if checklist.parts:
         yield Text(f"{parts_words(checklist.parts)}, to be written in the files above", style="cyan")
     if checklist.unknown:
@@ -141,6 +148,10 @@ def _end(checklist: Checklist) -> Iterator[RenderableType]:
         yield Text(f"not in the recipe, and not counted: {names}", style="dim")
     yield Text(origin_words(checklist.origin), style="dim")
     yield from _following(checklist.next)
+
+
+def _counts(checklist: Checklist) -> Text:
+    return Text(checklist.summary(), style="bold green" if checklist.complete else "bold")
 
 
 def _following(following: Next) -> Iterator[RenderableType]:

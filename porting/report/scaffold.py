@@ -24,7 +24,7 @@ def _loudly(scaffold: Scaffold) -> Iterator[Text]:
     """That there may be nothing to port, where the nearest architecture has every tensor's place."""
     for each in scaffold.nearest[:1]:
         if each.verdict == UNMODIFIED:
-            text = f"This may be an unmodified {show(each.class_name)}: try it first, before anything is written"
+            text = f"Try {show(each.class_name)} first, before anything is written: an unmodified model needs no port"
             yield Text(text, style="bold red")
 
 
@@ -38,8 +38,8 @@ def render_scaffold(scaffold: Scaffold) -> RenderableType:
     lines += [Text.assemble(("done  ", "green"), show(each, 500)) for each in scaffold.done]
     lines += [Text.assemble(("tried ", "yellow"), show(each, 500)) for each in scaffold.troubles]
     lines += [
-        Text.assemble(("you   ", "cyan"), f"{show(os.path.relpath(each.file))}:{each.line}  {show(each.what, 300)}")
-        for each in scaffold.left
+        Text.assemble(("you   ", "cyan"), f"{show(os.path.relpath(path))}:{part.line}  {show(part.what, 400)}")
+        for path, part in scaffold.parts
     ]
     lines.append(Text(scaffold.summary(), style="bold"))
     lines.append(Text(f"Next: {' && '.join(map(show, scaffold.next))}"))

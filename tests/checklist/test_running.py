@@ -63,3 +63,26 @@ def test_an_interruption_keeps_what_has_run(tmp_path: Path, write_portfile: Writ
     with pytest.raises(KeyboardInterrupt):
         run_open(portfile, progress=interrupt)
     assert len(WANTED & set(records_by_claim(portfile))) == 2
+
+
+def test_evidence_is_kept_while_checks_run(
+    tmp_path: Path, write_portfile: WritePortfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("porting.checklist.running.SECONDS", 0.0)
+    portfile = Portfile.load(write_portfile(tmp_path))
+    (tmp_path / "code.py").write_text("")
+    settle_all_but_wanted(portfile)
+    kept: list[int] = []
+    run_open(portfile, progress=lambda *_: kept.append(len(WANTED & set(records_by_claim(portfile)))))
+    assert kept == [0, 1, 2]
+
+
+def test_evidence_that_cannot_be_kept_is_a_warning(
+    tmp_path: Path, write_portfile: WritePortfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portfile = Portfile.load(write_portfile(tmp_path))
+    (tmp_path / "code.py").write_text("")
+    settle_all_but_wanted(portfile)
+    monkeypatch.setattr("porting.checks.record_checks", lambda *_: "Warning: no evidence was recorded: disk full")
+    report = run_open(portfile)
+    assert ("evidence", "Warning: no evidence was recorded: disk full") in report.warnings

@@ -55,7 +55,9 @@ def test_commands_name_the_portfile_as_it_is_called(tmp_path: Path) -> None:
     assert "Next: porting check versions --portfile 'my port.py'" in done.stdout
 
 
-@pytest.mark.parametrize(("but", "code"), [((), 0), (("notebook", "theory", "ran-on-gpu"), 0), (("uploaded",), 1)])
+@pytest.mark.parametrize(
+    ("but", "code"), [((), 0), (("check_notebook_runs", "theory", "ran-on-gpu"), 0), (("uploaded",), 1)]
+)
 def test_check_fails_until_every_required_step_is_done(tmp_path: Path, but: tuple[str, ...], code: int) -> None:
     complete(empty_port(tmp_path), *but)
     done = checklist(tmp_path, "--check", "--json")
@@ -73,7 +75,16 @@ def test_a_tick_is_kept_shown_and_taken_back(tmp_path: Path) -> None:
     assert checklist(tmp_path, "--untick", "uploaded").returncode == 0
     assert "Ada" not in checklist(tmp_path, "--markdown").stdout
     aside = checklist(tmp_path, "--not-applicable", "9", *SAID)
-    assert "\n 9 not applicable" in aside.stdout
+    assert aside.stdout.startswith(" 9 not applicable")
+
+
+def test_after_a_tick_its_step_is_shown_and_what_comes_next(tmp_path: Path) -> None:
+    empty_port(tmp_path)
+    ticked = checklist(tmp_path, "--tick", "theory", *SAID)
+    step, counts, following, *_ = ticked.stdout.splitlines()
+    assert step.startswith(" 1 by hand")
+    assert counts.startswith("not complete: of 12 required steps 0 done")
+    assert following.startswith("Next: ")
 
 
 @pytest.mark.parametrize(
@@ -197,3 +208,15 @@ def test_an_interrupted_run_keeps_what_has_run(tmp_path: Path, write_portfile: W
     kept = json.loads((tmp_path / FILE).read_text())["records"]
     assert "check_versions" in {record["claim"] for record in kept}
     assert "check_eval_mode" not in {record["claim"] for record in kept}
+    assert "is kept" in done.stderr
+
+
+def test_a_portfile_that_lacks_a_side_has_a_checklist_and_can_be_run(tmp_path: Path) -> None:
+    (tmp_path / "portfile.py").write_text("def inputs(): return {}\n")
+    assert checklist(tmp_path).returncode == 0
+    complete(Portfile.load(tmp_path / "portfile.py", both_sides=False), "check_eval_mode", "check_outputs_equal")
+    done = checklist(tmp_path, "--run", "--json")
+    assert done.returncode == 0, done.stderr
+    claims = {each["claim"]: each for each in json.loads(done.stdout)["steps"][6]["claims"]}
+    assert claims["check_eval_mode"]["state"] == "to do"
+    assert "ported()" in claims["check_eval_mode"]["why"]

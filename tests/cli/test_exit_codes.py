@@ -312,3 +312,12 @@ def test_the_help_of_a_command_keeps_the_lines_of_its_examples(name: str) -> Non
     shown = CliRunner().invoke(group, [name, "--help"], catch_exceptions=False).output
     assert "\\b" not in shown
     assert re.search(r"Examples:(?!\n    \S)", shown) is None
+
+
+def test_other_libraries_draw_no_bars_where_stderr_is_no_terminal(tmp_path: Path) -> None:
+    write_portfile(
+        tmp_path,
+        "\nBARS = os.environ.get('HF_HUB_DISABLE_PROGRESS_BARS')\n\n\ndef run_ported(model, inputs):\n"
+        "    print(f'bars are off: {BARS}')\n    return model(**inputs)\n",
+    )
+    assert "bars are off: 1" in porting(tmp_path, "verify").stderr

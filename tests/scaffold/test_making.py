@@ -24,9 +24,9 @@ def make(folder: Path, **given: object) -> Scaffold:
 
 def listed(scaffold: Scaffold) -> list[str]:
     """The parts that are said to be left are those of the files."""
-    found = [(path, part.line, part.what) for path in scaffold.files for part in parts_left(path.read_text())]
-    assert [(each.file, each.line, each.what) for each in scaffold.left] == found
-    return [each.what for each in scaffold.left]
+    found = [(path, part) for path in scaffold.files for part in parts_left(path.read_text())]
+    assert list(scaffold.parts) == found
+    return [part.what for _, part in scaffold.parts]
 
 
 def lint(folder: Path) -> None:
@@ -93,6 +93,16 @@ def test_without_anything_known_there_is_a_folder_with_parts(tmp_path: Path) -> 
     assert len(listed(made)) == 4
     lint(tmp_path / "work")
     assert set(Portfile.load(made.files[0]).functions) == {"original", "ported", "inputs"}
+
+
+def test_an_original_alone_runs_on_inputs_of_its_own(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path)
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=SIZES)
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint)
+    assert "original() runs and returns (2, 16, 101)" in made.done
+    assert len(listed(made)) == 3
+    assert made.advice == ("The port is left to you, as no --like was given; with --like gpt2 it is filled in, too.",)
+    lint(tmp_path / "work")
 
 
 def test_with_a_model_type_alone_the_port_and_its_inputs_run(tmp_path: Path) -> None:

