@@ -180,3 +180,10 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(KeyboardInterrupt):
         make_scaffold(Request(ModelName.of("tiny_gpt"), output=tmp_path / "deep" / "er" / "work"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_interpreter_of_the_original_is_in_the_portfile(tmp_path: Path) -> None:
+    near = tmp_path / "venv" / "bin" / "python"
+    made = make(tmp_path, python=str(near), run=False)
+    assert Portfile.load(made.files[0]).original_python == str(tmp_path / "work" / "../venv/bin/python")
+    assert 'ORIGINAL_PYTHON = "../venv/bin/python"' in made.files[0].read_text()
