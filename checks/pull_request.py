@@ -51,15 +51,13 @@ def check_tree_clean(context: CheckContext) -> Figures:
     from porting.evidence.records import FILE
 
     repository = repository_of(working_checkout(context))
-    changed = repository.changed
-    context.reads(
-        repository.own_file("logs/HEAD"), *(repository.root / path for _, path in changed), *_brought(repository)
-    )
     open_ones = [
         (state, path)
-        for state, path in changed
+        for state, path in repository.changed
         if (state != "??" or path.startswith(ADDED)) and path.rpartition("/")[2] != FILE
     ]
+    spoken = [*(repository.root / path for _, path in open_ones), *_brought(repository)]
+    context.reads(repository.own_file("logs/HEAD"), *(path for path in spoken if path.name != FILE))
     figures: Figures = {"uncommitted": len(open_ones)}
     if open_ones:
         lines = [f"  {'new' if state == '??' else 'changed'}: {show(path)}" for state, path in open_ones]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -26,11 +25,11 @@ def main() -> None:
     printed = []
     with tempfile.TemporaryDirectory() as folder, Reader(Path(folder)) as reader:
         for part in parts(text):
-            start = time.monotonic()
+            start = reader.seconds
             output = reader.do(part)
             if isinstance(part, Command):
                 printed.append((part, output))
-                print(f"{time.monotonic() - start:5.1f} s  line {part.line}: {part.text}")
+                print(f"{reader.seconds - start:5.1f} s  line {part.line}: {part.text}")
     TUTORIAL.write_text(with_output(text, printed), encoding="utf-8")
 
 

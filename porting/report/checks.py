@@ -105,4 +105,4 @@ def _next(report: CheckReport) -> str:
         return report.first.hint or f"mend it, then: {typed(f'check {report.first.name}')}"
     if not report.ok:
         return "give the portfile what the checks ask for (the reasons are above)"
-    return f"{typed('tests')}  (writes an integration test with the original's values)"
+    return f"{typed('checklist')}  (what is done by now, and what comes next)"

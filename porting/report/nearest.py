@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from porting.nearest.result import Candidate
 
 STYLES = {"unmodified": "bold green", "near": "yellow", "far": "dim"}
-TIED, SETTINGS = 8, 10
-"""How many model types that fit as well, and settings, are shown."""
+SETTINGS = 10
+"""How many settings are shown."""
 
 
 def render_nearest(candidates: Sequence[Candidate]) -> RenderableType:
-    """What all say in a sentence, then each with its evidence in a few lines."""
-    return Group(Text(conclusion(candidates), style="bold"), *(_candidate(each) for each in candidates))
+    """What all say in a sentence, then each with its evidence in a few lines, but for those that fit just as well."""
+    tied = {name for each in candidates[:1] for name in each.tied}
+    apart = [each for each in candidates if each.model_type not in tied]
+    return Group(Text(conclusion(candidates), style="bold"), *(_candidate(each) for each in apart))
 
 
 def _candidate(each: Candidate) -> RenderableType:
@@ -41,11 +43,9 @@ def _candidate(each: Candidate) -> RenderableType:
         ("no place for", "; ".join(each.left)),
         ("nothing for", "; ".join(each.empty)),
         ("on the way", "; ".join(each.ways)),
-        ("fits as well", _some([show(name, 60) for name in each.tied])),
+        (
+            "converted already",
+            f"{each.converted[0]} of {each.converted[1]} kinds of names" if each.converted[0] else "",
+        ),
     ]
     return Group(head, *(Padding(Text(f"{what}: {text}"), (0, 0, 0, 2)) for what, text in lines if text))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - TIED} more" if len(names) > TIED else ""
-    return ", ".join(names[:TIED]) + more

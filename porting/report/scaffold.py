@@ -24,7 +24,7 @@ def _loudly(scaffold: Scaffold) -> Iterator[Text]:
     """That there may be nothing to port, where the nearest architecture has every tensor's place."""
     for each in scaffold.nearest[:1]:
         if each.verdict == UNMODIFIED:
-            text = f"This may be an unmodified {show(each.class_name)}: try it first, before anything is written"
+            text = f"Try {show(each.class_name)} first, before anything is written: an unmodified model needs no port"
             yield Text(text, style="bold red")
 
 

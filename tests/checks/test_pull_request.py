@@ -67,6 +67,15 @@ def test_the_claim_speaks_of_what_the_branch_brings(root: Path) -> None:
     assert paths == {*brought, root / ".git" / "logs" / "HEAD"}
 
 
+def test_the_evidence_itself_and_other_new_files_do_not_make_it_stale(root: Path) -> None:
+    write(root, {"work/portfile.py": "", "work/porting-evidence.json": ""})
+    commit(root)
+    write(root, {"work/notes.md": "", "work/porting-evidence.json": "{}"})
+    with listening() as heard:
+        assert said(CLEAN, root).status == "passed"
+    assert not {Path(topic).name for topic in heard} & {"porting-evidence.json", "notes.md"}
+
+
 def test_a_few_commits_behind_are_fine(root: Path) -> None:
     move_main(root, {"theirs.txt": ""}, 3)
     result = said(RECENT, root)

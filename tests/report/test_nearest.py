@@ -45,3 +45,16 @@ def test_names_are_shown_escaped() -> None:
     assert "\x1b[31m" not in text
     assert "\u202e" not in text
     assert "[red]" in text
+
+
+def one(model_type: str, verdict: str, tied: tuple[str, ...] = ()) -> Candidate:
+    return Candidate(model_type, f"{model_type.title()}Model", verdict, 8, 8, 5, 5, 1.0, {"hidden_size": 4}, tied=tied)
+
+
+def test_what_fits_just_as_well_as_the_nearest_is_named_and_not_shown_again() -> None:
+    console = Console(width=200, record=True)
+    nearest = one("one", "unmodified", tied=("two",))
+    console.print(render_nearest([nearest, one("two", "unmodified", tied=("one",)), one("three", "near")]))
+    first, *others = console.export_text().splitlines()
+    assert first.endswith("(by shapes alone it may as well be two)")
+    assert [line.split(" ")[0] for line in others if not line.startswith(" ")] == ["one", "three"]

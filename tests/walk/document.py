@@ -22,6 +22,8 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 
+IMPORT = re.compile(r"^(?:from|import) ", re.MULTILINE)
+
 
 class DocumentError(Exception):
     """A part of the document cannot be understood, or does not fit the files that it speaks of."""
@@ -84,9 +86,11 @@ class Definitions:
     text: str
 
     def apply(self, folder: Path) -> None:
-        """Write them over those of the same names, or at the end."""
+        """Write them over those of the same names, or at the end; and what they import before the first import."""
         path = folder / self.path
         text = path.read_text(encoding="utf-8")
+        imported = "".join(f"{line}\n" for line in self.text.splitlines() if IMPORT.match(line))
+        text = IMPORT.sub(lambda first: imported + first[0], text, count=1)
         for name, source in defined(self.text).items():
             before = defined(text).get(name)
             text = text.replace(before, source) if before else f"{text.rstrip()}\n\n\n{source}\n"

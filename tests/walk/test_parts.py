@@ -61,8 +61,11 @@ def test_a_diff_changes_what_is_there_once(tmp_path: Path) -> None:
 
 def test_definitions_replace_those_of_the_same_names_and_are_added_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "a.py"
-    file.write_text("NAME = 1\n\n\n@cache\ndef f():\n    return 0\n\n\ndef g():\n    return f()\n")
-    Definitions(1, "a.py", "def f():\n    return 1\n\n\nOTHER = 2").apply(tmp_path)
+    file.write_text(
+        "from functools import cache\n\nNAME = 1\n\n\n@cache\ndef f():\n    return 0\n\n\ndef g():\n    return f()\n"
+    )
+    Definitions(1, "a.py", "import os\n\n\ndef f():\n    return 1\n\n\nOTHER = 2").apply(tmp_path)
+    assert file.read_text().startswith("import os\nfrom functools import cache\n")
     assert defined(file.read_text()) == {
         "NAME": "NAME = 1",
         "f": "def f():\n    return 1",

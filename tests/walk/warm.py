@@ -14,6 +14,7 @@ IMPORTED = ("porting.verification", "porting.cli", "porting.weights", "transform
 
 def main() -> None:
     """Run a command for each line of stdin, ``[arguments, folder, file for the output]``, and answer its status."""
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     for name in IMPORTED:
         import_module(name)
     for line in sys.stdin:
@@ -21,7 +22,8 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             _run(arguments, folder, output)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201 - the answer
+        _, status, used = os.wait4(child, 0)
+        print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, flush=True)  # noqa: T201 - the answer
 
 
 def _run(arguments: list[str], folder: str, output: str) -> None:
