@@ -37,7 +37,9 @@ def check_structure(context: CheckContext) -> Figures:
     way = levels(context.ported_kind, PreTrainedModel)
     figures: Figures = {"levels": len(way), "file": path.name}
     lines = [f"  {len(way)} levels of inheritance: {names_of(way)}"] if len(way) > MOST_LEVELS else []
-    for source in files_of(path):
+    sources = files_of(path)
+    context.reads(*(source.path for source in sources))
+    for source in sources:
         lines += [f"  {source.at(line)} {words}" for line, words in foreign_imports(source)]
     _refute(context, path, lines, "a model's file stands for itself", figures)
     return figures
@@ -62,6 +64,7 @@ def check_mlinter(context: CheckContext) -> Figures:
     if not is_installed():
         raise Lacking(f"mlinter is not installed: {INSTALL}", hint=INSTALL)
     paths = [source.path for source in files_of(path)]
+    context.reads(*paths)
     found = lint(paths)
     figures: Figures = {"files": len(paths), "findings": len(found)}
     lines = [f"  line {each.line}: {show(each.rule)} {show(each.message, 300)}" for each in found]

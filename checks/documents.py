@@ -36,6 +36,7 @@ def check_docstrings(context: CheckContext) -> Figures:
     path = modeling_of(context)
     only = context.ported_kind.__name__ if is_shipped(path) else None
     sources = files_of(path)
+    context.reads(*(source.path for source in sources))
     lines = [f"  {source.at(line)} {words}" for source in sources for line, words in undocumented(source, only)]
     _refute(context, path, lines, "write one, or put @auto_docstring on it")
     return {"files": len(sources)}
@@ -56,6 +57,7 @@ def check_no_placeholders(context: CheckContext) -> Figures:
 
     path = modeling_of(context)
     sources = files_of(path)
+    context.reads(*(source.path for source in sources))
     lines = [f"  {source.at(line)} {words}" for source in sources for line, words in placeholders(source)]
     _refute(context, path, lines, "write what belongs there")
     return {"files": len(sources), "lines": sum(len(source.text.splitlines()) for source in sources)}

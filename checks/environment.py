@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking
 from porting.checks.shared.working import clone_hint, repository_of, working_checkout
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -26,10 +27,9 @@ def check_versions(_context: CheckContext) -> Figures:
         Lacking: a package is not installed.
     """
     from porting.environment.versions import versions
-    from porting.evidence.asking import note
 
     found = versions()
-    note(*(f"version {each.name}" for each in found[1:]))
+    note(*(f"version {each.name}" for each in found))
     figures: Figures = {each.name: each.found for each in found}
     for each in found:
         if each.found is None:

@@ -51,15 +51,14 @@ def check_tree_clean(context: CheckContext) -> Figures:
     from porting.evidence.records import FILE
 
     repository = repository_of(working_checkout(context))
-    changed = repository.changed
-    context.reads(
-        repository.own_file("logs/HEAD"), *(repository.root / path for _, path in changed), *_brought(repository)
-    )
     open_ones = [
         (state, path)
-        for state, path in changed
+        for state, path in repository.changed
         if (state != "??" or path.startswith(ADDED)) and path.rpartition("/")[2] != FILE
     ]
+    context.reads(
+        repository.own_file("logs/HEAD"), *(repository.root / path for _, path in open_ones), *_brought(repository)
+    )
     figures: Figures = {"uncommitted": len(open_ones)}
     if open_ones:
         lines = [f"  {'new' if state == '??' else 'changed'}: {show(path)}" for state, path in open_ones]
@@ -99,11 +98,13 @@ CHECKS = (check_repository_state, check_tree_clean, check_branch_up_to_date)
 
 
 def _brought(repository: Repository) -> tuple[Path, ...]:
-    """The files of the branch; none where Transformers' main branch is not known."""
+    """The files of the branch, but for the evidence; none where Transformers' main branch is not known."""
     from porting.environment.remotes import upstream_of
+    from porting.evidence.records import FILE
 
     main = f"refs/remotes/{upstream_of(repository.remotes)}/main"
-    return repository.brought(main) if repository.has(main) and repository.is_related(main) else ()
+    brought = repository.brought(main) if repository.has(main) and repository.is_related(main) else ()
+    return tuple(path for path in brought if path.name != FILE)
 
 
 def _up_to_date(repository: Repository, main: str, days: float | None, fetch: str) -> Figures:

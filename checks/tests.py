@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import listed
 from porting.checks.shared.working import own_checkout, python_files
+from porting.errors import PortingError
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -36,9 +38,10 @@ def check_generated_tests(context: CheckContext) -> Figures:
     from porting.testing import run_tests
 
     found = dict(_generated(context))
+    context.reads(*(path for paths in found.values() for path in paths))
     if not found:
         raise Lacking("there are no integration tests with the original's values", hint=context.command("tests"))
-    context.reads(*(path for paths in found.values() for path in paths))
+    _ask_for_port(context)
     runs = [run_tests(paths, root, slow=True, seconds=SECONDS_OF_INTEGRATION) for root, paths in found.items()]
     return _judged(context, runs)
 
@@ -58,7 +61,6 @@ def check_model_tests(context: CheckContext) -> Figures:
     from porting.testing import run_tests
 
     checkout, path = _model_test(context)
-    context.reads(path)
     if not has_model_test(path):
         raise Lacking(
             f"{show(path.name)} has no class of the common tests, such as a ...ModelTest",
@@ -89,7 +91,7 @@ def check_tests_are_own(context: CheckContext) -> Figures:
     parents = parents_of(checkout, modeling.parent.name, python_files(modeling), path)
     tests = {name: checkout.tests_folder(name) / f"test_modeling_{name}.py" for name in parents}
     others = {name: Facts.of(Source.read(test)) for name, test in tests.items() if test.is_file()}
-    context.reads(path, *python_files(modeling), *tests.values())
+    context.reads(*python_files(modeling), *tests.values())
     if not others:
         raise Skip("there is no test of another model that this one may have been copied from")
     return _all_own(context, path, own, others)
@@ -112,9 +114,16 @@ def _generated(context: CheckContext) -> Iterator[tuple[Path, list[Path]]]:
             tree, alone = Tree.of(portfile.model_name, root), standalone_path(portfile.model_name, root)
         except GenerationError:
             return
+        context.reads(tree.modeling()[0], alone)
         paths = [path for path in (*sorted(tree.test("any").parent.glob("test_*.py")), alone) if is_generated(path)]
         if paths:
             yield root, paths
+
+
+def _ask_for_port(context: CheckContext) -> None:
+    """Have the claim speak of the port, which tests build by themselves; one that cannot be built here is theirs."""
+    with contextlib.suppress(PortingError):
+        _ = context.ported_model
 
 
 def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
@@ -127,6 +136,7 @@ def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
     checkout, modeling = own_checkout(context)
     name = modeling.parent.name
     path = checkout.tests_folder(name) / f"test_modeling_{name}.py"
+    context.reads(path)
     if not path.is_file():
         raise Lacking(f"there is no {show(path.relative_to(checkout.root))}", hint="transformers add-new-model-like")
     return checkout, path

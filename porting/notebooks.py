@@ -18,7 +18,7 @@ from porting.children import run_child
 from porting.errors import PortingError
 from porting.text import show
 
-INSTALL = "pip install nbclient ipykernel"
+INSTALL = "pip install nbclient nbformat ipykernel"
 LEFT_OUT = re.compile(r"^[ \t]*[%!](?:pip|matplotlib|load_ext|autoreload|config)\b.*$", re.MULTILINE)
 """Lines for the notebook's surroundings, which a plain run does without."""
 MAGIC = re.compile(r"^[ \t]*(?:%|!)|^[ \t]*[\w.]+\?\??[ \t]*$|^[ \t]*\w+ *= *[!%]", re.MULTILINE)

@@ -10,6 +10,8 @@ from typing import Any
 
 from porting.text import show
 
+LONGEST = 400
+"""Characters of what a mark says."""
 PART = re.compile(r"\[\[you: (?P<what>[^\[\]]+)\]\]")
 
 
@@ -34,7 +36,7 @@ def parts_left(text: str) -> tuple[Part, ...]:
 
 def part(what: object) -> str:
     """The mark of a part that a person has to write, on one line, whatever the text holds."""
-    return f"[[you: {show(what).translate(str.maketrans('[]', '()'))}]]"
+    return f"[[you: {show(what, LONGEST).translate(str.maketrans('[]', '()'))}]]"
 
 
 def parts_of(files: Mapping[Path, str | bytes]) -> Iterator[tuple[Path, Part]]:

@@ -320,6 +320,20 @@ class Portfile:
                 hint=said or f'run it alone: python -c "import {module}; {module}.{name}()" (or add --debug)',
             ) from error
 
+    def ran_elsewhere(self, side: Side, read: Sequence[str], code: Sequence[str], began: int) -> None:
+        """Note what a side used that another interpreter built and ran.
+
+        Args:
+            side: that was run.
+            read: files that were opened.
+            code: files of the modules that were loaded.
+            began: when it was started, in nanoseconds.
+        """
+        _ask_for(side)
+        note(f"function run_{side}")
+        self.used.elsewhere(side, read, code)
+        self.used.add_named(side, source_of(self.source), self.folder, began)
+
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Run the user's code in the portfile's folder, with what it prints on stderr."""

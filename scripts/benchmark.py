@@ -8,6 +8,7 @@ python scripts/benchmark.py convert    # what converting 2 GiB costs, against cp
 python scripts/benchmark.py plugin     # what the pytest plugin costs a run of pytest that does not use it
 python scripts/benchmark.py infer      # what is found of the conversion rules of the tests' real pairs
 python scripts/benchmark.py diagnose   # what is found of the seeded bugs of the tests' real pairs, without any map
+python scripts/benchmark.py nearest    # which architectures are found to be nearest, and how sure that is
 python scripts/benchmark.py tests      # which seeded bugs the generated tests notice, beside a slice of three
 """
 
@@ -35,6 +36,7 @@ import diagnosis_cost
 import inferring
 import noticing
 import plugin_cost
+import ranking
 import torch
 
 import porting
@@ -52,16 +54,29 @@ TARGETS = {
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = ["capture", "verify", "memory", "diagnose-cost", "convert", "plugin", "infer", "diagnose", "tests"]
+    what = [
+        "capture",
+        "verify",
+        "memory",
+        "diagnose-cost",
+        "convert",
+        "plugin",
+        "infer",
+        "diagnose",
+        "nearest",
+        "tests",
+    ]
     parser.add_argument("what", choices=what)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each case, alternating")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     diagnosing.add_options(parser.add_argument_group("diagnose"))
     inferring.add_options(parser.add_argument_group("infer"))
+    ranking.add_options(parser.add_argument_group("nearest"))
     noticing.add_options(parser.add_argument_group("tests"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    tables = {"infer": inferring.infer, "diagnose": diagnosing.diagnose, "tests": noticing.notice}
+    tables = {"infer": inferring.infer, "diagnose": diagnosing.diagnose, "nearest": ranking.rank}
+    tables["tests"] = noticing.notice
     if options.what in tables:
         tables[options.what](options)
         return

@@ -52,7 +52,9 @@ def test_wheel_holds_every_module_and_template_once_and_nothing_else(wheel: Path
     with ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
     expected = (
-        files("porting", ".py", "py.typed") | files("checks", ".py") | files("templates", ".py", ".jinja", ".toml")
+        files("porting", ".py", "py.typed", ".json.gz")
+        | files("checks", ".py")
+        | files("templates", ".py", ".jinja", ".toml")
     )
     assert len(names) == len(set(names))
     assert sorted(names) == sorted(expected)

@@ -23,6 +23,7 @@ from porting.checks import (
     kernels,
     mistakes,
     modes,
+    nearest,
     notebook,
     original,
     pipeline,
@@ -139,6 +140,7 @@ class CheckResult(Result):
 def iterate_checks() -> Iterator[Check]:
     """Every check, in the order in which they are run."""
     for step in (
+        nearest,
         environment,
         importing,
         original,

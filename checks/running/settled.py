@@ -14,18 +14,16 @@ from porting.checks.running.suite import run_checks
 from porting.errors import PortingError
 from porting.evidence import Outcome, record
 from porting.evidence.circumstances import typed_command
-from porting.evidence.subjects import about, about_files
+from porting.evidence.subjects import about
 from porting.portfile import command_line
 from porting.weights.conversion.latest import converted_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
-    from pathlib import Path
 
     from porting.checks.shared.context import CheckContext
     from porting.checks.shared.outcomes import Figures
     from porting.recording import Recording
-    from porting.stubs import GeneratedTests
     from porting.weights import WeightsReport
     from porting.weights.conversion import Conversion
 
@@ -41,7 +39,6 @@ BY_VERIFYING: tuple[CheckFunction, ...] = (
 )
 """Checks of what a verification says, and of nothing more."""
 BY_NAMES: tuple[CheckFunction, ...] = (weights.check_weight_names, weights.check_weight_shapes)
-GENERATED_TESTS = "check_generated_tests"
 
 
 def record_verification(context: CheckContext) -> str | None:
@@ -108,23 +105,6 @@ def record_conversion(context: CheckContext, conversion: Conversion, asked: Coll
     return _record(context, Outcome(name, publishing.STEP, "failed", figures, message), asked)
 
 
-def record_tests(context: CheckContext, generated: GeneratedTests, asked: Collection[str]) -> str | None:
-    """Keep that tests with the original's values were written; nothing of a dry run.
-
-    Args:
-        context: of the portfile.
-        generated: what was written.
-        asked: for what their making asked.
-
-    Returns:
-        A warning if it could not be kept, else None.
-    """
-    if generated.dry_run:
-        return None
-    figures: Figures = {"file": generated.path.name, "outputs": len(generated.outputs), "atol": generated.atol}
-    return _record(context, Outcome(GENERATED_TESTS, 8, "passed", figures), asked, generated.files)
-
-
 def _run(context: CheckContext, checks: Iterable[CheckFunction]) -> str | None:
     try:
         return record_checks(context, run_checks(context, [check.__name__ for check in checks]))
@@ -132,10 +112,8 @@ def _run(context: CheckContext, checks: Iterable[CheckFunction]) -> str | None:
         return f"Warning: no evidence was recorded: {error.message}"
 
 
-def _record(
-    context: CheckContext, outcome: Outcome, asked: Collection[str], written: Iterable[Path] = ()
-) -> str | None:
+def _record(context: CheckContext, outcome: Outcome, asked: Collection[str]) -> str | None:
     portfile = context.portfile
-    spoken = {**about(portfile, {*asked, f"expected {outcome.claim}"}), **about_files(portfile, written)}
+    spoken = about(portfile, {*asked, f"expected {outcome.claim}"})
     command = typed_command() or command_line(portfile.path.name, "check")
     return record(portfile, [replace(outcome, about=spoken)], command, circumstances_of(context))

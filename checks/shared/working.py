@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import Lacking, Skip
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -90,8 +91,11 @@ def python_files(modeling: Path) -> list[Path]:
 
     checkout = find_checkout(modeling)
     if checkout is not None and modeling.parent.parent == checkout.package / "models":
-        return sorted(path for path in modeling.parent.glob("*.py") if path.is_file())
-    return [source.path for source in files_of(modeling)]
+        found = sorted(path for path in modeling.parent.glob("*.py") if path.is_file())
+    else:
+        found = [source.path for source in files_of(modeling)]
+    note(*(f"path {path.absolute()}" for path in found))
+    return found
 
 
 def test_files(context: CheckContext, modeling: Path) -> list[Path]:
@@ -105,4 +109,5 @@ def test_files(context: CheckContext, modeling: Path) -> list[Path]:
     with contextlib.suppress(GenerationError):
         folders.append(Tree.of(context.portfile.model_name, context.portfile.folder).test("modeling").parent)
     found = (path for folder in folders for path in sorted(folder.glob("test_*.py")) if path.is_file())
-    return list(dict.fromkeys(found))
+    context.reads(*(paths := list(dict.fromkeys(found))))
+    return paths

@@ -25,20 +25,18 @@ def command(output: str | None, standalone: bool, force: bool, dry_run: bool, po
       porting tests --standalone --output test_brand_new_bert.py
     """
     from porting.checks import CheckContext
-    from porting.checks.running.settled import record_tests, record_verification
-    from porting.evidence.asking import listening
+    from porting.checks.running.settled import record_verification
     from porting.portfile import Portfile
     from porting.stubs import Wanted, write_tests
 
     loaded = Portfile.load(portfile)
-    with progress_bar() as progress, listening() as asked:
+    with progress_bar() as progress:
         context = CheckContext(loaded, progress=progress)
         verification = context.verification
         warning = record_verification(context)
         wanted = Wanted(standalone, force, dry_run)
         models = {"original": context.built.get("original"), "ported": context.ported_model}
         generated = write_tests(loaded, verification, output, **models, wanted=wanted, progress=progress)
-    for each in (warning, record_tests(context, generated, asked)):
-        if each:
-            say(each)
+    if warning:
+        say(warning)
     finish(generated, as_json=as_json)

@@ -57,7 +57,7 @@ def _metadata(port: Port) -> str:
         "license": "[[you: the licence, as apache-2.0]]",
         "base_model": "[[you: the original on the Hub, or delete this]]",
     }
-    if "text" in port.materials:
+    if {"text", "audio"} & set(port.materials):
         known["language"] = ["[[you: language codes, as en]]"]
     return ModelCardData(**{key: value for key, value in known.items() if value is not None}).to_yaml()
 

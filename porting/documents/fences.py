@@ -91,6 +91,14 @@ def blocks_of(text: str) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
+def of_person(text: str) -> str:
+    """A document without what is in its blocks; its lines have the same numbers."""
+    lines = _lines(text)
+    for block in blocks_of(text):
+        lines[block.start : block.stop + 1] = ["\n"] * (block.stop + 1 - block.start)
+    return "".join(lines)
+
+
 def unfenced(text: str) -> str:
     """A text whose lines are no fences: for what others made and a block is to hold."""
     return "".join("\n" if FENCE.fullmatch(line) else line for line in _lines(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -124,7 +125,11 @@ class Port:
     def materials(self) -> tuple[str, ...]:
         """What the model reads, of ``text``, ``image``, ``audio`` and ``video``, by the names of its inputs."""
         names = " ".join(inspect.signature(self.kind.forward).parameters)  # type: ignore[attr-defined]
-        kinds = {"text": "input_ids", "image": "pixel_values(?!_video)", "audio": "input_features|input_values|audio"}
+        kinds = {
+            "text": r"\binput_ids\b",
+            "image": "pixel_values(?!_video)",
+            "audio": "input_features|input_values|audio",
+        }
         found = [kind for kind, pattern in {**kinds, "video": "video"}.items() if re.search(pattern, names)]
         return tuple(found)
 
@@ -166,4 +171,4 @@ def _models(kind: type) -> list[str]:
 
     module = sys.modules.get(kind.__module__)
     names = [name for name in _public(kind) if issubclass(getattr(module, name, kind), nn.Module)]
-    return sorted(names, key=lambda name: ("PreTrained" in name, not name.endswith("Model")))
+    return sorted(names, key=lambda name: ("PreTrained" in name, len(name) if name.endswith("Model") else math.inf))

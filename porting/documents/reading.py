@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from porting.documents.fences import of_person
 from porting.documents.pullrequest import states_in
 from porting.errors import PortingError
 from porting.parts import parts_left
@@ -63,11 +64,12 @@ def left_in(text: str) -> list[tuple[int, str]]:
 
 
 def unreplaced(text: str) -> list[tuple[int, str]]:
-    """Line and words of what templates of others left in a text."""
+    """Line and words of what templates of others left in a text, but for the name that their model has."""
     from porting.conventions.documents import TO_FILL_IN
 
-    lines = enumerate(text.splitlines(), start=1)
-    return [(number, found[0].strip()) for number, line in lines if (found := TO_FILL_IN.search(line))]
+    lines = enumerate(of_person(text).splitlines(), start=1)
+    found = [(number, match[0].strip()) for number, line in lines for match in TO_FILL_IN.finditer(line)]
+    return [(number, words) for number, words in found if not words.lower().startswith("brand")]
 
 
 def page_faults(text: str, kind: type) -> Iterator[str]:
@@ -132,7 +134,7 @@ def pull_request_faults(text: str, states: str) -> Iterator[str]:
         before, now = set(shown.split(", ")), states.split(", ")
         other = ", ".join(each for each in now if each not in before)
         yield f"its evidence is of an earlier state; by now: {show(other)}"
-    if not ASSISTANCE.search(text):
+    if not ASSISTANCE.search(of_person(text)):
         yield "no line says whether AI assisted (AI assistance: ...)"
 
 

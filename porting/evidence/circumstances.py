@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
-import subprocess
 import sys
-import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porting.evidence.records import FILE
+from porting.evidence.repositories import root_of, state_of
 from porting.evidence.versions import version_of
 
 if TYPE_CHECKING:
@@ -29,10 +25,6 @@ ALWAYS = ("porting", "torch", "transformers")
 IF_LOADED = ("numpy", "safetensors", "tokenizers")
 MOST_TYPED = 1000
 _TYPED: ContextVar[str] = ContextVar("typed", default="")
-SECONDS = 10
-"""Until a git that does not answer is left alone."""
-ANSWER_HOLDS = 5
-"""Seconds for which git is not asked again: many records are made one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +48,8 @@ class Circumstances:
             device: that the models were on.
             code: files of the port's code, which may lie in another repository than the portfile.
         """
-        own = repository_of(portfile.folder)
-        others = (repository_of(path.parent) for path in code)
+        own = root_of(portfile.folder)
+        others = (root_of(path.parent) for path in code)
         other = next((root for root in others if root is not None and root != own), None)
         commit, dirty = state_of(own)
         code_commit, code_dirty = state_of(other)
@@ -95,38 +87,3 @@ def versions() -> dict[str, str]:
     for package in (*ALWAYS, *(name for name in IF_LOADED if name in sys.modules)):
         found[package] = version_of(package) or "unknown"
     return found
-
-
-def repository_of(folder: Path) -> Path | None:
-    """The root of the repository that a folder lies in; None if it lies in none."""
-    return next((root for root in (folder, *folder.parents) if (root / ".git").exists()), None)
-
-
-def state_of(root: Path | None) -> tuple[str | None, bool | None]:
-    """Commit of a repository, and whether anything but evidence is not committed; None where git does not say it."""
-    return (None, None) if root is None else _asked(root, int(time.monotonic() / ANSWER_HOLDS))
-
-
-@lru_cache(maxsize=8)
-def _asked(root: Path, _period: int) -> tuple[str | None, bool | None]:
-    """What git says; it asks nobody, runs no program that the repository names, and is left alone when it hangs."""
-    command = ["git", "-C", str(root), "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
-    command += ["status", "--porcelain=v2", "--branch", "--", ".", f":(exclude,glob)**/{FILE}"]
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"}
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **quiet},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-    lines = done.stdout.splitlines()
-    commits = [line.rpartition(" ")[2] for line in lines if line.startswith("# branch.oid ")]
-    commit = commits[0] if commits and not commits[0].startswith("(") else None
-    return commit, any(not line.startswith("#") for line in lines)

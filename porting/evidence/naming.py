@@ -21,7 +21,7 @@ def subject_of(path: Path, folder: Path) -> str:
     """The subject that a file is for a portfile in a folder."""
     parts = path.parts
     installed = max((number for number, part in enumerate(parts) if part in INSTALLED), default=None)
-    if installed is not None and len(parts) > installed + 1:
+    if installed is not None and str(Path(*parts[: installed + 1])) in sys.path:
         return f"package {'/'.join(parts[installed + 1 :])}"
     if not path.is_relative_to(folder) and (rest := _in_transformers(path)):
         return f"package {rest}"
@@ -46,7 +46,7 @@ def path_of(subject: str, folder: Path) -> Path | None:
 def _found(top: str, rest: str) -> Path | None:
     """A file in a package that is imported from elsewhere than ``sys.path`` says, as a checkout may be."""
     try:
-        spec = importlib.util.find_spec(top)
+        spec = importlib.util.find_spec(top) if top.isidentifier() else None  # or parents would be imported
     except (ImportError, ValueError):
         return None
     places = [] if spec is None else list(spec.submodule_search_locations or ())

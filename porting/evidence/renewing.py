@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.evidence.files import fingerprint
+from porting.evidence.headers import headers_of
 from porting.evidence.naming import path_of
 from porting.evidence.subjects import constant_today, expectation_today, function_today
 from porting.evidence.versions import version_of
@@ -34,6 +35,11 @@ def _file(portfile: Portfile, subject: str) -> str | None:
     return None if path is None else fingerprint(path)
 
 
+def _headers(portfile: Portfile, subject: str) -> str | None:
+    path = path_of(_name(subject), portfile.folder)
+    return None if path is None else headers_of(path)
+
+
 def _name(subject: str) -> str:
     return subject.partition(" ")[2]
 
@@ -41,6 +47,7 @@ def _name(subject: str) -> str:
 _KINDS: dict[str, Callable[[Portfile, str], str | None]] = {
     "file": _file,
     "package": _file,
+    "headers": _headers,
     "function": lambda portfile, subject: function_today(portfile, _name(subject)),
     "constant": lambda portfile, subject: constant_today(portfile, _name(subject)),
     "expected": lambda portfile, subject: expectation_today(portfile, _name(subject)),

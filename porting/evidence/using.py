@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from porting.evidence.reading import facts_of, is_data, reading
 
 Facts = tuple[int, int]
 MOST_FILES = 1000
+COARSE = 20_000_000
+"""Nanoseconds by which the time of a file may lag behind the clock."""
 VOCABULARIES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
     "vocab.json", "vocab.txt", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
@@ -51,14 +54,31 @@ class Used:
             folder: of the portfile.
             builds: whether it builds something, so that files that are not opened by Python count, too.
         """
+        began = time.time_ns()
         with reading(everywhere=builds) as read:
             yield
         self.add_files(name, read.data())
         if name not in self.needed:
-            named = [folder / text for text in source.texts(name)]
-            self.add_files(name, _present(path for path in named if is_data(path)))
+            self.add_named(name, source, folder, began)
             modules = imported_by(source.imports(name))
             self.needed[name] = _hashed(files_of(each for each in modules if is_local(each)))
+
+    def add_named(self, name: str, source: Source, folder: Path, began: int) -> None:
+        """Note the files that a function names, as not every library is seen to read them.
+
+        Args:
+            name: of the function.
+            source: of the portfile.
+            folder: of the portfile.
+            began: when it was called, in nanoseconds; files that were written since are its own work.
+        """
+        named = _present(folder / text for text in source.texts(name) if is_data(folder / text))
+        self.add_files(name, {path: facts for path, facts in named.items() if facts[1] < began - COARSE})
+
+    def elsewhere(self, name: str, read: Iterable[str], code: Iterable[str]) -> None:
+        """Note what a function read and loaded in another interpreter."""
+        self.add_files(name, _present(path for path in map(Path, read) if is_data(path)))
+        self.code[name], self.packages[name] = _hashed(set(map(Path, code))), set()
 
     def made(self, name: str, result: Any) -> None:
         """Note what a function returned: its code, and the files that it says to be from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,10 @@ def version_of(package: str) -> str | None:
 
     A checkout says another version after an update than it was installed as, so that the code comes first.
     """
+    if package == "Python":
+        return platform.python_version()
+    if not package.isidentifier():  # the parents of a dotted name would be imported
+        return None
     loaded = getattr(sys.modules.get(package), "__version__", None)
     return loaded if isinstance(loaded, str) else _said(package) or _installed(package)
 

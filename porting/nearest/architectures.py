@@ -120,7 +120,7 @@ def pack(index: Index) -> bytes:
                 each.model_type,
                 each.class_name,
                 [
-                    [cell.path, cell.times, [[held.name, list(held.shape), int(held.optional)] for held in cell.held]]
+                    [cell.path, cell.times, [[held.name, list(held.shape), held.optional] for held in cell.held]]
                     for cell in each.cells
                 ],
                 dict(each.sizes),
@@ -175,7 +175,7 @@ def _cell(given: Any) -> Cell:
     return Cell(
         _text(path),
         _size(times),
-        tuple(Held(_text(name), tuple(map(_size, shape)), bool(optional)) for name, shape, optional in held),
+        tuple(Held(_text(name), tuple(map(_size, shape)), _size(optional)) for name, shape, optional in held),
     )
 
 

@@ -8,7 +8,7 @@ import logging
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from porting.nearest.cells import cells_of
 from porting.progress import Progress, silent
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 HEADS = ("ForPreTraining", "ForCausalLM", "ForConditionalGeneration", "ForMaskedLM", "ForImageClassification", "For")
 """Classes with a head, by their names, the first that there is."""
@@ -90,22 +90,29 @@ def _architecture(model_type: str, classes: list[type[Any]], config: Callable[[]
     whole = next((each for each in classes if each.__name__.endswith("Model")), classes[0])
     headed = next((each for part in HEADS for each in classes if part in each.__name__), None)
     tensors, tied = _tensors(whole, config)
-    chosen, optional = whole, set[str]()
+    chosen, others = whole, set[str]()
     if headed is not None and headed is not whole:
-        more, others = _tensors(headed, config)
+        more, further = _tensors(headed, config)
         prefix = f"{whole.base_model_prefix}."
         own = {name if prefix + name not in more else prefix + name: shape for name, shape in tensors.items()}
         if len(own.keys() & more.keys()) >= ALIKE * len(own):
-            optional = set(own) ^ set(more)
-            chosen, tensors, tied = headed, {**more, **own}, others
+            others = set(own) ^ set(more)
+            chosen, tensors, tied = headed, {**more, **own}, further
     varied = _varied(chosen, config)
-    optional |= {name for each in varied for name in each.keys() ^ (tensors.keys() | tied.keys())}
-    everything = {name: shape for each in (*varied, tied, tensors) for name, shape in each.items()}
-    ordered = {name: everything[name] for name in dict.fromkeys([*tensors, *everything])}
-    cells = cells_of(ordered, optional | set(tied))
+    everything = {name: shape for each in (tensors, tied, *varied) for name, shape in each.items()}
+    cells = cells_of(everything, _optional(tensors.keys() | tied.keys(), others | set(tied), varied))
     return Architecture(
-        model_type, chosen.__name__, cells, MappingProxyType(_sizes(config())), _heirs().get(_folder(classes[0]), 0)
+        model_type, chosen.__name__, cells, MappingProxyType(_sizes(config())), _heirs().get(_folder(chosen), 0)
     )
+
+
+def _optional(known: set[str], others: set[str], varied: Sequence[Mapping[str, Shape]]) -> dict[str, int]:
+    """What decides whether tensors are there, by name: of several settings the one that decides least."""
+    found: dict[str, int] = {}
+    changed = sorted(((known - others) ^ (each.keys() - others) for each in varied), key=len, reverse=True)
+    for number, names in enumerate(changed):
+        found |= dict.fromkeys(names, number + 2)
+    return found | dict.fromkeys(others, 1)
 
 
 def _varied(model_class: type[Any], config: Callable[[], Any]) -> list[dict[str, Shape]]:
@@ -152,9 +159,11 @@ def _classes(config_class: type[Any]) -> list[type[Any]]:
 def _tensors(model_class: type[Any], config: Callable[[], Any]) -> tuple[dict[str, Shape], dict[str, Shape]]:
     """The shapes of what a model has, each tensor once; and those of the further names of some."""
     import torch
+    from transformers.initialization import no_init_weights
 
-    with torch.device("meta"):
-        model: torch.nn.Module = model_class(config())
+    with torch.device("meta"), no_init_weights():
+        model = model_class(config())
+        model.tie_weights()
     seen: set[int] = set()
     found: tuple[dict[str, Shape], dict[str, Shape]] = ({}, {})
     for name, tensor in model.state_dict(keep_vars=True).items():

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 
 from porting.weights.inference.leaving import COMPUTED
 from porting.weights.inference.words import leaf, words
 
 Shape = tuple[int, ...]
 NUMBERED = re.compile(r"(.*?)_?(\d{1,8})")
+DIGITS = re.compile(r"(?<=[._/])\d+(?=[._/]|$)")
 LONGEST, DEEPEST = 400, 40
 """Characters and levels of a name that are read."""
 MOST_NAMES = 400_000
 """Tensors of a checkpoint that are looked at."""
+MOST_HELD = 600
+"""Tensors of a block that are looked at."""
 MANY = 3
 """Members of a list inside a block from which they are one tensor, as experts are."""
+NOTHING: Mapping[str, int] = MappingProxyType({})
 BIASES = re.compile(r"[._]?(weight|bias|kernel|gamma|beta|scale|offset)$")
 STATISTICS = frozenset({"mean", "var", "count"})
 
@@ -36,12 +41,13 @@ class Held:
     Attributes:
         name: within the block, ``*`` for the numbers of a list.
         shape: a list's length comes first.
-        optional: whether some classes of the architecture have it and others do not.
+        optional: 0 for a tensor that is always there, else a number for what decides: some of the architecture's
+            classes (1), or a setting.
     """
 
     name: str
     shape: Shape
-    optional: bool = False
+    optional: int = 0
 
     @property
     def dims(self) -> Shape:
@@ -49,24 +55,26 @@ class Held:
         return _dims(self.shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
-    """A block.
+    """A block, equal to itself alone.
 
     Attributes:
         path: where it is, ``*`` for its number; empty for what stands outside of all blocks.
         times: how often it is there.
         held: its tensors.
+        more: how many further ones it has, that are not looked at.
     """
 
     path: str
     times: int
     held: tuple[Held, ...]
+    more: int = 0
 
     @property
     def total(self) -> int:
         """How many tensors, of all its repetitions."""
-        return self.times * len(self.held)
+        return self.times * (len(self.held) + self.more)
 
 
 @dataclass
@@ -74,35 +82,39 @@ class _Node:
     shape: Shape | None = None
     children: dict[str, _Node] = field(default_factory=dict)
     count: int = 0
-    optional: bool = False
+    optional: int = 0
 
 
-def cells_of(shapes: Mapping[str, Shape], optional: Collection[str] = ()) -> tuple[Cell, ...]:
+def cells_of(shapes: Mapping[str, Shape], optional: Mapping[str, int] = NOTHING) -> tuple[Cell, ...]:
     """The blocks of a model by the names and shapes of its tensors; what stands outside comes last.
 
     Buffers that models compute themselves are left out, and so is what counts and averages of batch norms say twice.
 
     Args:
         shapes: by tensor name; of very many the first `MOST_NAMES`.
-        optional: names of tensors that not every class or setting of an architecture has.
+        optional: `Held.optional` of those that not every class or setting of an architecture has, by name.
     """
     root = _Node()
     for _, (name, shape) in zip(range(MOST_NAMES), shapes.items(), strict=False):
-        if not computed(name):
-            _insert(root, name, shape, optional=name in optional)
+        if not computed(DIGITS.sub("0", name[-LONGEST:])):
+            _insert(root, name, shape, optional=optional.get(name, 0))
     outside: list[Held] = []
     found = tuple(_cells(root, "", outside))
-    return (*found, Cell("", 1, tuple(outside))) if outside else found
+    return (*found, _cell("", 1, outside)) if outside else found
+
+
+def _cell(path: str, times: int, held: Sequence[Held]) -> Cell:
+    return Cell(path, times, tuple(held[:MOST_HELD]), max(len(held) - MOST_HELD, 0))
 
 
 @lru_cache(maxsize=1 << 16)
 def computed(name: str) -> bool:
     """Whether a name is that of a buffer that models compute themselves."""
-    found = set(words(name[-LONGEST:]))
-    return leaf(name[-LONGEST:]) == "count" or any(telling <= found for telling in COMPUTED)
+    found = set(words(name))
+    return leaf(name) == "count" or any(telling <= found for telling in COMPUTED)
 
 
-def _insert(root: _Node, name: str, shape: Shape, *, optional: bool) -> None:
+def _insert(root: _Node, name: str, shape: Shape, *, optional: int) -> None:
     pieces = re.split(r"[./]", name[-LONGEST:])[-DEEPEST:]
     node = root
     node.count += 1
@@ -116,16 +128,16 @@ def _cells(node: _Node, path: str, outside: list[Held]) -> Iterator[Cell]:
     if node.shape is not None:
         outside.append(Held(path, node.shape, node.optional))
     lists = _lists(node)
-    alone = [name for name in node.children if all(name not in members for group in lists for members in group)]
-    for name in alone:
+    listed = {name for group in lists for members in group for name in members}
+    for name in (name for name in node.children if name not in listed):
         yield from _cells(node.children[name], _under(path, name), outside)
     for group in lists:
         for members in group:
             first = node.children[members[0]]
             if len(members) > 1:
-                yield Cell(_under(path, _starred(members[0])), len(members), tuple(_flat(first, "")))
+                yield _cell(_under(path, _starred(members[0])), len(members), list(_flat(first, "")))
             elif first.count > MANY and (_siblings_repeat(group) or not _repeats(first)):
-                yield Cell(_under(path, members[0]), 1, tuple(_flat(first, "")))
+                yield _cell(_under(path, members[0]), 1, list(_flat(first, "")))
             else:
                 yield from _cells(first, _under(path, members[0]), outside)
 
@@ -153,8 +165,12 @@ def _grouped(node: _Node, names: list[str]) -> list[list[str]]:
     groups: dict[object, list[str]] = defaultdict(list)
     for name in names:
         groups[_signature(node.children[name])].append(name)
-    single = [name for name in names if node.children[name].count <= 1]
-    return [[name] for name in single] + [group for group in groups.values() if not set(group).intersection(single)]
+    return [part for group in groups.values() for part in _whole(node, group)]
+
+
+def _whole(node: _Node, group: list[str]) -> list[list[str]]:
+    """A group of blocks as it is; single tensors are none, and stand for themselves."""
+    return [group] if node.children[group[0]].count > 1 else [[name] for name in group]
 
 
 def _signature(node: _Node) -> object:

@@ -219,19 +219,24 @@ def _paired(sources: Sequence[Held], targets: Sequence[Held]) -> list[tuple[Held
         return list(zip(sources, targets, strict=False))
     scored = sorted(
         (
-            (-agreement(source.name, target.name), at, other)
+            (-agreement(source.name, target.name), _order(source) != _order(target), at, other)
             for at, source in enumerate(sources)
             for other, target in enumerate(targets)
         )
     )
     taken: tuple[set[int], set[int]] = (set(), set())
     pairs = []
-    for _, at, other in scored:
+    for _, _, at, other in scored:
         if at not in taken[0] and other not in taken[1] and not contrary(sources[at].name, targets[other].name):
             taken[0].add(at)
             taken[1].add(other)
             pairs.append((sources[at], targets[other]))
     return pairs
+
+
+def _order(held: Held) -> list[int]:
+    """Which of its dimensions is larger than which."""
+    return [sorted(held.dims).index(size) for size in held.dims]
 
 
 @lru_cache(maxsize=1 << 16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +20,7 @@ from porting.weights.inference.words import SYNONYMS, words
 
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 KNOWN = frozenset(SYNONYMS) - {"vision"}
+FIRST_SETTING = 2
 MOST_CELLS = 60
 """Blocks of either side that are tried, the largest ones."""
 LIKE = 3.0
@@ -30,6 +31,10 @@ NEAR_SHARE = 0.75
 """Share of both sides that makes them near."""
 TRIED, WORTH = 100, 0.7
 """Architectures that are tried: how many, and how likely beside the likeliest one."""
+TABLES = {"vocab": "token", "position": "position"}
+"""Settings that are the length of a table, and what the table's name says."""
+DEPTH, HEADS = re.compile("layer|depth"), re.compile(r"heads?$|_id$|^num_key|groups")
+"""Settings that count blocks, and settings that no shape tells."""
 WAYS = {
     "split": "tensors are split into several",
     "joined": "tensors are joined from several",
@@ -74,12 +79,12 @@ class Match:
 
     @property
     def missing(self) -> list[tuple[Cell, Held]]:
-        """Tensors of the architecture that are not optional, and nothing fills them or others of their kind."""
+        """Tensors of the architecture that must be there, and nothing fills them or others of their kind."""
         empty = [
-            *((target, held) for _, target, found in self.pairs for held in found.empty),
-            *((cell, held) for cell in self.empty for held in cell.held),
+            *((cell, held) for _, cell, found in self.pairs for held in found.empty if _needed(held, found)),
+            *((cell, held) for cell in self.empty for held in cell.held if not held.optional),
         ]
-        return [(c, held) for c, held in empty if not held.optional and _kind(c, held) not in self._filled]
+        return [(cell, held) for cell, held in empty if _kind(cell, held) not in self._filled]
 
     @cached_property
     def _filled(self) -> set[str]:
@@ -98,6 +103,13 @@ class Match:
         ]
         total = sum(times for times, _ in found)
         return sum(times * score for times, score in found) / total if total else 0.0
+
+
+def _needed(held: Held, found: Fit) -> bool:
+    """Whether a tensor must be there: it always is, or others are that go with it."""
+    if held.optional < FIRST_SETTING:
+        return not held.optional
+    return any(each.optional == held.optional for placing in found.placings for each in placing.targets)
 
 
 def _said(cell: Cell, held: Held) -> str:
@@ -152,7 +164,7 @@ def _ordered(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The best first; those that neither shapes nor names tell apart by how many models are derived from them."""
 
     def rank(each: Candidate) -> tuple[object, ...]:
-        share = round(each.placed_share + each.filled_share + WORDS * each.names, 2)
+        share = round(each.placed_share + each.filled_share, 2) + WORDS * round(each.names, 1)
         return each.verdict != UNMODIFIED, -share, -each.heirs, len(each.model_type), each.model_type
 
     return sorted(candidates, key=rank)
@@ -276,19 +288,23 @@ def _ways(found: Match) -> tuple[str, ...]:
 
 def _config(found: Match) -> dict[str, int]:
     """Values for the config: of its numbers that are a size or a length of a list in the architecture."""
-    known: dict[int, Counter[int]] = {}
-    depths: dict[int, Counter[int]] = {}
+    sizes: dict[int, Counter[int]] = defaultdict(Counter)
+    depths: dict[int, Counter[int]] = defaultdict(Counter)
+    tables: dict[str, dict[int, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
     for source, target, each in found.pairs:
         for size, values in each.binding.items():
-            known.setdefault(size, Counter())[values[0]] += len(target.held)
-        if target.times > 1:
-            depths.setdefault(target.times, Counter())[source.times] += 1
+            sizes[size][values[0]] += len(target.held)
+        for placing in each.placings if not target.path else ():
+            for name, kind in TABLES.items():
+                if kind in words(placing.targets[0].name) and placing.targets[0].dims and placing.sources[0].dims:
+                    tables[name][max(placing.targets[0].shape)][max(placing.sources[0].shape)] += 1
+        depths[target.times][source.times] += 1 if target.times > 1 else 0
     config = {}
     for name, value in found.architecture.sizes.items():
         last = name.rpartition(".")[2]
-        table = depths if "layer" in last or "depth" in last else {} if "head" in last and "dim" not in last else known
-        if value in table:
-            config[name] = table[value].most_common(1)[0][0]
+        known = next((tables[kind] for kind in TABLES if kind in last), depths if DEPTH.search(last) else sizes)
+        if value in known and not HEADS.search(last):
+            config[name] = known[value].most_common(1)[0][0]
     return config
 
 

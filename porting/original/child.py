@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
 
 import numpy as np
 
@@ -26,6 +26,8 @@ BITS = {"bfloat16": "int16"}
 """The dtypes of NumPy in which the bits of others are passed to torch; uint8 for all of float8."""
 
 
+MOST = 500
+"""Files of a kind that are told."""
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -58,6 +60,7 @@ def main() -> int:
     for number in STOPS:
         signal.signal(number, stop)
     doing = "portfile.py"
+    opened = watch()
     try:
         import porting_recorder  # type: ignore[import-not-found]
 
@@ -65,6 +68,7 @@ def main() -> int:
         doing = "original()"
         messages.progress("building the original model", 0, 1)
         model = names["original"]()
+        messages.send({"used": {"files": sorted(opened)[:MOST], "code": local_code()[:MOST]}})
         doing = "the recording"
         given, valid = read_inputs(request["inputs"])
         porting_recorder.record(
@@ -82,6 +86,28 @@ def main() -> int:
         return 1
     messages.send({"done": True})
     return 0
+
+
+def watch() -> Set[str]:
+    """The files that are opened for reading from now on; none are known before Python 3.8."""
+    opened: Set[str] = set()
+
+    def hear(event: str, args: Any) -> None:
+        if event == "open" and isinstance(args[0], str) and set(str(args[1])).isdisjoint("wax+"):
+            opened.add(os.path.abspath(args[0]))
+
+    if hasattr(sys, "addaudithook"):
+        sys.addaudithook(hear)
+    return opened
+
+
+def local_code() -> List[str]:
+    """The files of the loaded modules that are neither installed nor Python's own; and the one of torch's version."""
+    found = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    paths = [os.path.abspath(path) for path in found if isinstance(path, str) and path.endswith(".py")]
+    own = (sys.prefix + os.sep, sys.base_prefix + os.sep, os.path.dirname(os.path.abspath(__file__)) + os.sep)
+    torch = [path for path in paths if path.endswith(os.path.join("torch", "version.py"))]
+    return sorted(path for path in paths if not path.startswith(own) and "site-packages" not in path) + torch
 
 
 def stop(number: int, _: Any) -> None:

@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -64,6 +65,7 @@ def record_original(
     chosen = (select or Selection()).to_dict()
     how = {"record_inputs": record_inputs, "wrap_forward": wrap_forward, "noise": noise}
     options = {**chosen, **how, "seed": seed}
+    began = time.time_ns()
     progress("sending the inputs", 0, 1)
     with tempfile.TemporaryDirectory(prefix="porting-") as name:
         scratch = Path(name)
@@ -79,6 +81,7 @@ def record_original(
             f"{show(python)} ended with exit code {said.code} before the original was recorded",
             hint=f"what it said is above; it must be {LEAST_PYTHON}",
         )
+    portfile.ran_elsewhere("original", said.used.get("files", []), said.used.get("code", []), began)
     return open_trace(target)
 
 
@@ -88,6 +91,7 @@ class _Said:
 
     progress: Progress
     problem: dict[str, str] | None = None
+    used: dict[str, list[str]] = field(default_factory=dict)
     done: bool = False
     code: int = 0
     rest: bytes = field(default=b"", repr=False)
@@ -99,6 +103,7 @@ class _Said:
             if "progress" in message:
                 self.progress(*message["progress"])
             self.problem = message.get("problem", self.problem)
+            self.used = message.get("used", self.used)
             self.done = message.get("done", self.done)
 
 

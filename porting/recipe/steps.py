@@ -139,7 +139,6 @@ STEPS = (
         13,
         "Write a notebook",
         "A notebook that shows the model in use, from top to bottom.",
-        (PersonClaim("notebook", "A notebook shows the model in use, and runs from top to bottom."),),
         optional="the doc page has an example",
     ),
     Step(

@@ -27,7 +27,7 @@ FEWEST_OPEN = 2
 """Lines of what is open, however much was said by hand."""
 LINK = re.compile(r"(?<![\w/.@])https?://[A-Za-z0-9][A-Za-z0-9./_=?#&%-]*[A-Za-z0-9/]")
 SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-REFERENCE = re.compile(r"[@#](?=\w)")
+REFERENCE = re.compile(r"[@#](?=\w)|\bGH(?=-\d)")
 """The beginning of a mention of a person or an issue."""
 
 

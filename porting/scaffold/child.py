@@ -48,6 +48,8 @@ def explore(request: Mapping[str, Any], tell: Tell) -> None:
     portfile = Portfile.load(request["portfile"], both_sides=False)
     live = _attempt("original()", tell, lambda: _shapes(portfile, "original")) if request["live"] else None
     functions = dict(portfile.functions)
+    if live is not None:
+        tell({"ran": f"original() runs and returns {', '.join(map(str, live[:3])) or 'no tensor'}"})
     if live is not None and request["classes"]:
         agreed = _attempt("the port", tell, lambda: _agreeing(portfile, live, request))
         chosen, flags = agreed or (request["classes"][0], {})

@@ -154,7 +154,10 @@ def _rules(plan: Plan) -> str:
     """The function ``rules`` with what it does, and what it does not make."""
     head, _, rest = plan.rules.rstrip().partition("\n")
     doc = '    """What becomes of each tensor of the checkpoint; a name that no rule takes stays."""'
-    left = [f"    # {part(f'rules that make {_listed(plan.lacking)}')}"] if plan.lacking else []
+    what = f"rules that make {_listed(plan.lacking)}" if plan.lacking else ""
+    if plan.port is None:
+        what = "what becomes of each tensor, once there is a port: porting weights --infer proposes it"
+    left = [f"    # {part(what)}"] if what else []
     return "\n".join([head, doc, *left, rest])
 
 

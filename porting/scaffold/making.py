@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from porting.scaffold.fitting import facts_of
 from porting.scaffold.locating import Location, locate
 from porting.scaffold.naming import ModelName
 from porting.scaffold.plan import Plan
-from porting.scaffold.proving import Proof, explored, proven
+from porting.scaffold.proving import Found, Proof, explored, proven
 from porting.scaffold.ranking import Candidate, rank
 from porting.scaffold.reading import Argument, Sources, read_sources
 from porting.scaffold.result import Left, Scaffold
@@ -30,6 +30,9 @@ from porting.scaffold.siblings import Sibling, has_model_type, require_model_typ
 from porting.scaffold.trying import Attempt, build_original
 from porting.scaffold.writing import IGNORED, place, refuse_existing, staged
 from porting.text import show
+
+MOST_TROUBLES = 3
+"""How many failed attempts are told."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,6 @@ class Request:
     def folder(self) -> Path:
         """The folder to write."""
         return (self.output or Path(self.name.snake)).absolute()
-
-
-@dataclass
-class _Found:
-    """What was found on the way, in sentences."""
-
-    done: list[str] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
 
 
 def nearest_to(saved: Saved | None) -> Sequence[Near]:
@@ -108,7 +103,7 @@ def make_scaffold(
     saved = None if request.checkpoint is None else read_saved(request.checkpoint)
     nearest = nearest_to(saved)
     request = _with_like(request, nearest, ask_like)
-    found = _Found()
+    found = Found()
     with staged(request.folder) as staging:
         progress("building the original", 1, 4)
         plan = _with_original(request, Plan(request.name, request.folder, _interpreter(request), saved=saved), found)
@@ -146,7 +141,7 @@ def _with_like(
     return request
 
 
-def _with_original(request: Request, plan: Plan, found: _Found) -> Plan:
+def _with_original(request: Request, plan: Plan, found: Found) -> Plan:
     """The plan with the original's class, and how it is built."""
     if request.original is None:
         return replace(plan, why="name it with --original to have that tried")
@@ -182,11 +177,14 @@ def _resolved(sources: Sources, candidate: Candidate) -> Candidate:
     return replace(candidate, kind=whole)
 
 
-def _built(plan: Plan, tried: Attempt, sources: Sources, found: _Found) -> Plan:
-    if tried.built is None:
-        first = tried.failures[0] if tried.failures else "no way to build it was found"
-        found.troubles += tried.failures[:3]
-        return replace(plan, why=f"what was tried: {first}")
+def _built(plan: Plan, tried: Attempt, sources: Sources, found: Found) -> Plan:
+    if tried.built is None and plan.kind is not None:
+        last = next((each for each in reversed(tried.failures) if f".{plan.kind.name}," in each), "nothing worked")
+        found.troubles += tried.failures[:MOST_TROUBLES]
+        lacks = "ModuleNotFoundError" in last
+        hint = "; install what it lacks, or name the interpreter that has it with --python" if lacks else ""
+        return replace(plan, why=f"what was tried: {last}{hint}")
+    assert tried.built is not None
     kind = _resolved(sources, Candidate(tried.built.kind, 0.0, ())).kind
     way = (
         f"by its own {tried.built.loader}()"
@@ -238,9 +236,8 @@ def feed_of(port: Sibling, saved: Saved | None, forward: Sequence[Argument] | No
     return feed_port(getattr(transformers, port.class_name), config, forward)
 
 
-def _run(request: Request, plan: Plan, portfile: Path, found: _Found) -> tuple[Plan, Proof]:
-    plan, failures = explored(plan, portfile, run=request.run, seconds=request.seconds)
-    found.troubles += failures
+def _run(request: Request, plan: Plan, portfile: Path, found: Found) -> tuple[Plan, Proof]:
+    plan = explored(plan, portfile, found, run=request.run, seconds=request.seconds)
     if plan.port is not None:
         found.done.append(_describe(plan.port))
     if plan.port is not None and plan.saved is not None:
@@ -285,6 +282,8 @@ def _advice(request: Request, nearest: Sequence[Near]) -> tuple[str, ...]:
     checkout = find_checkout(Path.cwd()) or installed_checkout()
     like = request.like or (nearest[0].model_type if nearest else None)
     first = () if checkout is None else skeleton_advice(checkout, request.name, like)
+    if checkout is None and request.like == request.name.snake:
+        first = (f"Transformers has models of the type {request.like} already; a new one needs a name of its own.",)
     if request.like is not None or like is None:
         return first
     return (*first, f"The port is left to you, as no --like was given; with --like {like} it is filled in, too.")

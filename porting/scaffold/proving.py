@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,33 @@ class Proof:
     says: str = ""
 
 
-def explored(plan: Plan, portfile: Path, *, run: bool, seconds: float) -> tuple[Plan, tuple[str, ...]]:
-    """The plan with what running shows, and what went wrong.
+@dataclass
+class Found:
+    """What was found on the way, in sentences.
+
+    Attributes:
+        done: what was found out, and runs.
+        troubles: what was tried, and did not work.
+    """
+
+    done: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+
+def explored(plan: Plan, portfile: Path, found: Found, *, run: bool, seconds: float) -> Plan:
+    """The plan with what running shows.
 
     Args:
         plan: so far.
         portfile: where its text may be written for a while, beside the place where it will lie.
+        found: what was found so far; what is found here is added.
         run: whether the original may be run; if not, rules come from names and shapes alone.
         seconds: that it may take.
     """
     infer = plan.port is not None and plan.saved is not None
     live = run and plan.built is not None and plan.python is None
     if not infer and not live:
-        return plan, ()
+        return plan
     request = {
         "do": "explore",
         "infer": infer,
@@ -52,7 +66,6 @@ def explored(plan: Plan, portfile: Path, *, run: bool, seconds: float) -> tuple[
         "flags": _flags(plan) if live else {},
     }
     shown = plan if live or (run and plan.built is not None) else replace(plan, kind=None, built=None)
-    failures = []
     for message in _told(shown, portfile, request, seconds):
         plan = replace(
             plan,
@@ -62,10 +75,10 @@ def explored(plan: Plan, portfile: Path, *, run: bool, seconds: float) -> tuple[
             lacking=tuple(message.get("lacking", plan.lacking)),
         )
         if "failed" in message:
-            failures.append(f"{message['failed']}: {message['error']}")
-        if "ended" in message:
-            failures.append(message["ended"])
-    return plan, tuple(failures)
+            found.troubles.append(f"{message['failed']}: {message['error']}")
+        found.troubles += [message["ended"]] if "ended" in message else []
+        found.done += [message["ran"]] if "ran" in message else []
+    return plan
 
 
 def proven(plan: Plan, portfile: Path, *, seconds: float) -> Proof:

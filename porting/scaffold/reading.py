@@ -70,16 +70,23 @@ class Sources:
 
     Attributes:
         classes: in the order of the files; of one name, several may be there.
+        imports: what each module imports by name, and from where.
         broken: modules that are not Python of today, with the reason.
     """
 
     classes: tuple[SourceClass, ...]
+    imports: Mapping[str, Mapping[str, str]]
     broken: Mapping[str, str]
 
     def named(self, name: str, near: str = "") -> SourceClass | None:
-        """The class of a name, of the same module or package where there are several."""
-        found = [each for each in self.classes if each.name == name]
-        return max(found, key=lambda each: _shared(each.module, near), default=None)
+        """The class that a name means in a module: its own, the imported one, else the nearest of that name."""
+        found = {each.module: each for each in self.classes if each.name == name}
+        module = near
+        for _ in range(DEEPEST):
+            if module in found:
+                return found[module]
+            module = self.imports.get(module, {}).get(name, "")
+        return max(found.values(), key=lambda each: _shared(each.module, near), default=None)
 
     def lineage(self, one: SourceClass) -> Iterator[SourceClass]:
         """A class and those that it inherits from, as far as they are in this code."""
@@ -98,8 +105,12 @@ class Sources:
         return any(base in BASES for each in self.lineage(one) for base in each.bases)
 
     def arguments(self, one: SourceClass) -> tuple[Argument, ...]:
-        """Of the constructor, its own or an inherited one."""
-        return next((each.arguments for each in self.lineage(one) if each.arguments is not None), ())
+        """Of the constructor, its own or an inherited one; the fields of dataclasses that it inherits from, too."""
+        known = [each for each in self.lineage(one) if each.arguments is not None]
+        if not known or not known[0].fields:
+            return (known[0].arguments or ()) if known else ()
+        inherited = {each.name: each for base in reversed(known) if base.fields for each in base.arguments or ()}
+        return tuple(inherited.values())
 
     def forward(self, one: SourceClass) -> tuple[Argument, ...] | None:
         """Of the forward, its own or an inherited one; None without one."""
@@ -118,6 +129,7 @@ class Sources:
 def read_sources(files: Mapping[str, Path]) -> Sources:
     """Read every class of some modules."""
     classes: list[SourceClass] = []
+    imports: dict[str, Mapping[str, str]] = {}
     broken: dict[str, str] = {}
     for module, path in files.items():
         try:
@@ -128,7 +140,18 @@ def read_sources(files: Mapping[str, Path]) -> Sources:
             broken[module] = f"{type(error).__name__}: {error}"
             continue
         classes += [_class(node, module) for node in _outermost(tree.body) if isinstance(node, ast.ClassDef)]
-    return Sources(tuple(classes), broken)
+        imports[module] = dict(_imported(tree, module, path.stem == "__init__"))
+    return Sources(tuple(classes), imports, broken)
+
+
+def _imported(tree: ast.Module, module: str, is_package: bool) -> Iterator[tuple[str, str]]:
+    """Names that a module imports from others, with the others' names in full."""
+    for node in _outermost(tree.body):
+        if isinstance(node, ast.ImportFrom):
+            parts = module.split(".")
+            above = parts[: len(parts) - node.level + is_package] if node.level else []
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((each.asname or each.name, source) for each in node.names)
 
 
 def _outermost(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -179,8 +202,15 @@ def _fields(node: ast.ClassDef) -> tuple[Argument, ...]:
     return tuple(
         Argument(each.target.id, _text(each.annotation), each.value is None, _number(each.value))
         for each in node.body
-        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name) and not _is_set_later(each)
     )
+
+
+def _is_set_later(node: ast.AnnAssign) -> bool:
+    """Whether a field is no argument: of the class, or with ``init=False``."""
+    keywords = node.value.keywords if isinstance(node.value, ast.Call) else []
+    later = any(each.arg == "init" and _text(each.value) == "False" for each in keywords)
+    return later or _text(node.annotation).split("[")[0].endswith("ClassVar")
 
 
 def _attributes(node: ast.ClassDef) -> Iterator[str]:

@@ -27,6 +27,7 @@ from porting.text import show
 FILES = {"scaffold/trial.py": "porting_trial.py", "scaffold/fitting.py": "porting_fitting.py"}
 CONFIG_WORDS = ("config", "args", "arguments", "params", "hparams", "dims", "dimensions", "cfg")
 MOST_CANDIDATES = 8
+WAYS = {"loader": "by its own loader", "settings": "from settings"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def build_original(
             found.append(_built(message["built"], tried, configs))
         elif "failed" in message:
             kind = tried[message["failed"]].kind
-            failures.append(f"{kind.module}.{kind.name}, by {message['way']}: {show(message['error'], 300)}")
+            failures.append(f"{kind.module}.{kind.name}, {WAYS[message['way']]}: {show(message['error'], 300)}")
         else:
             failures.append(message["ended"])
     best = min(found, key=lambda each: len(each.missing) + len(each.unused), default=None)

@@ -53,7 +53,7 @@ def test_all_passed_and_ticked_is_complete(tmp_path: Path) -> None:
 
 def test_what_is_optional_never_makes_it_incomplete(tmp_path: Path) -> None:
     portfile = empty_port(tmp_path)
-    complete(portfile, "theory", "notebook", "ran-on-gpu", "check_float16")
+    complete(portfile, "theory", "check_notebook_runs", "ran-on-gpu", "check_float16")
     add(portfile, "check_float16", "failed", "it overflows")
     checklist = make_checklist(portfile)
     assert checklist.complete

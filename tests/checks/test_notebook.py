@@ -70,7 +70,7 @@ def test_a_notebook_without_code_shows_nothing(tmp_path: Path) -> None:
 def test_lines_of_ipython_ask_for_it(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("porting.notebooks.has_ipython", lambda: False)
     result = said(tmp_path, f"x = 1\n{line}" if not line.startswith("%%") else line)
-    assert (result.lacking, "pip install nbclient ipykernel" in result.hint) == (True, True)
+    assert (result.lacking, "pip install nbclient nbformat ipykernel" in result.hint) == (True, True)
 
 
 def test_code_with_such_signs_is_code(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_evidence_of_an_earlier_state_is_refuted_until_it_is_written_anew(portfi
     [
         ("AI assistance: said by a person", "", "whether AI assisted"),
         ("AI assistance: said by a person", "AI assistance:", "whether AI assisted"),
+        ("AI assistance: said by a person", "<INSERT A LINE HERE>", "is to be replaced"),
         ("<!-- steps:", "<!-- none:", "it has no evidence"),
     ],
 )

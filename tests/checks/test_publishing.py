@@ -149,3 +149,10 @@ def test_a_notebook_that_was_written_runs_once_its_parts_are_filled(portfile: Po
     assert (result.status, result.figures) == ("passed", {"notebooks": 1, "cells": 1})
     path.write_text("{}")
     assert checked("check_notebook_runs", portfile).status == "error"
+
+
+def test_a_model_named_as_in_the_guides_is_no_placeholder(tmp_path: Path) -> None:
+    portfile = portfile_in(tmp_path, MODEL_NAME="brand_new_bert", HUB_ID="org/brand_new_bert")
+    complete(portfile)
+    for name in ("check_doc_page", "check_model_card"):
+        assert checked(name, portfile).status == "passed", checked(name, portfile).message

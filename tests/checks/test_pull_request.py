@@ -12,6 +12,7 @@ from checkouts import checkout_at, commit, git, imported_from, write
 
 from porting.checks import CheckResult
 from porting.evidence.asking import listening
+from porting.evidence.records import FILE
 
 CLEAN, RECENT = "check_tree_clean", "check_branch_up_to_date"
 MAIN = "refs/remotes/upstream/main"
@@ -57,9 +58,9 @@ def test_what_is_not_committed_is_named(path: str, root: Path) -> None:
 
 
 def test_the_claim_speaks_of_what_the_branch_brings(root: Path) -> None:
-    write(root, {"src/transformers/new.py": "", "theirs.txt": ""})
+    write(root, {"src/transformers/new.py": "", "theirs.txt": "", f"work/{FILE}": "{}"})
     commit(root)
-    write(root, {"README.md": "changed\n"})
+    write(root, {"README.md": "changed\n", "work/notes.txt": ""})
     with listening() as heard:
         said(CLEAN, root)
     paths = {Path(topic.removeprefix("path ")) for topic in heard if topic.startswith("path ")}

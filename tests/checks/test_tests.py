@@ -13,6 +13,7 @@ from checked import context_with, result_of
 from checkouts import checkout_at, imported_from, write
 
 from porting.checks import CheckResult
+from porting.evidence.asking import listening
 from porting.stubs.layout import MARKER
 
 OWN, COMMON, GENERATED = "check_tests_are_own", "check_model_tests", "check_generated_tests"
@@ -77,8 +78,10 @@ def test_a_checkpoint_that_is_the_ports_own_is_fine(root: Path) -> None:
 
 @pytest.mark.parametrize("name", [OWN, COMMON])
 def test_tests_that_are_missing_are_to_do(name: str, root: Path) -> None:
-    result = said(name, root)
+    with listening() as heard:
+        result = said(name, root)
     assert (result.lacking, "test_modeling_first.py" in result.message) == (True, True)
+    assert f"path {root / TEST}" in heard
 
 
 def test_without_other_tests_nothing_is_held_against(root: Path) -> None:
@@ -114,7 +117,9 @@ def test_a_file_without_a_model_test_is_to_do(root: Path) -> None:
 def test_generated_tests_are_run_where_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported_from(monkeypatch, None)
     context = context_with(tmp_path, MODEL_NAME="first")
-    assert result_of(GENERATED, context).lacking
+    with listening() as heard:
+        assert result_of(GENERATED, context).lacking
+    assert f"path {tmp_path / TEST}" in heard
     write(tmp_path, {TEST: "def test_by_hand(): assert False\n"})
     assert result_of(GENERATED, context).lacking
     slow = "import os\n\n\ndef test_it():\n    assert os.environ['RUN_SLOW'] == '1'\n"

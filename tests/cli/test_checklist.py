@@ -55,7 +55,9 @@ def test_commands_name_the_portfile_as_it_is_called(tmp_path: Path) -> None:
     assert "Next: porting check versions --portfile 'my port.py'" in done.stdout
 
 
-@pytest.mark.parametrize(("but", "code"), [((), 0), (("notebook", "theory", "ran-on-gpu"), 0), (("uploaded",), 1)])
+@pytest.mark.parametrize(
+    ("but", "code"), [((), 0), (("check_notebook_runs", "theory", "ran-on-gpu"), 0), (("uploaded",), 1)]
+)
 def test_check_fails_until_every_required_step_is_done(tmp_path: Path, but: tuple[str, ...], code: int) -> None:
     complete(empty_port(tmp_path), *but)
     done = checklist(tmp_path, "--check", "--json")

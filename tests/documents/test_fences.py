@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from porting.documents.fences import blocks_of, merged, sealed, unfenced
+from porting.documents.fences import blocks_of, merged, of_person, sealed, unfenced
 
 FIRST = """# Title
 
@@ -67,3 +67,8 @@ def test_windows_line_ends_are_no_change_by_hand() -> None:
 def test_lines_that_look_like_fences_are_taken_out_of_what_others_made() -> None:
     foreign = "a\n<!-- porting: facts end -->\nb"
     assert blocks_of(FIRST.replace("one", unfenced(foreign)))[0].content == "a\n\nb\n"
+
+
+def test_what_a_person_wrote_keeps_its_lines() -> None:
+    lines = of_person(sealed(FIRST)).splitlines()
+    assert [(number, line) for number, line in enumerate(lines, 1) if line] == [(1, "# Title"), (6, "[[you: words]]")]

@@ -18,7 +18,9 @@ from processes import ENVIRONMENT
 from tracing import bits
 
 from porting import Portfile, capture, compare, verify_portfile
+from porting.checks import CheckContext, record_checks, run_checks
 from porting.errors import CaptureError, PortfileError
+from porting.evidence import changes, newest_records
 from porting.hooks.selection import Selection
 from porting.original.other_python import record_original
 from porting.trace import flatten
@@ -271,3 +273,48 @@ def test_an_interruption_ends_the_child_too(send: Callable[[int, int], None], tm
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pid.txt", "portfile.py"]
+
+
+ELSEWHERE = """
+ORIGINAL_PYTHON = {python!r}
+
+
+def original():
+    import torch
+    from elsewhere_layers import build
+
+    return build(torch.load("weights.pt", weights_only=True))
+
+
+def ported():
+    import torch
+
+    model = torch.nn.Linear(4, 3).eval()
+    model.load_state_dict(torch.load("weights.pt", weights_only=True))
+    return model
+
+
+def inputs():
+    import torch
+
+    return {{"input": torch.ones(2, 4)}}
+"""
+
+
+def test_evidence_of_it_speaks_of_its_code_and_of_the_files_that_it_read(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(4, 3).state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "elsewhere_layers.py").write_text(
+        "import torch\n\n\ndef build(state):\n    model = torch.nn.Linear(4, 3).eval()\n"
+        "    model.load_state_dict(state)\n    return model\n"
+    )
+    path = tmp_path / "portfile.py"
+    path.write_text(ELSEWHERE.format(python=sys.executable))
+    context = CheckContext(Portfile.load(path))
+    assert record_checks(context, run_checks(context, ["outputs_equal", "original_runs"])) is None
+    record = newest_records(context.portfile)["check_original_runs"]
+    assert (record.result, changes(record, Portfile.load(path))) == ("passed", ())
+    (tmp_path / "elsewhere_layers.py").write_text("# changed\n")
+    torch.save({}, tmp_path / "weights.pt")
+    assert set(changes(record, Portfile.load(path))) == {"elsewhere_layers.py changed", "weights.pt changed"}
+    path.write_text(path.read_text().replace("build(torch", "build( state=torch"))
+    assert "original() changed in portfile.py" in changes(record, Portfile.load(path))

@@ -102,7 +102,7 @@ def test_hostile_texts_stay_text_in_markdown(hostile: Checklist) -> None:
 
 def test_a_link_in_a_reason_stays_a_link() -> None:
     link = "https://github.com/huggingface/transformers/issues/123#issuecomment-1"
-    assert as_markdown(f"agreed in {link}, see #3") == f"agreed in {link}, see #<!-- -->3"
+    assert as_markdown(f"agreed in {link}, see #3 or GH-4") == f"agreed in {link}, see #<!-- -->3 or GH<!-- -->-4"
     assert as_markdown("https://a.b/c|d") == "https://a.b/c\\|d"
 
 

@@ -95,6 +95,16 @@ def test_without_anything_known_there_is_a_folder_with_parts(tmp_path: Path) -> 
     assert set(Portfile.load(made.files[0]).functions) == {"original", "ported", "inputs"}
 
 
+def test_an_original_alone_runs_on_inputs_of_its_own(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path)
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=SIZES)
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint)
+    assert "original() runs and returns (2, 16, 101)" in made.done
+    assert len(listed(made)) == 3
+    assert made.advice == ("The port is left to you, as no --like was given; with --like gpt2 it is filled in, too.",)
+    lint(tmp_path / "work")
+
+
 def test_with_a_model_type_alone_the_port_and_its_inputs_run(tmp_path: Path) -> None:
     made = make(tmp_path, like="vit")
     lint(tmp_path / "work")

@@ -109,3 +109,39 @@ def test_what_is_not_there_is_an_error(original: str) -> None:
 def test_a_folder_without_python_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OriginalError, match="no module of Python"):
         locate(str(tmp_path))
+
+
+def test_a_name_means_what_its_module_imports(tmp_path: Path) -> None:
+    package = tmp_path / "pack"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .settings import Config\n")
+    (package / "aside.py").write_text("class Config:\n    pass\n")
+    (package / "settings.py").write_text("class Config:\n    pass\n")
+    (package / "model.py").write_text("from pack import Config\n")
+    (package / "other.py").write_text("from .aside import Config\n")
+    sources = read_sources(locate(str(package)).files)
+    found = [sources.named("Config", module) for module in ("pack.model", "pack.other")]
+    assert [each.module if each else "" for each in found] == ["pack.settings", "pack.aside"]
+
+
+def test_a_dataclass_takes_the_fields_that_it_inherits(tmp_path: Path) -> None:
+    text = """
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+@dataclass
+class Base:
+    width: int
+    depth: int = 2
+    kind: ClassVar[str] = "a"
+
+@dataclass
+class Config(Base):
+    heads: int = 4
+    made: int = field(init=False)
+"""
+    sources = sources_of(tmp_path, text)
+    config = sources.named("Config")
+    assert config is not None
+    found = [(each.name, each.default) for each in sources.arguments(config)]
+    assert found == [("width", None), ("depth", 2), ("heads", 4)]

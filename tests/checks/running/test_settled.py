@@ -8,13 +8,12 @@ import torch
 from safetensors.torch import save_file
 
 from porting.checks import CheckContext
-from porting.checks.running.settled import record_capture, record_conversion, record_tests, record_verification
+from porting.checks.running.settled import record_capture, record_conversion, record_verification
 from porting.checks.running.settled import record_weights as record_report
 from porting.evidence import newest_records
 from porting.evidence.asking import listening
 from porting.portfile import Portfile
 from porting.recording import Recording
-from porting.stubs import GeneratedTests
 from porting.weights import WeightsReport, audit_loaded, check_weights
 from porting.weights.conversion import Conversion
 
@@ -118,18 +117,6 @@ def test_a_conversion_that_failed_is_a_failure_and_one_that_was_not_loaded_again
     record = newest_records(weighed.portfile)["check_converted_folder"]
     assert (record.result, record.step) == ("failed", 12)
     assert "function rules" in record.about
-
-
-def test_written_tests_are_evidence_that_speaks_of_their_files(weighed: CheckContext) -> None:
-    path = weighed.portfile.folder / "test_it.py"
-    path.write_text("def test_it(): ...\n")
-    generated = GeneratedTests({path: ""}, "ItTest", ("logits",), 1e-4, 1e-4)
-    assert record_tests(weighed, replace(generated, dry_run=True), ()) is None
-    assert results(weighed) == {}
-    record_tests(weighed, generated, ["function ported"])
-    record = newest_records(weighed.portfile)["check_generated_tests"]
-    assert (record.result, record.figures["file"]) == ("passed", "test_it.py")
-    assert {"file test_it.py", "function ported"} <= set(record.about)
 
 
 @pytest.mark.parametrize(("labels", "result"), [((), "passed"), (("first",), "failed")])

@@ -1,0 +1,43 @@
+"""Step 1: the nearest architectures are named; shapes alone refute nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from checked import context_with, result_of
+from nearest.named import Shapes, decoder, mixer
+from safetensors.torch import save_file
+
+NEAREST = "check_nearest_named"
+
+
+def saved(shapes: Shapes, folder: Path) -> str:
+    path = folder / "original.safetensors"
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, path)
+    return str(path)
+
+
+def test_the_nearest_architectures_of_the_checkpoint_are_named(tmp_path: Path) -> None:
+    path = saved(decoder(width=32, inner=96, kv=16, vocab=101, layers=2), tmp_path)
+    result = result_of(NEAREST, context_with(tmp_path, checkpoint=lambda: path))
+    assert result.status == "passed"
+    assert str(result.figures["nearest"]).startswith("llama")
+    assert "may be an unmodified LlamaForCausalLM" in str(result.figures["conclusion"])
+
+
+def test_a_model_that_nothing_is_near_to_passes_and_says_so(tmp_path: Path) -> None:
+    path = saved(mixer(), tmp_path)
+    result = result_of(NEAREST, context_with(tmp_path, checkpoint=lambda: path))
+    assert (result.status, result.figures["verdict"]) == ("passed", "far")
+    assert str(result.figures["conclusion"]).startswith("nothing near")
+
+
+def test_without_a_checkpoint_it_is_still_to_do(tmp_path: Path) -> None:
+    result = result_of(NEAREST, context_with(tmp_path))
+    assert (result.status, result.lacking) == ("skipped", True)
+
+
+def test_a_checkpoint_of_buffers_alone_shows_nothing(tmp_path: Path) -> None:
+    path = saved({"position_ids": (1, 8)}, tmp_path)
+    assert result_of(NEAREST, context_with(tmp_path, checkpoint=lambda: path)).status == "inconclusive"

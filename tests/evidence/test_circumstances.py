@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from porting.evidence import FILE
+from porting.evidence.circumstances import Circumstances
+from porting.evidence.repositories import _asked, state_of
+from porting.portfile import Portfile
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
+    command = ["git", "-c", "init.defaultBranch=main", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, **who}, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "portfile.py").write_text("def original(): ...\ndef ported(): ...\ndef inputs(): ...\n")
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "first")
+    return folder
+
+
+def state(folder: Path) -> tuple[str | None, bool | None]:
+    _asked.cache_clear()
+    return state_of(folder)
+
+
+def test_the_commit_is_kept_and_whether_the_tree_was_dirty(repository: Path) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    assert state(repository) == (commit, False)
+    (repository / FILE).write_text("{}")
+    assert state(repository) == (commit, False)
+    (repository / "portfile.py").write_text("# changed\n")
+    assert state(repository) == (commit, True)
+
+
+def test_without_a_repository_or_a_commit_nothing_is_said(tmp_path: Path) -> None:
+    assert state_of(None) == (None, None)
+    git(tmp_path, "init", "-q")
+    assert state(tmp_path) == (None, False)
+    (tmp_path / ".git" / "HEAD").write_text("rubbish")
+    assert state(tmp_path) == (None, None)
+
+
+def test_no_program_that_a_repository_names_is_run(repository: Path) -> None:
+    program = repository.parent / "program.sh"
+    program.write_text(f"#!/bin/sh\ntouch {repository.parent}/ran\n")
+    program.chmod(0o755)
+    git(repository, "config", "core.fsmonitor", str(program))
+    assert state(repository)[0] is not None
+    assert not (repository.parent / "ran").exists()
+
+
+def test_code_in_another_repository_has_its_own_commit(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "checkout"
+    other.mkdir()
+    (other / "modeling.py").write_text("x = 1\n")
+    git(other, "init", "-q")
+    git(other, "add", "-A")
+    git(other, "commit", "-qm", "other")
+    portfile = Portfile.load(repository / "portfile.py")
+    found = Circumstances.of(portfile, device="cpu", code=[other / "modeling.py", repository / "a.py"])
+    assert (found.commit, found.code_commit) == (git(repository, "rev-parse", "HEAD"), git(other, "rev-parse", "HEAD"))
+    assert (found.dirty, found.code_dirty, found.device) == (False, False, "cpu")
+    assert Circumstances.of(portfile, code=[repository / "a.py"]).code_commit is None

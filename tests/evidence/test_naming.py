@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from porting.evidence.naming import path_of, subject_of
+from porting.evidence.versions import version_of
+
+
+def test_files_near_the_portfile_are_named_from_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "port"
+    near, far = tmp_path / "a" / "original" / "model.pt", tmp_path / "model.pt"
+    assert subject_of(folder / "converted" / "x.json", folder) == "file converted/x.json"
+    assert subject_of(near, folder) == "file ../original/model.pt"
+    for path in (folder / "x.json", near, far):
+        found = path_of(subject_of(path, folder), folder)
+        assert found is not None
+        assert found.resolve() == path.resolve()
+
+
+def test_files_in_the_home_folder_and_elsewhere_are_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = Path("/somewhere/far/away/from/home")
+    subject = subject_of(tmp_path / ".cache" / "model.safetensors", folder)
+    assert subject == "file ~/.cache/model.safetensors"
+    assert path_of(subject, folder) == tmp_path / ".cache" / "model.safetensors"
+    assert path_of(subject_of(Path("/data/model.pt"), folder), folder) == Path("/data/model.pt")
+
+
+def test_files_of_packages_of_this_interpreter_are_named_by_their_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "venv" / "lib" / "site-packages"
+    (place / "package").mkdir(parents=True)
+    (place / "package" / "data.json").write_text("{}")
+    path = place / "package" / "data.json"
+    assert subject_of(path, tmp_path) == "file venv/lib/site-packages/package/data.json"
+    monkeypatch.syspath_prepend(str(place))
+    subject = subject_of(path, tmp_path)
+    assert subject == "package package/data.json"
+    assert path_of(subject, tmp_path) == place / "package" / "data.json"
+
+
+def test_code_of_transformers_is_named_by_its_package(tmp_path: Path) -> None:
+    import transformers
+
+    path = Path(transformers.__file__).parent / "models" / "bert" / "modeling_bert.py"
+    subject = subject_of(path, tmp_path)
+    assert subject == "package transformers/models/bert/modeling_bert.py"
+    assert path_of(subject, tmp_path) == path
+
+
+def test_evidence_that_nobody_vouches_for_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "__init__.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert version_of("evil.part") is None
+    assert version_of("evil") is None
+    assert path_of("package evil.part/x.py", tmp_path / "port") is None
+    assert "evil" not in sys.modules
