@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.publishing import require_written, text_of
+from porting.checks.publishing import require_right, require_written, text_of
 from porting.checks.shared.checking import run_checkers
 from porting.checks.shared.outcomes import ClaimRefuted, Figures
 from porting.checks.shared.wording import listed
@@ -103,12 +103,7 @@ def check_doc_page(context: CheckContext) -> Figures:
         toctree = read_document(port.checkout.toctree)
         if toctree is not None and not has_entry(toctree, port.name):
             found.append(f"{show(port.checkout.toctree.name)} has no entry of it")
-    if found:
-        raise ClaimRefuted(
-            f"{show(path.name)}: {found[0]}\n{listed([f'  {each}' for each in found])}",
-            hint=f"mend {show(path.name)}, then: {context.command('check check_doc_page')}",
-            figures={"faults": len(found)},
-        )
+    require_right(path, found, f"mend {show(path.name)}, then: {context.command('check check_doc_page')}")
     return {"lines": len(text.splitlines())}
 
 

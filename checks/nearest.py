@@ -23,7 +23,7 @@ def check_nearest_named(context: CheckContext) -> Figures:
     say what fits, for a person to look at.
 
     Raises:
-        Lacking: the portfile has no ``checkpoint()``.
+        Lacking: the portfile has no ``checkpoint()``, or the installed Transformers is not indexed yet.
         Inconclusive: the checkpoint holds no tensors.
     """
     path = context.portfile.checkpoint()
@@ -32,8 +32,14 @@ def check_nearest_named(context: CheckContext) -> Figures:
             "without checkpoint() there are no tensors to compare with the architectures of Transformers",
             hint="add checkpoint() to the portfile: the path of the original's checkpoint",
         )
-    from porting.nearest import conclusion, nearest_architectures
+    from porting.nearest import conclusion, is_indexed, nearest_architectures
     from porting.weights import read_headers
+
+    if not is_indexed():
+        raise Lacking(
+            "the architectures of the installed Transformers are not indexed yet, which takes a few minutes once",
+            hint=f"porting new any_name --nearest --checkpoint {show(path)}",
+        )
 
     tensors = read_headers(path).tensors
     found = nearest_architectures({name: tensor.shape for name, tensor in tensors.items()}, limit=TOLD)

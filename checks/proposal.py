@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porting.checks.publishing import require_written, text_of
-from porting.checks.shared.outcomes import ClaimRefuted, Figures
-from porting.checks.shared.wording import listed
+from porting.checks.publishing import require_right, require_written, text_of
+from porting.checks.shared.outcomes import Figures
 from porting.evidence.asking import note
-from porting.text import show
 
 if TYPE_CHECKING:
     from porting.checks.shared.context import CheckContext
@@ -34,12 +32,7 @@ def check_pull_request(context: CheckContext) -> Figures:
     require_written(context, path, left_in(text), "pull-request")
     note(f"evidence {STEP}")
     found = list(pull_request_faults(text, states_of(make_checklist(context.portfile))))
-    if found:
-        raise ClaimRefuted(
-            f"{show(path.name)}: {found[0]}\n{listed([f'  {each}' for each in found])}",
-            hint=f"write its evidence anew: {context.command('write pull-request')}",
-            figures={"faults": len(found)},
-        )
+    require_right(path, found, f"write its evidence anew: {context.command('write pull-request')}")
     return {"lines": len(text.splitlines())}
 
 

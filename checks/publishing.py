@@ -43,13 +43,8 @@ def check_converted_folder(context: CheckContext) -> Figures:
         if not is_pretrained(context.ported_structure):
             raise Skip("the port is no PreTrainedModel, so that no from_pretrained loads the folder", figures=figures)
         found = list(unlike_port(folder, context.ported_model))
-    if found:
-        lines = [f"  {each}" for each in found]
-        raise ClaimRefuted(
-            f"{show(folder.name)}: {found[0]}\n{listed(lines)}",
-            hint=f"mend that, or convert anew, then: {context.command('check check_converted_folder')}",
-            figures={**figures, "faults": len(found)},
-        )
+    hint = f"mend that, or convert anew, then: {context.command('check check_converted_folder')}"
+    require_right(folder, found, hint, figures)
     hub_id = str(context.portfile.constants.get("HUB_ID") or "")
     upload = upload_command(folder, hub_id) if hub_id else None
     return {**figures, "tensors": len(context.ported_model.state_dict()), "upload": upload}
@@ -70,13 +65,8 @@ def check_model_card(context: CheckContext) -> Figures:
     path = folder_of(context) / "README.md"
     text = text_of(context, path, "card")
     require_written(context, path, left_in(text), "card")
-    found = list(card_faults(text, context.ported_structure))
-    if found:
-        raise ClaimRefuted(
-            f"{show(path.name)}: {found[0]}\n{listed([f'  {each}' for each in found])}",
-            hint=f"write that into {show(path.name)}, then: {context.command('check check_model_card')}",
-            figures={"faults": len(found)},
-        )
+    hint = f"write that into {show(path.name)}, then: {context.command('check check_model_card')}"
+    require_right(path, list(card_faults(text, context.ported_structure)), hint)
     return {"lines": len(text.splitlines())}
 
 
@@ -113,6 +103,18 @@ def text_of(context: CheckContext, path: Path, what: str) -> str:
         command = context.command(f"write {what}")
         raise Lacking(f"there is no {show(path.name)}: {command} writes it", hint=f"write it: {command}")
     return text
+
+
+def require_right(path: Path, faults: list[str], hint: str, figures: Figures | None = None) -> None:
+    """Require that nothing is wrong with a document or a folder.
+
+    Raises:
+        ClaimRefuted: something is.
+    """
+    if faults:
+        all_of_them = f"\n{listed([f'  {each}' for each in faults])}" if len(faults) > 1 else ""
+        found = {**(figures or {}), "faults": len(faults)}
+        raise ClaimRefuted(f"{show(path.name)}: {faults[0]}{all_of_them}", hint=hint, figures=found)
 
 
 def require_written(context: CheckContext, path: Path, left: list[tuple[int, str]], what: str) -> None:

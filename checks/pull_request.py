@@ -56,9 +56,8 @@ def check_tree_clean(context: CheckContext) -> Figures:
         for state, path in repository.changed
         if (state != "??" or path.startswith(ADDED)) and path.rpartition("/")[2] != FILE
     ]
-    context.reads(
-        repository.own_file("logs/HEAD"), *(repository.root / path for _, path in open_ones), *_brought(repository)
-    )
+    spoken = [*(repository.root / path for _, path in open_ones), *_brought(repository)]
+    context.reads(repository.own_file("logs/HEAD"), *(path for path in spoken if path.name != FILE))
     figures: Figures = {"uncommitted": len(open_ones)}
     if open_ones:
         lines = [f"  {'new' if state == '??' else 'changed'}: {show(path)}" for state, path in open_ones]
@@ -98,13 +97,11 @@ CHECKS = (check_repository_state, check_tree_clean, check_branch_up_to_date)
 
 
 def _brought(repository: Repository) -> tuple[Path, ...]:
-    """The files of the branch, but for the evidence; none where Transformers' main branch is not known."""
+    """The files of the branch; none where Transformers' main branch is not known."""
     from porting.environment.remotes import upstream_of
-    from porting.evidence.records import FILE
 
     main = f"refs/remotes/{upstream_of(repository.remotes)}/main"
-    brought = repository.brought(main) if repository.has(main) and repository.is_related(main) else ()
-    return tuple(path for path in brought if path.name != FILE)
+    return repository.brought(main) if repository.has(main) and repository.is_related(main) else ()
 
 
 def _up_to_date(repository: Repository, main: str, days: float | None, fetch: str) -> Figures:

@@ -10,7 +10,9 @@ from porting.checklist.judging import failure_that_stands
 from porting.checklist.making import listed_claims
 from porting.errors import PortingError
 from porting.evidence import Outcome, changes, forget_ticks, record, records_by_claim
+from porting.evidence.asking import listening
 from porting.evidence.renewing import about_today
+from porting.evidence.subjects import about
 from porting.portfile import command_line
 from porting.recipe import all_claims
 from porting.text import show
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 PORT = "function ported"
 """What a tick speaks of where no check has run that tells it better."""
+
+
+CIRCUMSTANCES = ("version", "expected", "evidence")
+"""Kinds of subjects that a check speaks of and a person does not."""
 
 
 class TickError(PortingError):
@@ -167,10 +173,24 @@ def _require_free(portfile: Portfile, listed: ListedClaim, records: Sequence[Rec
 
 
 def _about(portfile: Portfile, claim: Claim, records: Mapping[str, Sequence[Record]]) -> dict[str, str]:
-    """What a tick speaks of, as it is today: what the check did, or that on which the claim rests; else the port."""
+    """What a tick speaks of, as it is today.
+
+    What the check spoke of last, or for a person's claim the files and functions of the check on which it rests; the
+    port where no check has run that tells it better.
+    """
     person = claim.person
-    check = claim.name if person is None else person.rests_on
-    spoken = [each for each in records.get(check, ()) if each.about]
-    if person is not None and not person.rests_on:
+    if person is None:
+        return about_today(portfile, _spoken(claim.name, records) or (PORT,))
+    if person.asks:
+        with listening() as asked:
+            for name in person.asks:
+                getattr(portfile, name)()
+        return about(portfile, asked)
+    if not person.rests_on:
         return {}
-    return about_today(portfile, spoken[-1].about if spoken else (PORT,))
+    subjects = [each for each in _spoken(person.rests_on, records) if each.partition(" ")[0] not in CIRCUMSTANCES]
+    return about_today(portfile, subjects or (PORT,))
+
+
+def _spoken(check: str, records: Mapping[str, Sequence[Record]]) -> Mapping[str, str]:
+    return next((record.about for record in reversed(records.get(check, ())) if record.about), {})

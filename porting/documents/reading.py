@@ -131,9 +131,9 @@ def pull_request_faults(text: str, states: str) -> Iterator[str]:
     if shown is None:
         yield "it has no evidence"
     elif shown != states:
-        before, now = set(shown.split(", ")), states.split(", ")
-        other = ", ".join(each for each in now if each not in before)
-        yield f"its evidence is of an earlier state; by now: {show(other)}"
+        *steps, _ = states.split(", ")
+        other = ", ".join(f"step {each}" for each in steps if each not in shown.split(", "))
+        yield f"its evidence is of an earlier state; by now: {show(other or 'other claims of the same steps')}"
     if not ASSISTANCE.search(of_person(text)):
         yield "no line says whether AI assisted (AI assistance: ...)"
 

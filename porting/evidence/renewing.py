@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from porting.evidence.files import fingerprint
 from porting.evidence.headers import headers_of
 from porting.evidence.naming import path_of
-from porting.evidence.subjects import constant_today, expectation_today, function_today
+from porting.evidence.subjects import (
+    ABSENT,
+    constant_today,
+    evidence_today,
+    expectation_today,
+    folder_today,
+    function_today,
+)
 from porting.evidence.versions import version_of
 
 if TYPE_CHECKING:
@@ -17,39 +24,41 @@ if TYPE_CHECKING:
 
 
 def about_today(portfile: Portfile, subjects: Iterable[str]) -> dict[str, str]:
-    """Subjects of earlier records with their fingerprints of today; what is gone by now is passed over.
+    """Subjects of earlier records with their fingerprints of today; what cannot be found any more is passed over.
 
     No model is built.
     """
-    found = {subject: _fingerprint(portfile, subject) for subject in subjects}
+    found = {subject: _fingerprint(portfile, *subject.partition(" ")[::2]) for subject in subjects}
     return {subject: value for subject, value in sorted(found.items()) if value is not None}
 
 
-def _fingerprint(portfile: Portfile, subject: str) -> str | None:
-    renew = _KINDS.get(subject.partition(" ")[0])
-    return None if renew is None else renew(portfile, subject)
-
-
-def _file(portfile: Portfile, subject: str) -> str | None:
-    path = path_of(subject, portfile.folder)
-    return None if path is None else fingerprint(path)
+def _fingerprint(portfile: Portfile, kind: str, name: str) -> str | None:
+    renew = KINDS.get(kind)
+    return None if renew is None else renew(portfile, name)
 
 
 def _headers(portfile: Portfile, subject: str) -> str | None:
-    path = path_of(_name(subject), portfile.folder)
+    path = path_of(subject, portfile.folder)
     return None if path is None else headers_of(path)
 
 
-def _name(subject: str) -> str:
-    return subject.partition(" ")[2]
+def _file(kind: str) -> Callable[[Portfile, str], str | None]:
+    def renew(portfile: Portfile, name: str) -> str | None:
+        path = path_of(f"{kind} {name}", portfile.folder)
+        return None if path is None else fingerprint(path) or ABSENT
+
+    return renew
 
 
-_KINDS: dict[str, Callable[[Portfile, str], str | None]] = {
-    "file": _file,
-    "package": _file,
+KINDS: dict[str, Callable[[Portfile, str], str | None]] = {
+    "file": _file("file"),
+    "package": _file("package"),
+    "folder": lambda portfile, name: folder_today(portfile.folder / name),
+    "evidence": evidence_today,
+    "function": function_today,
+    "constant": constant_today,
+    "expected": expectation_today,
+    "version": lambda _, name: version_of(name) or ABSENT,
     "headers": _headers,
-    "function": lambda portfile, subject: function_today(portfile, _name(subject)),
-    "constant": lambda portfile, subject: constant_today(portfile, _name(subject)),
-    "expected": lambda portfile, subject: expectation_today(portfile, _name(subject)),
-    "version": lambda _, subject: version_of(_name(subject)),
 }
+"""The fingerprint of today for each kind of subject, by the rest of its words."""

@@ -1,13 +1,14 @@
 """Which architectures that Transformers already has a checkpoint is nearest to, by its tensors' names and shapes.
 
-``cells`` are a model's blocks, ``architectures`` the index of those of Transformers, which ``building`` makes,
-``fitting`` says whether one block can be another of other sizes, ``ranking`` tries every architecture, and ``result``
-is what comes of it.
+``cells`` are a model's blocks, ``architectures`` the index of those of Transformers, which ``building`` makes;
+``likely`` says at a glance which are worth trying, ``fitting`` whether one block can be another of other sizes,
+``converting`` whether Transformers reads such names already; ``ranking`` puts these together, and ``result`` is what comes of it.
 """
 
 from __future__ import annotations
 
+from porting.nearest.architectures import is_indexed
 from porting.nearest.ranking import nearest_architectures
 from porting.nearest.result import Candidate, conclusion
 
-__all__ = ["Candidate", "conclusion", "nearest_architectures"]
+__all__ = ["Candidate", "conclusion", "is_indexed", "nearest_architectures"]

@@ -7,6 +7,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -78,14 +79,30 @@ def _index(wanted: str, progress: Progress) -> Index:
     return _kept[wanted]
 
 
+def is_indexed() -> bool:
+    """Whether there is an index of the installed Transformers, so that none need be built."""
+    wanted = version("transformers")
+    if wanted not in _kept and (found := _found(wanted)) is not None:
+        _kept[wanted] = found
+    return wanted in _kept
+
+
+def shipped_index() -> Index:
+    """The index that is shipped, of whichever version.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is damaged.
+    """
+    return unpack((files("porting.nearest") / SHIPPED).read_bytes())
+
+
 def _found(wanted: str) -> Index | None:
-    for path in (files("porting.nearest") / SHIPPED, cache_path(wanted)):
-        try:
-            index = unpack(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if index.version == wanted:
-            return index
+    for read in (shipped_index, lambda: unpack(cache_path(wanted).read_bytes())):
+        with suppress(OSError, ValueError):
+            index: Index = read()
+            if index.version == wanted:
+                return index
     return None
 
 

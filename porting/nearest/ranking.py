@@ -11,6 +11,7 @@ from functools import cached_property
 
 from porting.nearest.architectures import Architecture, Index, read_index
 from porting.nearest.cells import Cell, Held, Shape, cells_of
+from porting.nearest.converting import converted_kinds
 from porting.nearest.fitting import Binding, Fit, agreement, fit, fit_with
 from porting.nearest.likely import likelihood, likeness
 from porting.nearest.result import FAR, LINES, NEAR, UNMODIFIED, Candidate
@@ -150,7 +151,10 @@ def nearest_architectures(
         matches.append(match(cells, architecture))
     best = sorted(matches, key=lambda each: -_score(each, total))
     found = _ordered([_candidate(each, total) for each in best])
-    return tuple(replace(each, tied=_tied(each, found)) for each in found[:limit])
+    return tuple(
+        replace(each, tied=_tied(each, found), converted=converted_kinds(each.model_type, shapes))
+        for each in found[:limit]
+    )
 
 
 def _likely(cells: Sequence[Cell], architectures: Sequence[Architecture]) -> list[Architecture]:

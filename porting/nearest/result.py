@@ -29,6 +29,8 @@ class Candidate:
         left: what has no place, in a few lines.
         empty: what nothing fills, in a few lines.
         ways: how tensors get there other than one to one, in a few lines.
+        converted: kinds of the checkpoint's names that the model type's registered conversion reads, and of how many;
+            (0, 0) where none is registered.
         heirs: how many models of Transformers are derived from it.
         tied: model types that shapes cannot tell from this one.
     """
@@ -45,6 +47,7 @@ class Candidate:
     left: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
     ways: tuple[str, ...] = ()
+    converted: tuple[int, int] = (0, 0)
     heirs: int = 0
     tied: tuple[str, ...] = ()
 
@@ -90,6 +93,7 @@ class Candidate:
             "left": list(self.left),
             "empty": list(self.empty),
             "ways": list(self.ways),
+            "converted": list(self.converted),
             "heirs": self.heirs,
             "tied": list(self.tied),
         }

@@ -36,7 +36,8 @@ class PersonClaim:
     Attributes:
         name: unique in the recipe; it does not begin with ``check_``.
         text: what is claimed.
-        rests_on: a check: a tick goes stale when what that check speaks of changes.
+        rests_on: a check: a tick goes stale when files and functions that the check speaks of change.
+        asks: functions of the portfile: a tick goes stale when they or the files that they name change.
         optional: why a port is complete without it; empty if it is not.
         found_by: what settles it without a person, if there is something.
         first: a check, and its figure that is the command to be run before.
@@ -45,6 +46,7 @@ class PersonClaim:
     name: str
     text: str
     rests_on: str = ""
+    asks: tuple[Literal["checkpoint", "rules"], ...] = ()
     optional: str = ""
     found_by: Finding | None = None
     first: tuple[str, str] | None = None

@@ -68,7 +68,7 @@ STEPS = (
             PersonClaim(
                 "left-out",
                 "What the rules leave out of the checkpoint is rightly left out.",
-                rests_on="check_weights_used",
+                asks=("checkpoint", "rules"),
                 found_by=Finding(
                     "check_weights_used", "reasons_to_leave_out", lambda value: value == 0, "not applicable"
                 ),
@@ -119,6 +119,7 @@ STEPS = (
             PersonClaim(
                 "page-complete",
                 "The page says what a user must know: what the model is for, where it comes from, how it is run.",
+                rests_on="check_doc_page",
             ),
         ),
     ),

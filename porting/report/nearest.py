@@ -43,5 +43,9 @@ def _candidate(each: Candidate) -> RenderableType:
         ("no place for", "; ".join(each.left)),
         ("nothing for", "; ".join(each.empty)),
         ("on the way", "; ".join(each.ways)),
+        (
+            "converted already",
+            f"{each.converted[0]} of {each.converted[1]} kinds of names" if each.converted[0] else "",
+        ),
     ]
     return Group(head, *(Padding(Text(f"{what}: {text}"), (0, 0, 0, 2)) for what, text in lines if text))

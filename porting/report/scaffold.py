@@ -38,8 +38,8 @@ def render_scaffold(scaffold: Scaffold) -> RenderableType:
     lines += [Text.assemble(("done  ", "green"), show(each, 500)) for each in scaffold.done]
     lines += [Text.assemble(("tried ", "yellow"), show(each, 500)) for each in scaffold.troubles]
     lines += [
-        Text.assemble(("you   ", "cyan"), f"{show(os.path.relpath(each.file))}:{each.line}  {show(each.what, 300)}")
-        for each in scaffold.left
+        Text.assemble(("you   ", "cyan"), f"{show(os.path.relpath(path))}:{part.line}  {show(part.what, 400)}")
+        for path, part in scaffold.parts
     ]
     lines.append(Text(scaffold.summary(), style="bold"))
     lines.append(Text(f"Next: {' && '.join(map(show, scaffold.next))}"))

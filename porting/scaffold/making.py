@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from porting.checkout import find_checkout, installed_checkout
 from porting.nearest import Candidate as Near
 from porting.nearest import nearest_architectures
-from porting.parts import parts_left
+from porting.parts import parts_of
 from porting.progress import Progress, silent
 from porting.scaffold.checkouts import skeleton_advice
 from porting.scaffold.feeding import Feed, feed_original, feed_port
@@ -24,7 +24,7 @@ from porting.scaffold.plan import Plan
 from porting.scaffold.proving import Found, Proof, explored, proven
 from porting.scaffold.ranking import Candidate, rank
 from porting.scaffold.reading import Argument, Sources, read_sources
-from porting.scaffold.result import Left, Scaffold
+from porting.scaffold.result import Scaffold
 from porting.scaffold.saved import Saved, read_saved
 from porting.scaffold.siblings import Sibling, has_model_type, require_model_type, sibling_of
 from porting.scaffold.trying import Attempt, build_original
@@ -120,7 +120,7 @@ def make_scaffold(
         files=written,
         done=tuple(found.done),
         troubles=tuple(found.troubles),
-        left=tuple(_left(written)),
+        parts=tuple(parts_of({path: path.read_text(encoding="utf-8") for path in written})),
         nearest=nearest,
         advice=_advice(request, nearest),
         verdict=proof.verdict,
@@ -270,12 +270,6 @@ def _checklist(staging: Path, text: str) -> str:
     portfile.write_text(text, encoding="utf-8")
     checklist = make_checklist(Portfile.load(portfile))
     return checklist_markdown(checklist)
-
-
-def _left(files: Sequence[Path]) -> Iterator[Left]:
-    for path in files:
-        for each in parts_left(path.read_text(encoding="utf-8")):
-            yield Left(path, each.line, each.what)
 
 
 def _advice(request: Request, nearest: Sequence[Near]) -> tuple[str, ...]:

@@ -8,23 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from porting.nearest import Candidate, conclusion
+from porting.parts import Part, as_json
 from porting.results import Result
 from porting.text import show
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A part that is left to a person.
-
-    Attributes:
-        file: where.
-        line: of it, from 1.
-        what: is to be written.
-    """
-
-    file: Path
-    line: int
-    what: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +23,7 @@ class Scaffold(Result):
         files: in it.
         done: what was found out and runs, in sentences.
         troubles: what was tried and did not work, in sentences.
-        left: parts that a person has to write.
+        parts: what a person has to write, each with its file.
         nearest: the nearest architectures that there are, with their evidence.
         advice: what to know before anything else, in sentences.
         verdict: of ``porting verify`` on it, or an empty text where it did not come to one.
@@ -51,7 +37,7 @@ class Scaffold(Result):
     files: tuple[Path, ...] = ()
     done: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
-    left: tuple[Left, ...] = ()
+    parts: tuple[tuple[Path, Part], ...] = ()
     nearest: Sequence[Candidate] = ()
     advice: tuple[str, ...] = ()
     verdict: str = ""
@@ -67,7 +53,7 @@ class Scaffold(Result):
         if self.folder is None:
             return conclusion(self.nearest)
         verified = f"porting verify says {self.verdict}" if self.verdict else "not verified yet"
-        return f"wrote {show(self.folder)}: {len(self.files)} files, {verified}, {len(self.left)} parts left to you"
+        return f"wrote {show(self.folder)}: {len(self.files)} files, {verified}, {len(self.parts)} parts left to you"
 
     def to_dict(self) -> dict[str, Any]:
         """The document of ``porting new --json``."""
@@ -78,7 +64,7 @@ class Scaffold(Result):
             "files": [str(path) for path in self.files],
             "done": list(self.done),
             "troubles": list(self.troubles),
-            "left": [{"file": str(each.file), "line": each.line, "what": each.what} for each in self.left],
+            "parts_left": [as_json(*each) for each in self.parts],
             "nearest": [each.to_dict() for each in self.nearest],
             "advice": list(self.advice),
             "verdict": self.verdict or None,

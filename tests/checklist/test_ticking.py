@@ -6,7 +6,7 @@ import pytest
 from evidenced import CLAIMS, add, change, complete, empty_port, is_fresh, newest
 
 from porting.checklist import TickError, make_checklist, set_aside, tick, untick
-from porting.evidence import KEPT, records_by_claim
+from porting.evidence import KEPT, Outcome, record, records_by_claim
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,22 +90,51 @@ def test_what_passed_needs_no_tick(tmp_path: Path) -> None:
 def test_a_tick_goes_stale_with_what_its_claim_speaks_of(tmp_path: Path) -> None:
     portfile = empty_port(tmp_path)
     add(portfile, "check_outputs_equal", "lacking", "no original()")
-    add(portfile, "check_weights_used", "passed", reasons_to_leave_out=1)
+    add(portfile, "check_structure", "passed")
     tick(portfile, "outputs_equal", "Ada", "compared elsewhere")
-    tick(portfile, "left-out", "Ada", "computed by the port")
+    tick(portfile, "special-tests", "Ada", "test_window.py")
+    tick(portfile, "ai-use", "Ada", "none")
     change(portfile)
-    assert state(portfile, "check_outputs_equal") == state(portfile, "left-out") == "stale"
-    assert "ticked by Ada" in next(
-        claim.why for claim in make_checklist(portfile).claims if claim.claim.name == "left-out"
-    )
+    assert state(portfile, "check_outputs_equal") == state(portfile, "special-tests") == "stale"
+    assert state(portfile, "ai-use") == "by hand"
+    claims = {claim.claim.name: claim for claim in make_checklist(portfile).claims}
+    assert claims["special-tests"].why == "ticked by Ada: test_window.py; since then: code.py changed"
 
 
 def test_a_tick_on_stale_evidence_speaks_of_what_is_there_today(tmp_path: Path) -> None:
     portfile = empty_port(tmp_path)
-    add(portfile, "check_weights_used", "passed", reasons_to_leave_out=1)
+    add(portfile, "check_structure", "passed")
     change(portfile)
+    tick(portfile, "special-tests", "Ada", "test_window.py")
+    assert is_fresh(portfile, "special-tests")
+
+
+def test_a_person_speaks_of_files_and_functions_and_not_of_versions(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    about = {"version torch": "0.0", "expected check_structure": "known", "function ported": "0", "file code.py": "0"}
+    record(portfile, [Outcome("check_structure", 5, "passed", about=about)], "porting check")
+    tick(portfile, "read-every-line", "Ada", "read")
+    assert set(newest(portfile, "read-every-line").about) == {"function ported", "file code.py"}
+    assert is_fresh(portfile, "read-every-line")
+
+
+RULES = """
+def checkpoint(): return "model.bin"
+def rules(): return [{dropped!r}]
+"""
+
+
+def test_what_is_left_out_speaks_of_the_checkpoint_and_the_rules(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    portfile = empty_port(tmp_path, RULES.format(dropped="a"))
     tick(portfile, "left-out", "Ada", "computed by the port")
+    assert state(portfile, "left-out") == "by hand"
+    change(portfile)
     assert is_fresh(portfile, "left-out")
+    assert not is_fresh(empty_port(tmp_path, RULES.format(dropped="b")), "left-out")
+    assert is_fresh(empty_port(tmp_path, RULES.format(dropped="a")), "left-out")
+    (tmp_path / "model.bin").write_bytes(b"other weights")
+    assert state(portfile, "left-out") == "stale"
 
 
 def test_ticks_are_taken_back_and_nothing_else(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def test_checks_that_fail_alike_are_shown_once(tmp_path: Path, write_portfile: W
     done = porting(tmp_path, "check", "outputs_equal", "hidden_states_equal")
     assert done.returncode == 4
     assert "\ncheck_outputs_equal, check_hidden_states_equal\nported() raised" in done.stdout
-    assert not (tmp_path / "porting-evidence.json").exists()
+    records = json.loads((tmp_path / "porting-evidence.json").read_text())["records"]
+    assert [record["result"] for record in records] == ["error", "error"]
 
 
 def test_an_unknown_check_is_wrong_usage(tmp_path: Path, write_portfile: WritePortfile) -> None:

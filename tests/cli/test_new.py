@@ -16,7 +16,7 @@ def test_json_says_what_was_written_and_what_is_left(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert [Path(path).name for path in document["files"]] == ["portfile.py", ".gitignore", "checklist.md"]
     assert all((tmp_path / "tiny_gpt" / name).is_file() for name in ("portfile.py", ".gitignore", "checklist.md"))
-    assert document["left"][0].keys() == {"file", "line", "what"}
+    assert document["parts_left"][0].keys() == {"file", "line", "what"}
     assert document["next"] == ["cd tiny_gpt", "porting checklist"]
 
 

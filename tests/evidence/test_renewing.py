@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from evidenced import add, change, empty_port, newest
 
-from porting.evidence import Outcome, changes, record
-from porting.evidence.renewing import about_today
+from porting.evidence import Outcome, changes, record, staleness
+from porting.evidence.renewing import KINDS, about_today
+from porting.evidence.subjects import ABSENT
 from porting.portfile import Portfile
 
 if TYPE_CHECKING:
@@ -28,9 +29,14 @@ def test_subjects_of_today_are_fresh_and_say_when_they_change(tmp_path: Path) ->
     assert changes(tick, other) != changes(newest(portfile, "theory"), portfile)
 
 
-def test_what_is_gone_or_unknown_is_passed_over(tmp_path: Path) -> None:
+def test_what_is_gone_is_absent_and_what_is_unknown_is_passed_over(tmp_path: Path) -> None:
     portfile = empty_port(tmp_path)
     add(portfile, "theory", "ticked", by="Ada")
-    assert (
-        about_today(portfile, ["file gone.py", "package no_such/thing.py", "version no_such", "of another time"]) == {}
+    about = about_today(
+        portfile, ["file gone.py", "package no_such/thing.py", "headers file no.pt", "of another time"]
     )
+    assert about == {"file gone.py": ABSENT}
+
+
+def test_every_kind_that_can_go_stale_can_be_renewed() -> None:
+    assert set(KINDS) == set(staleness._KINDS)

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
 from itertools import pairwise
 
+from porting.nearest import architectures
+
 Shapes = dict[str, tuple[int, ...]]
+
+
+@contextmanager
+def shipped() -> Iterator[None]:
+    """The index that is shipped stands for that of the installed Transformers, of whichever version that is."""
+    kept = dict(architectures._kept)
+    architectures._kept[version("transformers")] = architectures.shipped_index()
+    try:
+        yield
+    finally:
+        architectures._kept.clear()
+        architectures._kept.update(kept)
 
 
 def decoder(width: int = 640, inner: int = 1728, kv: int = 160, vocab: int = 5003, layers: int = 5) -> Shapes:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from nearest.named import Shapes, decoder, experts, mixer, perceptron, plain, vision
+from nearest.named import Shapes, decoder, experts, mixer, perceptron, plain, shipped, vision
 
 from porting.nearest import Candidate, conclusion, nearest_architectures
 from porting.nearest.architectures import Index, read_index
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_index() -> Iterator[None]:
+    with shipped():
+        yield
 
 
 def first(shapes: Shapes) -> Candidate:

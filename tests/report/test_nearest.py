@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rich.console import Console
 
 from porting.nearest import Candidate
@@ -49,10 +47,14 @@ def test_names_are_shown_escaped() -> None:
     assert "[red]" in text
 
 
+def one(model_type: str, verdict: str, tied: tuple[str, ...] = ()) -> Candidate:
+    return Candidate(model_type, f"{model_type.title()}Model", verdict, 8, 8, 5, 5, 1.0, {"hidden_size": 4}, tied=tied)
+
+
 def test_what_fits_just_as_well_as_the_nearest_is_named_and_not_shown_again() -> None:
-    nearest = candidate("unmodified", tied=("mistral",))
-    other = replace(nearest, model_type="mistral", tied=("llama",))
-    last = replace(nearest, model_type="phi", verdict="near", tied=())
-    first, *others = shown(nearest, other, last).splitlines()
-    assert "it may as well be mistral" in first
-    assert [line.split(" ")[0] for line in others if not line.startswith(" ")] == ["llama", "phi"]
+    console = Console(width=200, record=True)
+    nearest = one("one", "unmodified", tied=("two",))
+    console.print(render_nearest([nearest, one("two", "unmodified", tied=("one",)), one("three", "near")]))
+    first, *others = console.export_text().splitlines()
+    assert first.endswith("(by shapes alone it may as well be two)")
+    assert [line.split(" ")[0] for line in others if not line.startswith(" ")] == ["one", "three"]

@@ -24,9 +24,9 @@ def make(folder: Path, **given: object) -> Scaffold:
 
 def listed(scaffold: Scaffold) -> list[str]:
     """The parts that are said to be left are those of the files."""
-    found = [(path, part.line, part.what) for path in scaffold.files for part in parts_left(path.read_text())]
-    assert [(each.file, each.line, each.what) for each in scaffold.left] == found
-    return [each.what for each in scaffold.left]
+    found = [(path, part) for path in scaffold.files for part in parts_left(path.read_text())]
+    assert list(scaffold.parts) == found
+    return [part.what for _, part in scaffold.parts]
 
 
 def lint(folder: Path) -> None:
