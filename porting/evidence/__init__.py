@@ -1,8 +1,10 @@
 """Evidence: the record that a claim was checked, how it ended and what it speaks of, beside the portfile.
 
-``records`` says what a record is, ``store`` keeps records in ``porting-evidence.json``, ``circumstances`` are those of
-a run, ``files`` and ``subjects`` know what a record speaks of by its fingerprint, and ``staleness`` says what has
-changed since.
+``records`` says what a record is, ``store`` keeps records in ``porting-evidence.json``; ``circumstances`` are those of
+a run, with ``versions`` and ``repositories``. What a claim speaks of is noted as it is asked for (``asking``) and as
+functions of the portfile run (``using``: what they read, ``reading``, and are made of, ``code``). Each such thing is a
+subject with a fingerprint (``subjects``, by ``functions``, ``files``, ``headers`` and ``naming``); ``staleness`` says
+which are other ones by now, and ``renewing`` what they are today.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import platform
 import re
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,14 +15,14 @@ MOST_READ = 1 << 18
 def version_of(package: str) -> str | None:
     """What the package says of itself, else what it was installed as; None if it is not here.
 
-    A checkout says another version after an update than it was installed as, so that the code comes first.
+    A checkout says another version after an update than it was installed as, so that the code comes first. The answer
+    is the same whether the package is loaded or not.
     """
     if package == "Python":
         return platform.python_version()
     if not package.isidentifier():  # the parents of a dotted name would be imported
         return None
-    loaded = getattr(sys.modules.get(package), "__version__", None)
-    return loaded if isinstance(loaded, str) else _said(package) or _installed(package)
+    return _said(package) or _installed(package)
 
 
 def _said(package: str) -> str | None:

@@ -1,8 +1,9 @@
 """Which architectures that Transformers already has a checkpoint is nearest to, by its tensors' names and shapes.
 
-``cells`` are a model's blocks, ``architectures`` the index of those of Transformers, which ``building`` makes;
+``cells`` are a model's blocks, ``architectures`` the index of those of Transformers, which ``building`` makes.
 ``likely`` says at a glance which are worth trying, ``fitting`` whether one block can be another of other sizes,
-``converting`` whether Transformers reads such names already; ``ranking`` puts these together, and ``result`` is what comes of it.
+``converting`` whether Transformers reads such names already; ``ranking`` puts these together, and ``result`` is what
+comes of it.
 """
 
 from __future__ import annotations

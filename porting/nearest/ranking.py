@@ -19,7 +19,7 @@ from porting.progress import Progress, silent
 from porting.text import show
 from porting.weights.inference.words import SYNONYMS, words
 
-NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
+NUMBER = re.compile(r"(?<![^.])\d+(?=\.|$)")
 KNOWN = frozenset(SYNONYMS) - {"vision"}
 FIRST_SETTING = 2
 MOST_CELLS = 60
@@ -30,7 +30,7 @@ MOST_PAIRS = 5
 """Blocks of an architecture into which each of the checkpoint's is tried to fit, the likeliest ones."""
 NEAR_SHARE = 0.75
 """Share of both sides that makes them near."""
-TRIED, WORTH = 100, 0.7
+TRIED, WORTH = 48, 0.8
 """Architectures that are tried: how many, and how likely beside the likeliest one."""
 TABLES = {"vocab": "token", "position": "position"}
 """Settings that are the length of a table, and what the table's name says."""
@@ -120,7 +120,8 @@ def _said(cell: Cell, held: Held) -> str:
 
 
 def _kind(cell: Cell, held: Held) -> str:
-    return NUMBER.sub("*", f"{cell.path}.{held.name}")
+    """A tensor's name in whichever block of a list; what stands outside may be in a list of its own."""
+    return f"{NUMBER.sub('*', cell.path)} {held.name}" if cell.path else NUMBER.sub("*", held.name)
 
 
 def nearest_architectures(

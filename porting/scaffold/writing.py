@@ -60,7 +60,7 @@ def staged(folder: Path) -> Iterator[Path]:
 
 
 def place(files: Mapping[str, str], staging: Path, folder: Path) -> tuple[Path, ...]:
-    """Write files into the staging folder, and make that the wanted one in a single step.
+    """Write files into the staging folder, and make that the wanted one; into an empty one, they are moved.
 
     Raises:
         OutputError: the disk refuses, or something is there by now.
@@ -71,8 +71,22 @@ def place(files: Mapping[str, str], staging: Path, folder: Path) -> tuple[Path, 
         for name, text in files.items():
             staging.joinpath(name).write_text(text, encoding="utf-8")
         if folder.is_dir():
-            folder.rmdir()  # only an empty one goes
-        staging.rename(folder)
+            _move(staging, folder)
+        else:
+            staging.rename(folder)
     except OSError as error:
         raise OutputError(f"cannot write {show(folder)}: {error.strerror}", hint=HINT) from None
     return tuple(folder / name for name in files)
+
+
+def _move(staging: Path, folder: Path) -> None:
+    """Move all files or none: the folder may be the one that the command runs in, which has to stay itself."""
+    moved: list[Path] = []
+    try:
+        for path in sorted(staging.iterdir()):
+            moved.append(folder / path.name)
+            path.rename(moved[-1])
+    except BaseException:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        raise

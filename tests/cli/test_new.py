@@ -78,3 +78,16 @@ def test_in_a_checkout_its_own_command_is_named_first(tmp_path: Path) -> None:
     assert "transformers add-new-model-like" in done.stdout
     assert "TinyGpt" in done.stdout
     assert not (package / "models").exists()
+
+
+def test_the_nearest_architectures_alone_write_nothing(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(write_repository(tmp_path), tmp_path / "model.pt")
+    before = set(tmp_path.iterdir())
+    done = porting(tmp_path, "new", "tiny_gpt", "--nearest", "--checkpoint", str(checkpoint), "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["folder"] is None
+    assert document["nearest"][0]["model_type"] in ("gpt2", "gpt-sw3", "gpt_bigcode", "openai-gpt")
+    assert set(tmp_path.iterdir()) == before
+    lacking = porting(tmp_path, "new", "tiny_gpt", "--nearest")
+    assert lacking.returncode == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -62,3 +63,16 @@ def test_evidence_that_nobody_vouches_for_imports_nothing(tmp_path: Path, monkey
     assert version_of("evil") is None
     assert path_of("package evil.part/x.py", tmp_path / "port") is None
     assert "evil" not in sys.modules
+
+
+def test_a_version_is_the_same_whether_the_package_is_loaded_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("plainly", '__version__ = "1.2"\n'), ("computed", '__version__ = "".join("34")\n')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert (version_of("plainly"), version_of("computed")) == ("1.2", None)
+    for name in ("plainly", "computed"):
+        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+    assert (version_of("plainly"), version_of("computed")) == ("1.2", None)
