@@ -22,6 +22,7 @@ from porting.evidence.naming import subject_of
 from porting.evidence.reading import facts_of
 from porting.evidence.store import newest_records
 from porting.evidence.versions import version_of
+from porting.plainfiles import files_below
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 ABSENT = "absent"
 UNREADABLE = "changed while it was checked"
 LONGEST = 300
+MOST_FILES = 20_000
+"""Of a folder as a subject; whatever else is in it is not spoken of."""
 SETTINGS = (".json", ".yaml", ".yml", ".toml")
 NO_SETTINGS = ("index", "token", "vocab", "merges")
 RUNS_WITH = {"ported": ("torch", "transformers"), "ported_tokenizer": ("transformers",)}
@@ -48,7 +51,7 @@ def folder_today(folder: Path) -> str:
     """The fingerprint of which files are in a folder; `ABSENT` without it."""
     if not folder.is_dir():
         return ABSENT
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    names = sorted(path.relative_to(folder).as_posix() for path in files_below(folder, MOST_FILES))
     return hashlib.sha256("\n".join(names).encode(errors="surrogatepass")).hexdigest()
 
 
