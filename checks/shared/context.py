@@ -16,6 +16,7 @@ from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     import torch
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from porting.weights import WeightsReport
 
 Made = TypeVar("Made")
+BOTH_SIDES = ("outputs", "valid_positions", "TOLERANCE", "MODULE_MAP")
+"""What the portfile says of the two sides together."""
 MADE_BY: Mapping[str, Literal["tokenizer", "processor"]] = {
     "ported_tokenizer": "tokenizer",
     "ported_processor": "processor",
@@ -264,16 +267,28 @@ class CheckContext:
     def trace(self, side: Side) -> Trace:
         """What one side did: as `verification` saw it, else recorded alone, as where the other side cannot run.
 
+        A claim that asks for no more speaks of that side.
+
         Raises:
             PortfileError: a function of the portfile does not keep its contract.
             CaptureError: the forward raised.
             TraceError: the recorded trace is missing or damaged.
         """
-        try:
-            verification = self.verification
-        except PortingError:
-            return self._recorded(side)
-        return verification.original if side == "original" else verification.ported
+        with self._alone(side):
+            try:
+                verification = self.verification
+            except PortingError:
+                return self._recorded(side)
+            return verification.original if side == "original" else verification.ported
+
+    @contextlib.contextmanager
+    def _alone(self, side: Side) -> Iterator[None]:
+        """Note nothing that only the other side, or both together, have to do with."""
+        other = "ported" if side == "original" else "original"
+        inputs = ["inputs"] if f"{side}_inputs" in self.portfile.functions else []
+        names = {other, f"run_{other}", f"{other}_inputs", *BOTH_SIDES, *inputs}
+        with _noting(lambda asked: {topic for topic in asked if topic.partition(" ")[2] not in names}):
+            yield
 
     @property
     def audit(self) -> WeightsReport | None:
@@ -368,14 +383,22 @@ class CheckContext:
         )
 
 
-@contextlib.contextmanager
-def _without(kind: str, instead: str | None = None) -> Iterator[None]:
+def _without(kind: str, instead: str | None = None) -> AbstractContextManager[None]:
     """Note topics of a kind as those of another, or not at all."""
+
+    def told(asked: set[str]) -> set[str]:
+        others = {topic for topic in asked if not topic.startswith(kind)}
+        return others if instead is None else others | {topic.replace(kind, instead, 1) for topic in asked - others}
+
+    return _noting(told)
+
+
+@contextlib.contextmanager
+def _noting(told: Callable[[set[str]], set[str]]) -> Iterator[None]:
+    """Note something else than what is asked for meanwhile."""
     asked: set[str] = set()
     try:
         with listening(alone=True) as asked:
             yield
     finally:
-        others = {topic for topic in asked if not topic.startswith(kind)}
-        replaced = set() if instead is None else {topic.replace(kind, instead, 1) for topic in asked - others}
-        note(*others, *replaced)
+        note(*told(asked))

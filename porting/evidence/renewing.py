@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.evidence.files import fingerprint
 from porting.evidence.headers import headers_of
-from porting.evidence.naming import path_of
+from porting.evidence.naming import path_of, place_of
 from porting.evidence.subjects import (
     ABSENT,
     constant_today,
@@ -34,7 +34,10 @@ def about_today(portfile: Portfile, subjects: Iterable[str]) -> dict[str, str]:
 
 def _fingerprint(portfile: Portfile, kind: str, name: str) -> str | None:
     renew = KINDS.get(kind)
-    return None if renew is None else renew(portfile, name)
+    try:
+        return None if renew is None else renew(portfile, name)
+    except (OSError, ValueError):  # a name that no disk can have, or a folder that may not be looked into
+        return None
 
 
 def _headers(portfile: Portfile, subject: str) -> str | None:
@@ -53,7 +56,7 @@ def _file(kind: str) -> Callable[[Portfile, str], str | None]:
 KINDS: dict[str, Callable[[Portfile, str], str | None]] = {
     "file": _file("file"),
     "package": _file("package"),
-    "folder": lambda portfile, name: folder_today(portfile.folder / name),
+    "folder": lambda portfile, name: folder_today(place_of(name, portfile.folder)),
     "evidence": evidence_today,
     "function": function_today,
     "constant": constant_today,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from porting.evidence.files import is_same
 from porting.evidence.headers import has_headers
-from porting.evidence.naming import path_of
+from porting.evidence.naming import path_of, place_of
 from porting.evidence.subjects import (
     ABSENT,
     constant_today,
@@ -24,21 +26,30 @@ if TYPE_CHECKING:
     from porting.evidence.records import Record
     from porting.portfile import Portfile
 
+MOST_TOLD = 100
+STEP = re.compile(r"[1-9][0-9]?")
+
 
 def changes(record: Record, portfile: Portfile) -> tuple[str, ...]:
-    """What a record speaks of and what is another thing by now, in words; empty while the record is fresh.
+    """What a record speaks of and what is another thing by now, in words, the first of many; empty while it is fresh.
 
     No model is built, and a file that was not touched is not read.
     """
-    return tuple(_changes(record, portfile))
+    return tuple(islice(_changes(record, portfile), MOST_TOLD))
 
 
 def _changes(record: Record, portfile: Portfile) -> Iterator[str]:
     for subject, earlier in record.about.items():
-        told = _KINDS.get(subject.partition(" ")[0])
-        words = f"{show(subject)} is nothing that is known here" if told is None else told(portfile, subject, earlier)
-        if words:
+        if words := _told(portfile, subject, earlier):
             yield words
+
+
+def _told(portfile: Portfile, subject: str, earlier: str) -> str:
+    told = _KINDS.get(subject.partition(" ")[0])
+    try:
+        return f"{show(subject)} is nothing that is known here" if told is None else told(portfile, subject, earlier)
+    except (OSError, ValueError):  # a name that no disk can have, or a folder that may not be looked into
+        return f"{show(subject)} cannot be found"
 
 
 def _file(portfile: Portfile, subject: str, earlier: str) -> str:
@@ -60,15 +71,15 @@ def _headers(portfile: Portfile, subject: str, earlier: str) -> str:
 
 
 def _folder(portfile: Portfile, subject: str, earlier: str) -> str:
-    name = subject.partition(" ")[2]
-    return "" if folder_today(portfile.folder / name) == earlier else f"{show(name)} has other files"
+    named = subject.partition(" ")[2]
+    same = folder_today(place_of(named, portfile.folder)) == earlier
+    return "" if same else f"the files of {show(named.partition(' ')[2])} are others"
 
 
 def _evidence(portfile: Portfile, subject: str, earlier: str) -> str:
     step = subject.partition(" ")[2]
-    return (
-        "" if evidence_today(portfile, step) == earlier else f"claims of other steps than {show(step)} ended otherwise"
-    )
+    same = STEP.fullmatch(step) is not None and evidence_today(portfile, step) == earlier
+    return "" if same else f"claims of other steps than {show(step)} ended otherwise"
 
 
 def _function(portfile: Portfile, subject: str, earlier: str) -> str:

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from porting.evidence.code import code_of, files_of, imported_by, is_local
+from porting.evidence.code import code_of, files_of, imported_by, installed_of, is_local
 from porting.evidence.files import fingerprint
 from porting.evidence.functions import Source
 from porting.evidence.reading import facts_of, is_data, reading
+from porting.plainfiles import files_below, read_plain
 
 Facts = tuple[int, int]
 MOST_FILES = 1000
+LARGEST_INDEX = 64 << 20
 COARSE = 20_000_000
 """Nanoseconds by which the time of a file may lag behind the clock."""
 VOCABULARIES = (
@@ -35,6 +37,7 @@ class Used:
         code: fingerprints of the source files of what was returned.
         needed: fingerprints of the local modules that the function imports, and that these do.
         packages: installed ones that the classes of what was returned are from.
+        imported: installed ones that the function imports, and no class may be from.
     """
 
     def __init__(self) -> None:
@@ -43,6 +46,7 @@ class Used:
         self.code: dict[str, dict[Path, str]] = {}
         self.needed: dict[str, dict[Path, str]] = {}
         self.packages: dict[str, set[str]] = {}
+        self.imported: dict[str, set[str]] = {}
 
     @contextlib.contextmanager
     def watching(self, name: str, source: Source, folder: Path, *, builds: bool) -> Iterator[None]:
@@ -62,6 +66,7 @@ class Used:
             self.add_named(name, source, folder, began)
             modules = imported_by(source.imports(name))
             self.needed[name] = _hashed(files_of(each for each in modules if is_local(each)))
+            self.imported[name] = installed_of(modules)
 
     def add_named(self, name: str, source: Source, folder: Path, began: int) -> None:
         """Note the files that a function names, as not every library is seen to read them.
@@ -98,16 +103,15 @@ class Used:
 def checkpoint_files(path: Path) -> dict[Path, Facts]:
     """The files of a checkpoint: the file, an index and its shards, or all in a folder and below."""
     if path.is_dir():
-        inside = (each for each in sorted(path.rglob("*")) if not each.relative_to(path).parts[0].startswith("."))
-        return dict(list(_present(inside).items())[:MOST_FILES])
+        return _present(files_below(path, MOST_FILES, hidden=False))
     return _present([path, *_shards(path)])
 
 
 def _shards(path: Path) -> Iterator[Path]:
     if not path.name.endswith(".index.json"):
         return
-    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
-        names = set(json.loads(path.read_bytes())["weight_map"].values())
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
+        names = set(json.loads(read_plain(path, LARGEST_INDEX))["weight_map"].values())
         yield from (path.parent / Path(str(name)).name for name in sorted(names, key=str)[:MOST_FILES])
 
 

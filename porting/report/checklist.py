@@ -135,6 +135,8 @@ def _subjects(record: Record) -> str:
 def _subject(subject: str, value: str) -> str:
     kind, _, name = subject.partition(" ")
     words = {"function": f"{name}()", "version": f"{name} {value}", "expected": ""}
+    if kind in ("headers", "folder"):
+        name = name.partition(" ")[2]
     return show(words.get(kind, name), 80)
 
 
