@@ -84,8 +84,10 @@ class CheckContext:
             Skip: there is only a recorded one, or one in another interpreter.
             PortfileError: ``original()`` raised, or returned something else.
         """
-        if not self._original_is_live:
+        if self.portfile.original_trace is not None:
             raise Lacking("the original is a recorded one, and this needs it live: original() without ORIGINAL_TRACE")
+        if self.portfile.original_python is not None:
+            raise Lacking("the original runs in another interpreter, and this needs it here, without ORIGINAL_PYTHON")
         return self.shared("original model", lambda: self.portfile.build("original"))
 
     @property
@@ -192,18 +194,30 @@ class CheckContext:
             PortfileError: it raised.
         """
         if name not in self.portfile.functions:
-            self._refuse_needless(name)
+            self.refuse_needless(name)
             raise Lacking(f"the portfile has no {name}()")
         if args:
             return self.portfile.call(name, *args)
         return self.shared(f"{name}()", lambda: self.portfile.call(name))
 
-    def _refuse_needless(self, name: str) -> None:
-        """A tokenizer makes tokens, a processor images and sounds: a port that takes none of them needs none."""
+    def refuse_needless(self, name: str) -> None:
+        """A tokenizer makes tokens, a processor images and sounds: a port that takes none of them needs none.
+
+        Args:
+            name: the function of the portfile that returns the port's.
+
+        Raises:
+            Skip: there is no such function, and no need of it.
+            PortfileError: ``inputs()`` does not keep its contract.
+        """
         from porting.inputs.roles import takes_made_by
 
         kind = MADE_BY.get(name)
-        if kind is None or not any(name in self.portfile.functions for name in ("inputs", "ported_inputs")):
+        if (
+            name in self.portfile.functions
+            or kind is None
+            or not any(name in self.portfile.functions for name in ("inputs", "ported_inputs"))
+        ):
             return
         if not takes_made_by(kind, self.portfile.inputs("ported").named()):
             raise Skip(f"the port takes nothing that a {kind} makes, and the portfile has no {name}()")
