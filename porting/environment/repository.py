@@ -28,6 +28,8 @@ ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GI
 """Variables that would make git look at another repository than the one in which it is started."""
 FETCHED = ("FETCH_HEAD", "logs/refs/remotes/{}/main", "refs/remotes/{}/main", "packed-refs")
 """Files that are written when a remote's main branch is fetched; the last two also when git packs what it has."""
+COMMIT = "# branch.oid "
+"""How ``git status`` begins the line of the commit that is checked out."""
 CONFLICT = 1
 """What ``git merge-tree`` exits with where two branches change the same lines."""
 
@@ -59,9 +61,11 @@ class Repository:
 
     Attributes:
         root: the folder.
+        seconds: that git may take to answer.
     """
 
     root: Path
+    seconds: float = SECONDS
 
     @classmethod
     def at(cls, root: Path) -> Repository:
@@ -160,6 +164,19 @@ class Repository:
         entries = self.said(*command).split("\0")
         return tuple((entry[:2], entry[3:]) for entry in entries if len(entry) > 3)
 
+    def state(self, but: str) -> tuple[str | None, bool]:
+        """The commit that is checked out (None before the first one), and whether anything is not committed.
+
+        Args:
+            but: a name of files that do not count.
+
+        Raises:
+            RepositoryError: git cannot say.
+        """
+        lines = self._lines("status", "--porcelain=v2", "--branch", "--", ".", f":(exclude,glob)**/{but}")
+        commit = next((line.removeprefix(COMMIT) for line in lines if line.startswith(COMMIT)), "(")
+        return (None if commit.startswith("(") else commit), any(not line.startswith("#") for line in lines)
+
     def said(self, *arguments: str) -> str:
         """What git says to a command.
 
@@ -183,7 +200,7 @@ class Repository:
         return self.said(*arguments).splitlines()
 
     def _run(self, *arguments: str, more: Mapping[str, str | None] | None = None) -> Ended:
-        return _git(self.root, arguments, {**quiet_git({**SAFE, **self._filters}), **(more or {})})
+        return self._git(arguments, {**quiet_git({**SAFE, **self._filters}), **(more or {})})
 
     @cached_property
     def _filters(self) -> Mapping[str, str]:
@@ -193,12 +210,12 @@ class Repository:
     def _configured(self, section: str, name: str) -> list[str]:
         """The settings of a kind of driver, by their whole names."""
         pattern = rf"^{section}\..*\.{name}$"
-        ended = _git(self.root, ("config", "--name-only", "-z", "--get-regexp", pattern), quiet_git())
+        ended = self._git(("config", "--name-only", "-z", "--get-regexp", pattern), quiet_git())
         return [key for key in ended.output.split("\0") if re.match(rf"{section}\.", key)] if ended.code == 0 else []
 
-
-def _git(root: Path, arguments: tuple[str, ...], environment: Mapping[str, str | None]) -> Ended:
-    try:
-        return run_child(["git", "-C", str(root), *arguments], root, seconds=SECONDS, environment=environment)
-    except ChildError as error:
-        raise RepositoryError(error.message, hint="install git") from error
+    def _git(self, arguments: tuple[str, ...], environment: Mapping[str, str | None]) -> Ended:
+        command = ["git", "-C", str(self.root), *arguments]
+        try:
+            return run_child(command, self.root, seconds=self.seconds, environment=environment)
+        except ChildError as error:
+            raise RepositoryError(error.message, hint="install git") from error

@@ -58,6 +58,9 @@ def test_no_program_that_a_repository_names_is_run(repository: Path) -> None:
     program.write_text(f"#!/bin/sh\ntouch {repository.parent}/ran\n")
     program.chmod(0o755)
     git(repository, "config", "core.fsmonitor", str(program))
+    git(repository, "config", "filter.own.clean", str(program))
+    (repository / ".gitattributes").write_text("* filter=own\n")
+    (repository / "portfile.py").write_text("# changed\n")
     assert state(repository)[0] is not None
     assert not (repository.parent / "ran").exists()
 

@@ -33,8 +33,10 @@ NOTEBOOK = ("check_notebook_runs",)
 ORIGINAL = ("check_original_eval_mode",)
 VOCABULARY = ("check_vocabulary_fits_model",)
 PIPELINE = ("check_pipeline_equals_direct_call",)
-ALL = (*NAMES, *TOKENIZER, *CODE, *STARTS, *VALUES, *TIES, *PORT, *BOTH, *LIVE, *ORIGINAL, *VOCABULARY, *PIPELINE)
-ALL = (*ALL, *NEAREST, *NOTEBOOK)
+ALL = (
+    *NAMES, *TOKENIZER, *CODE, *STARTS, *VALUES, *TIES, *PORT, *BOTH, *LIVE, *ORIGINAL, *VOCABULARY, *PIPELINE,
+    *NEAREST, *NOTEBOOK,
+)  # fmt: skip
 OF_PORT = (*NAMES, *CODE, *STARTS, *VALUES, *TIES, *PORT, *BOTH, *VOCABULARY, *PIPELINE)
 
 
