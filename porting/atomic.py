@@ -22,6 +22,9 @@ def write_text(path: Path, text: str) -> None:
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write ``content``, a text as UTF-8, to a file beside ``path`` and rename it to ``path`` once it is on the disk.
 
+    What UTF-8 has no bytes for (a surrogate, as in the name of a file that is not UTF-8) is written as JSON and Python
+    escape it.
+
     Raises:
         OutputError: the disk refuses; what was at ``path`` before is still there.
     """
@@ -29,7 +32,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     try:
         partial.unlink(missing_ok=True)  # what a process of the same number left that was killed
         with partial.open("xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from porting.portfile import Portfile
     from porting.recipe.claims import Finding
 
+MOST_NAMED = 2000
+"""Files elsewhere than in the portfile's folder that are looked into."""
+
 
 def make_checklist(portfile: Portfile) -> Checklist:
     """What the evidence says of a port today; nothing is run.
@@ -34,7 +38,7 @@ def make_checklist(portfile: Portfile) -> Checklist:
     records = records_by_claim(portfile)
     claims = listed_claims(portfile, records)
     deciding = [claim.record for claim in claims.values() if claim.record is not None]
-    files = find_parts(portfile.path, _named(portfile, deciding))
+    files = find_parts(portfile.path, islice(_named(portfile, deciding), MOST_NAMED))
     steps = tuple(
         ListedStep(
             step,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import time
 from collections.abc import Mapping
@@ -28,8 +27,10 @@ ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GI
 """Variables that would make git look at another repository than the one in which it is started."""
 FETCHED = ("FETCH_HEAD", "logs/refs/remotes/{}/main", "refs/remotes/{}/main", "packed-refs")
 """Files that are written when a remote's main branch is fetched; the last two also when git packs what it has."""
-COMMIT = "# branch.oid "
-"""How ``git status`` begins the line of the commit that is checked out."""
+OF_THE_USER = ("system", "global", "command")
+"""Where settings of git stand that no repository brings."""
+NONE_SUCH = 1
+"""What ``git config`` exits with where nothing has such a name."""
 CONFLICT = 1
 """What ``git merge-tree`` exits with where two branches change the same lines."""
 
@@ -61,11 +62,11 @@ class Repository:
 
     Attributes:
         root: the folder.
-        seconds: that git may take to answer.
+        patience: seconds that git has for an answer.
     """
 
     root: Path
-    seconds: float = SECONDS
+    patience: float = SECONDS
 
     @classmethod
     def at(cls, root: Path) -> Repository:
@@ -164,28 +165,15 @@ class Repository:
         entries = self.said(*command).split("\0")
         return tuple((entry[:2], entry[3:]) for entry in entries if len(entry) > 3)
 
-    def state(self, but: str) -> tuple[str | None, bool]:
-        """The commit that is checked out (None before the first one), and whether anything is not committed.
-
-        Args:
-            but: a name of files that do not count.
-
-        Raises:
-            RepositoryError: git cannot say.
-        """
-        lines = self._lines("status", "--porcelain=v2", "--branch", "--", ".", f":(exclude,glob)**/{but}")
-        commit = next((line.removeprefix(COMMIT) for line in lines if line.startswith(COMMIT)), "(")
-        return (None if commit.startswith("(") else commit), any(not line.startswith("#") for line in lines)
-
     def said(self, *arguments: str) -> str:
         """What git says to a command.
 
         Raises:
-            RepositoryError: it fails.
+            RepositoryError: it fails, or says more than is read.
         """
         ended = self._run(*arguments)
-        if ended.code != 0:
-            raise RepositoryError(f"git {arguments[0]}: {ended.last_line}")
+        if ended.code != 0 or not ended.whole:
+            raise RepositoryError(f"git {arguments[0]}: {ended.last_line if ended.code else 'it says too much'}")
         return ended.output.removesuffix("\n")
 
     def own_file(self, name: str) -> Path:
@@ -204,18 +192,25 @@ class Repository:
 
     @cached_property
     def _filters(self) -> Mapping[str, str]:
-        """The filters that the repository configures, each as one that does nothing."""
+        """The filters that the repository configures, each as one that does nothing; the user's own do their work."""
         return {key: "false" if key.endswith(".required") else "" for key in self._configured("filter", "[a-z]+")}
 
     def _configured(self, section: str, name: str) -> list[str]:
-        """The settings of a kind of driver, by their whole names."""
+        """The settings of a kind of driver that the repository itself has, by their whole names.
+
+        Raises:
+            RepositoryError: git cannot say, so that one of them may be run.
+        """
         pattern = rf"^{section}\..*\.{name}$"
-        ended = self._git(("config", "--name-only", "-z", "--get-regexp", pattern), quiet_git())
-        return [key for key in ended.output.split("\0") if re.match(rf"{section}\.", key)] if ended.code == 0 else []
+        ended = self._git(("config", "--show-scope", "--name-only", "-z", "--get-regexp", pattern), quiet_git())
+        if ended.code not in (0, NONE_SUCH) or not ended.whole:
+            raise RepositoryError(f"git config: {ended.last_line if ended.code else 'it says too much'}")
+        words = ended.output.split("\0")
+        return [key for scope, key in zip(words[::2], words[1::2], strict=False) if scope not in OF_THE_USER]
 
     def _git(self, arguments: tuple[str, ...], environment: Mapping[str, str | None]) -> Ended:
         command = ["git", "-C", str(self.root), *arguments]
         try:
-            return run_child(command, self.root, seconds=self.seconds, environment=environment)
+            return run_child(command, self.root, seconds=self.patience, environment=environment)
         except ChildError as error:
             raise RepositoryError(error.message, hint="install git") from error

@@ -15,7 +15,7 @@ def fingerprint(path: Path) -> str | None:
     try:
         facts = path.stat()
         return f"{_hash(str(path), facts.st_size, facts.st_mtime_ns)} {facts.st_size} {facts.st_mtime_ns}"
-    except OSError:
+    except (OSError, ValueError):  # such as a name that no disk can have
         return None
 
 
@@ -29,7 +29,7 @@ def is_same(path: Path, earlier: str) -> bool:
         if facts and facts[0] != str(now.st_size):
             return False
         return _hash(str(path), now.st_size, now.st_mtime_ns) == sha256
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

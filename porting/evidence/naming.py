@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import posixpath
 import sys
 from pathlib import Path
 
 from porting.evidence.code import INSTALLED
+from porting.evidence.reading import is_of_system
 
 FARTHEST = 3
 """Folders up from the portfile's to the one that both lie in."""
+FILE = "file"
+OUTSIDE = ("/", "..")
+"""How the name of a file in a package does not begin."""
 
 
 def subject_of(path: Path, folder: Path) -> str:
@@ -28,15 +33,27 @@ def subject_of(path: Path, folder: Path) -> str:
     relative = Path(os.path.relpath(path, folder))
     if relative.parts.count("..") <= FARTHEST:
         return f"file {relative.as_posix()}"
-    home = Path.home()
+    home = _home()
     return f"file ~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else f"file {path.as_posix()}"
 
 
 def path_of(subject: str, folder: Path) -> Path | None:
-    """Where the file of a subject would be today; None if no package has it."""
+    """Where the file of a subject would be today; None if no package has it, or `subject_of` names nothing so."""
     kind, _, name = subject.partition(" ")
-    if kind == "file":
-        return Path.home() / name[2:] if name.startswith("~/") else folder / name
+    if not _is_plain(name.removeprefix("~/")):
+        return None
+    if kind == FILE:
+        path = _home() / name[2:] if name.startswith("~/") else folder / name
+        return None if is_of_system(os.path.normpath(path)) else path
+    return None if name.startswith(OUTSIDE) else _in_package(name)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is the only one that a file has from a folder."""
+    return name == posixpath.normpath(name) and not name.startswith("//") and "\0" not in name
+
+
+def _in_package(name: str) -> Path | None:
     top, _, rest = name.partition("/")
     places = [Path(entry) for entry in sys.path]
     installed = next((place / name for place in places if (place / name).exists()), None)
@@ -72,3 +89,8 @@ def _in_transformers(path: Path) -> str | None:
         if path.is_relative_to(place):
             return f"transformers/{path.relative_to(place).as_posix()}"
     return None
+
+
+def _home() -> Path:
+    """The user's folder; ``~`` itself where nobody knows it."""
+    return Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises for a user without a name

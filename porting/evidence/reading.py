@@ -13,6 +13,7 @@ from typing import Any
 
 CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dll", ".dylib", ".pth", ".zip", ".egg")
 NO_DATA = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/lib/", "/usr/share/")
+IN_MEMORY = "/dev/shm/"  # noqa: S108 - nothing is written there
 BESIDE = ("__pycache__", ".git", ".no_exist", "refs", ".locks")
 METADATA = (".dist-info", ".egg-info")
 MOST = 5000
@@ -71,17 +72,21 @@ def reading(*, everywhere: bool = True) -> Iterator[Reading]:
 
 def is_data(path: Path) -> bool:
     """Whether a file may be one that results depend on: no code, no metadata of packages, nothing of the system."""
-    text = str(path)
-    if text.startswith(NO_DATA) or path.suffix in CODE or not set(path.parts).isdisjoint(BESIDE):
+    if is_of_system(str(path)) or path.suffix in CODE or not set(path.parts).isdisjoint(BESIDE):
         return False
     return not path.parent.name.endswith(METADATA)
+
+
+def is_of_system(path: str) -> bool:
+    """Whether a path, without links and dots in it, is one of the system's own; what lies in memory is not."""
+    return path.startswith(NO_DATA) and not path.startswith(IN_MEMORY)
 
 
 def facts_of(path: Path) -> tuple[int, int] | None:
     """Size and time of the last change of a file; None if there is no file."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # such as a name that no disk can have
         return None
     return (found.st_size, found.st_mtime_ns) if path.is_file() else None
 

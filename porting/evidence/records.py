@@ -19,6 +19,8 @@ MOST_LINES, MOST_CHARACTERS = 12, 2000
 """Of a message that is kept."""
 LONGEST = 20_000
 """Characters of any text in a record."""
+MOST_SUBJECTS = 20_000
+"""That a record speaks of, and figures that it has."""
 
 Figure = str | int | float | bool | None
 
@@ -151,7 +153,11 @@ def _require(name: str, kind: Any, value: Any) -> None:
         good = isinstance(value, kinds[kind]) and not (kind == "int" and isinstance(value, bool))
     else:
         inner = Figure if kind == "Mapping[str, Figure]" else str
-        good = isinstance(value, dict) and all(isinstance(each, inner) for each in value.values())
+        good = (
+            isinstance(value, dict)
+            and len(value) <= MOST_SUBJECTS
+            and all(isinstance(each, inner) for each in value.values())
+        )
         good = good and all(_short(each) for item in value.items() for each in item)
     if not good or not _short(value):
         raise ValueError(f"{name} of a record is not what it should be")

@@ -34,7 +34,10 @@ def about_today(portfile: Portfile, subjects: Iterable[str]) -> dict[str, str]:
 
 def _fingerprint(portfile: Portfile, kind: str, name: str) -> str | None:
     renew = KINDS.get(kind)
-    return None if renew is None else renew(portfile, name)
+    try:
+        return None if renew is None else renew(portfile, name)
+    except (OSError, ValueError):  # a name that no disk can have, or a folder that may not be looked into
+        return None
 
 
 def _headers(portfile: Portfile, subject: str) -> str | None:

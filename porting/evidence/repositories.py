@@ -9,7 +9,8 @@ from pathlib import Path
 from porting.environment.repository import Repository, RepositoryError
 from porting.evidence.records import FILE
 
-SECONDS = 10.0
+EVIDENCE = f":(exclude,glob)**/{FILE}"
+SECONDS = 10
 """Until a git that does not answer is left alone."""
 ANSWER_HOLDS = 5
 """Seconds for which git is not asked again: many records are made one after the other."""
@@ -22,12 +23,26 @@ def root_of(folder: Path) -> Path | None:
 
 def state_of(root: Path | None) -> tuple[str | None, bool | None]:
     """Commit of a repository, and whether anything but evidence is not committed; None where git does not say it."""
-    return (None, None) if root is None else _asked(root, int(time.monotonic() / ANSWER_HOLDS))
+    lines = None if root is None else _status(root)
+    if lines is None:
+        return None, None
+    commit = _said(lines, "branch.oid")
+    return (None if commit.startswith("(") else commit), any(not line.startswith("#") for line in lines)
+
+
+def _said(lines: tuple[str, ...], name: str) -> str:
+    return next((line.removeprefix(f"# {name} ") for line in lines if line.startswith(f"# {name} ")), "")
+
+
+def _status(root: Path) -> tuple[str, ...] | None:
+    return _asked(root, int(time.monotonic() / ANSWER_HOLDS))
 
 
 @lru_cache(maxsize=8)
-def _asked(root: Path, _period: int) -> tuple[str | None, bool | None]:
+def _asked(root: Path, _period: int) -> tuple[str, ...] | None:
+    """What ``git status`` says; not what changed in a submodule, whose own settings might run a program."""
+    command = ("status", "--porcelain=v2", "--branch", "--ignore-submodules=dirty", "--", ".", EVIDENCE)
     try:
-        return Repository(root, SECONDS).state(but=FILE)
+        return tuple(Repository(root, SECONDS).said(*command).splitlines())
     except RepositoryError:
-        return None, None
+        return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from porting.evidence.files import is_same
@@ -24,21 +26,30 @@ if TYPE_CHECKING:
     from porting.evidence.records import Record
     from porting.portfile import Portfile
 
+MOST_TOLD = 100
+STEP = re.compile(r"[1-9][0-9]?")
+
 
 def changes(record: Record, portfile: Portfile) -> tuple[str, ...]:
-    """What a record speaks of and what is another thing by now, in words; empty while the record is fresh.
+    """What a record speaks of and what is another thing by now, in words, the first of many; empty while it is fresh.
 
     No model is built, and a file that was not touched is not read.
     """
-    return tuple(_changes(record, portfile))
+    return tuple(islice(_changes(record, portfile), MOST_TOLD))
 
 
 def _changes(record: Record, portfile: Portfile) -> Iterator[str]:
     for subject, earlier in record.about.items():
-        told = _KINDS.get(subject.partition(" ")[0])
-        words = f"{show(subject)} is nothing that is known here" if told is None else told(portfile, subject, earlier)
-        if words:
+        if words := _told(portfile, subject, earlier):
             yield words
+
+
+def _told(portfile: Portfile, subject: str, earlier: str) -> str:
+    told = _KINDS.get(subject.partition(" ")[0])
+    try:
+        return f"{show(subject)} is nothing that is known here" if told is None else told(portfile, subject, earlier)
+    except (OSError, ValueError):  # a name that no disk can have, or a folder that may not be looked into
+        return f"{show(subject)} cannot be found"
 
 
 def _file(portfile: Portfile, subject: str, earlier: str) -> str:
@@ -67,9 +78,8 @@ def _folder(portfile: Portfile, subject: str, earlier: str) -> str:
 
 def _evidence(portfile: Portfile, subject: str, earlier: str) -> str:
     step = subject.partition(" ")[2]
-    return (
-        "" if evidence_today(portfile, step) == earlier else f"claims of other steps than {show(step)} ended otherwise"
-    )
+    same = STEP.fullmatch(step) is not None and evidence_today(portfile, step) == earlier
+    return "" if same else f"claims of other steps than {show(step)} ended otherwise"
 
 
 def _function(portfile: Portfile, subject: str, earlier: str) -> str:

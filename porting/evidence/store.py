@@ -17,6 +17,7 @@ from porting.atomic import write_text
 from porting.errors import PortingError
 from porting.evidence.circumstances import Circumstances
 from porting.evidence.records import FILE, EvidenceError, Outcome, Record, finite, first_lines
+from porting.plainfiles import read_plain
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -107,14 +108,12 @@ def _entry(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> list[Record]:
     """The records in the order in which they were made; none if there is no file."""
     try:
-        if not path.exists():
-            return []
-        if path.stat().st_size > LARGEST:
-            raise ValueError("it is too large")
-        document = strictjson.loads(path.read_bytes(), most=MOST_VALUES)
+        document = strictjson.loads(read_plain(path, LARGEST), most=MOST_VALUES)
         if not isinstance(document, dict) or document.get("schema") != 2:
             raise ValueError("it does not say schema 2")
         return [Record.read(entry) for entry in document["records"]]
+    except FileNotFoundError:
+        return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EvidenceError(
             f"{show(path)} is damaged: {show(error)}",

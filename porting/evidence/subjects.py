@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,7 @@ from porting.evidence.naming import subject_of
 from porting.evidence.reading import facts_of
 from porting.evidence.store import newest_records
 from porting.evidence.versions import version_of
+from porting.plainfiles import files_below
 
 if TYPE_CHECKING:
     from porting.portfile import Portfile
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 ABSENT = "absent"
 UNREADABLE = "changed while it was checked"
 LONGEST = 300
+MOST_FILES = 20_000
+"""Of a folder as a subject; whatever else is in it is not spoken of."""
 SETTINGS = (".json", ".yaml", ".yml", ".toml")
 NO_SETTINGS = ("index", "token", "vocab", "merges")
 RUNS_WITH = {"ported": ("torch", "transformers"), "ported_tokenizer": ("transformers",)}
@@ -53,8 +59,8 @@ def folder_today(place: Path | None) -> str:
     if place is None:
         return ABSENT
     if "*" in place.name and not place.is_dir():
-        return _of_names(place.parent, place.parent.glob(place.name))
-    return _of_names(place, place.rglob("*")) if place.is_dir() else ABSENT
+        return _of_names(place.parent, _matching(place.parent, place.name))
+    return _of_names(place, files_below(place, MOST_FILES)) if place.is_dir() else ABSENT
 
 
 def evidence_today(portfile: Portfile, step: str) -> str:
@@ -90,6 +96,15 @@ def expectation_today(portfile: Portfile, name: str) -> str:
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return text if len(text) <= LONGEST else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """The files in a folder, and not below, that a pattern names."""
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(each.path) for each in islice(entries, MOST_FILES) if fnmatchcase(each.name, pattern)]
+    except OSError:
+        return []
 
 
 def _of_names(folder: Path, paths: Iterable[Path]) -> str:

@@ -14,9 +14,11 @@ from porting.evidence.code import code_of, files_of, imported_by, installed_of, 
 from porting.evidence.files import fingerprint
 from porting.evidence.functions import Source
 from porting.evidence.reading import facts_of, is_data, reading
+from porting.plainfiles import files_below, read_plain
 
 Facts = tuple[int, int]
 MOST_FILES = 1000
+LARGEST_INDEX = 64 << 20
 COARSE = 20_000_000
 """Nanoseconds by which the time of a file may lag behind the clock."""
 VOCABULARIES = (
@@ -101,16 +103,15 @@ class Used:
 def checkpoint_files(path: Path) -> dict[Path, Facts]:
     """The files of a checkpoint: the file, an index and its shards, or all in a folder and below."""
     if path.is_dir():
-        inside = (each for each in sorted(path.rglob("*")) if not each.relative_to(path).parts[0].startswith("."))
-        return dict(list(_present(inside).items())[:MOST_FILES])
+        return _present(files_below(path, MOST_FILES, hidden=False))
     return _present([path, *_shards(path)])
 
 
 def _shards(path: Path) -> Iterator[Path]:
     if not path.name.endswith(".index.json"):
         return
-    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
-        names = set(json.loads(path.read_bytes())["weight_map"].values())
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
+        names = set(json.loads(read_plain(path, LARGEST_INDEX))["weight_map"].values())
         yield from (path.parent / Path(str(name)).name for name in sorted(names, key=str)[:MOST_FILES])
 
 

@@ -1,9 +1,10 @@
 """Which architectures that Transformers already has a checkpoint is nearest to, by its tensors' names and shapes.
 
-``cells`` are a model's blocks, ``architectures`` the index of those of Transformers, which ``building`` makes.
-``likely`` says at a glance which are worth trying, ``fitting`` whether one block can be another of other sizes,
-``converting`` whether Transformers reads such names already; ``ranking`` puts these together, and ``result`` is what
-comes of it.
+``cells`` are a model's blocks, ``architectures`` the index of those of Transformers, which ``building`` makes;
+``likely`` says at a glance which are worth trying. ``fitting`` fits one block into another: ``sizes`` says which size
+stands for which, ``parts`` which tensors are one on the other side, ``naming`` what names say, and ``fits`` is what
+comes of it. ``matching`` does that for all blocks of two models, ``converting`` says whether Transformers reads such
+names already, ``ranking`` puts these together, and ``result`` is the answer.
 """
 
 from __future__ import annotations

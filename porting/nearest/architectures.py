@@ -122,7 +122,7 @@ def _built(progress: Progress) -> Index:
 def cache_path(wanted: str) -> Path:
     """Where the index of a version of Transformers is kept."""
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    root = given if given.is_absolute() else Path.home() / ".cache"
+    root = given if given.is_absolute() else Path(os.path.expanduser("~")) / ".cache"  # noqa: PTH111 - Path.home() raises for a user without a name
     return root / "porting" / f"architectures-{Path(wanted).name}.json.gz"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from porting.nearest.cells import Cell, Held, roles
-from porting.nearest.fitting import JOINED
+from porting.nearest.parts import JOINED
 from porting.weights.inference.words import words
 
 NAMED = 0.3

@@ -33,11 +33,8 @@ NOTEBOOK = ("check_notebook_runs",)
 ORIGINAL = ("check_original_eval_mode",)
 VOCABULARY = ("check_vocabulary_fits_model",)
 PIPELINE = ("check_pipeline_equals_direct_call",)
-ALL = (
-    *NAMES, *TOKENIZER, *CODE, *STARTS, *VALUES, *TIES, *PORT, *BOTH, *LIVE, *ORIGINAL, *VOCABULARY, *PIPELINE,
-    *NEAREST, *NOTEBOOK,
-)  # fmt: skip
 OF_PORT = (*NAMES, *CODE, *STARTS, *VALUES, *TIES, *PORT, *BOTH, *VOCABULARY, *PIPELINE)
+ALL = (*OF_PORT, *TOKENIZER, *LIVE, *ORIGINAL, *NEAREST, *NOTEBOOK)
 
 
 @pytest.fixture(scope="module")
