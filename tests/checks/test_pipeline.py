@@ -80,7 +80,7 @@ def vit(kind: Callable[..., Any]) -> Any:
     return lively(kind(config))
 
 
-class Codec(PreTrainedModel):
+class Codec(PreTrainedModel):  # type: ignore[misc]
     config_class = ViTConfig
 
     def __init__(self, config: ViTConfig) -> None:
