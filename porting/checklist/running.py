@@ -51,7 +51,7 @@ def run_open(portfile: Portfile, *, everything: bool = False, progress: Progress
 
 
 class _Keeper:
-    """Keeps what checks said: after each step, every few seconds and at the end, also where that is an interruption."""
+    """Keeps what checks said: after each step, every few seconds, and at the end, even if that is an interruption."""
 
     def __init__(self, context: CheckContext) -> None:
         self.context = context
