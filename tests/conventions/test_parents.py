@@ -16,7 +16,9 @@ def test_parents_are_named_in_the_files_or_seen_in_the_tests(tmp_path: Path) -> 
         tmp_path,
         {
             "src/transformers/__init__.py": "",
-            f"{models}/new/modular_new.py": "from ..llama.modeling_llama import A\nfrom ..auto.modeling_auto import B\n",
+            f"{models}/new/modular_new.py": (
+                "from ..llama.modeling_llama import A\nfrom ..auto.modeling_auto import B\n"
+            ),
             f"{models}/new/modeling_new.py": "# Copied from transformers.models.bert.modeling_bert.A with Bert->New\n",
             "tests/models/new/test_modeling_new.py": f"class NewModelTest:\n{TEST}    new = NewModel()\n",
             "tests/models/alike/test_modeling_alike.py": f"class AlikeModelTest:\n{TEST}    alike = AlikeModel()\n",
