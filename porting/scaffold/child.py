@@ -124,7 +124,7 @@ def _infer(portfile: Portfile, checkpoint: str, tell: Tell) -> None:
     from porting.weights.inference.portfiles import infer_portfile
 
     found = infer_portfile(portfile, checkpoint)
-    tell({"rules": found.python(), "lacking": list(found.missing), "verdict": found.verdict})
+    tell({"rules": found.python(), "lacking": list(found.missing)})
 
 
 if __name__ == "__main__":

@@ -219,6 +219,8 @@ def _describe(port: Sibling) -> str:
     source = (
         "from the config.json beside the weights" if port.from_folder else "with settings by the checkpoint's shapes"
     )
+    if port.distance == float("inf"):
+        return f"ported() is {port.class_name} {source}, and cannot be built with them"
     if port.distance is None or round(port.distance) <= 0:
         return f"ported() is {port.class_name} {source}"
     return f"ported() is {port.class_name} {source}; tensors whose shape only one side has: {port.distance:.0f}"
