@@ -99,18 +99,21 @@ def _made(context: CheckContext) -> list[Interview]:
 
     from porting.pipelines import Equipment, Interview, NotAskableError, tasks_of
 
-    names = [name for name in ("ported_tokenizer", "ported_processor") if name in context.portfile.functions]
-    if not names:
-        raise Lacking("the portfile has neither ported_tokenizer() nor ported_processor()")
     model = context.ported_model
     if not isinstance(model, PreTrainedModel):
         raise Lacking("the port is no PreTrainedModel, which pipelines need")
+    tasks = tuple(tasks_of(model))
+    if not tasks:
+        raise Skip(f"no pipeline of Transformers takes {show(type(model).__name__, 60)}")
+    names = [name for name in ("ported_tokenizer", "ported_processor") if name in context.portfile.functions]
+    if not names:
+        raise Lacking("the portfile has neither ported_tokenizer() nor ported_processor()")
     given = {name.removeprefix("ported_"): context.returned(name) for name in names}
     given.setdefault("tokenizer", getattr(given.get("processor"), "tokenizer", None))
     equipment = Equipment(**given)
-    said = [f"no pipeline of Transformers takes {show(type(model).__name__, 60)}"]
+    said = []
     made = []
-    for task in tasks_of(model):
+    for task in tasks:
         parts = equipment.of(task)
         if not parts or any(getattr(part, name, None) is None for part in parts.values() for name in task.needs):
             said.append(f"{task.name} needs what the portfile does not return")
@@ -123,7 +126,7 @@ def _made(context: CheckContext) -> list[Interview]:
         else:
             made.append(interview)
     if not made:
-        raise Skip("; ".join(said[1:] or said))
+        raise Skip("; ".join(said))
     return made
 
 

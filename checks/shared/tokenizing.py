@@ -27,10 +27,12 @@ def both_tokenizers(context: CheckContext, *, original: bool = True) -> BothToke
         original: whether a check needs the original's.
 
     Raises:
-        Skip: the portfile lacks one that is needed.
+        Lacking: the portfile has none that is needed.
+        Skip: it has no need of them: the port takes nothing that a tokenizer makes.
         PortfileError: ``ported_tokenizer()`` or ``tokenizer_corpus()`` does not keep its contract.
     """
     if original and "original_tokenize" not in context.portfile.functions:
+        context.refuse_needless("ported_tokenizer")
         raise Lacking("the portfile has no original_tokenize(text)")
     return context.shared("both tokenizers", lambda: _made(context))
 

@@ -84,5 +84,17 @@ def _described(claim: ListedClaim) -> str:
     text = f"{claim.state}: {claim.claim.text}"
     if claim.record is None:
         return text
-    advice = "mend that, then run this" if claim.state == "failed" else "run this again" if claim.changed else ""
+    advice = _advice(claim)
     return f"{text} ({claim.why}{f'; {advice}' if advice else ''})"
+
+
+def _advice(claim: ListedClaim) -> str:
+    """What to do about what was found, before or after the command that is named."""
+    if claim.state == "failed":
+        return "mend that, then run this"
+    if claim.changed:
+        return "run this again"
+    lacking = claim.record is not None and claim.record.result == "lacking"
+    if lacking and claim.command != claim.claim.maker:
+        return f"see to that, then run this; if it cannot be: checklist --not-applicable {claim.claim.name}"
+    return ""

@@ -30,7 +30,8 @@ def judge(claim: Claim, records: Sequence[Record], changes: Changes) -> ListedCl
     """The state of a claim and why.
 
     A failure of a program stands, whatever a person says, until it is found otherwise or something changed; a person's
-    word stands where a program said nothing, or earlier.
+    word stands where a program said nothing, or earlier. What one command showed is not taken back by another that
+    lacks what it takes, as where ``porting capture --repeat`` ran an original that ``porting check`` cannot.
 
     Args:
         claim: of the recipe.
@@ -60,9 +61,16 @@ def _deciding(records: Sequence[Record], changes: Changes) -> Record | None:
     newest = next((record for record in reversed(records) if not is_by_hand(record)), None)
     if newest is not None and newest.result == "failed":
         return newest
-    if newest is not None and newest.result in ("passed", "expected failure") and not changes(newest):
-        return newest
+    shown = _shown(records)
+    if shown is not None and not changes(shown):
+        return shown
     return _last_word(records)
+
+
+def _shown(records: Sequence[Record]) -> Record | None:
+    """A program's last word, where it is that the claim holds."""
+    said = [record for record in records if not is_by_hand(record) and record.result != "lacking"]
+    return said[-1] if said and said[-1].result in ("passed", "expected failure") else None
 
 
 def _last_word(records: Sequence[Record]) -> Record | None:

@@ -85,7 +85,7 @@ def command(
     With --audit, the portfile's ported() is built with its weights, and each of its tensors, buffers too, must
     be what the rules make of the checkpoint, or what its class computes.
 
-    CHECKPOINT is a .safetensors, .bin, .pt, .pth, .ckpt, .npz or .npy file, an .index.json of shards or a
+    CHECKPOINT is a .safetensors, .bin, .pt, .pth, .th, .ckpt, .npz or .npy file, an .index.json of shards or a
     folder that holds one of them; by default, the portfile's checkpoint(). No code in it is run.
 
     Without a portfile.py, or with --list, the tensors of CHECKPOINT are listed.

@@ -28,7 +28,20 @@ BELONGING = (
     "LICENSE*", "NOTICE*", "USE_POLICY*", "*.png", "*.jpg", "*.svg", "*.gif", "adapter_config.json",
 )  # fmt: skip
 """Names of files that users load or read."""
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.joblib", "*.npy", "*.npz", "*.h5", "*.msgpack")
+PICKLES = (
+    "*.bin",
+    "*.pt",
+    "*.pth",
+    "*.th",
+    "*.ckpt",
+    "*.pkl",
+    "*.pickle",
+    "*.joblib",
+    "*.npy",
+    "*.npz",
+    "*.h5",
+    "*.msgpack",
+)
 """Names of files that can run code when they are loaded, or that are no weights of this port."""
 SECRET_NAMES = (".env*", "*.pem", "*.key", "id_rsa*", "id_ed25519*", "*credentials*", ".netrc", "token", ".git/*")
 SECRET = re.compile(

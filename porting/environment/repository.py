@@ -121,9 +121,8 @@ class Repository:
             apart = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
             command = ("merge-tree", "--write-tree", "--name-only", "-z", "--no-messages", "HEAD", reference)
             ended = self._run(*command, more=apart)
-        if ended.code not in (0, CONFLICT):
-            return None
-        return tuple(dict.fromkeys(name for name in ended.output.split("\0")[1:] if name))
+        found = tuple(dict.fromkeys(name for name in ended.output.split("\0")[1:] if name))
+        return found if ended.code == (CONFLICT if found else 0) else None
 
     def days_since_fetch(self, remote: str) -> float | None:
         """How long ago a remote's main branch was fetched; None if nothing says so.

@@ -17,6 +17,7 @@ from porting.report.checklist_words import (
     origin_words,
     parts_words,
 )
+from porting.report.detail import next_line
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _counts(checklist: Checklist) -> Text:
 
 
 def _following(following: Next) -> Iterator[RenderableType]:
-    yield Text(f"Next: {show(following.command)}" if following.command else "Next, by hand:")
+    yield next_line(show(following.command)) if following.command else Text("Next, by hand:")
     yield _fact(f"step {following.step}, {show(following.text, 500)}")
     if following.first:
         yield _fact(f"before that, yourself: {show(following.first, 300)}")

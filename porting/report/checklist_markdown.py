@@ -88,5 +88,5 @@ def _open(checklist: Checklist, most: int) -> list[str]:
     shown = lines if len(lines) <= most else lines[: most - 1]
     found = [f"step {step.step.number}, **{line.state}**: {text(line.text())}" for step, line in shown]
     if more := sum(len(line.names) for _, line in lines[len(shown) :]):
-        found.append(f"and {more} more, in the last column")
+        found.append(f"and {more} more")
     return found

@@ -57,10 +57,12 @@ def explore(request: Mapping[str, Any], tell: Tell) -> None:
         functions["ported_class"] = lambda: getattr(transformers, chosen)
         if flags:
             functions["run_original"] = lambda model, inputs: model(**inputs, **flags)
-    if live is None and portfile.original_python is None:
+    if live is None and not (request["runs"] and portfile.original_python):
         functions.pop("original")
-    if request["infer"]:
-        _attempt("rules()", tell, lambda: _infer(replace(portfile, functions=functions), request["checkpoint"], tell))
+    if request["infer"] and not _attempt("rules()", tell, lambda: _infer(portfile, functions, request, tell)):
+        alone = {name: function for name, function in functions.items() if name != "original"}
+        if alone != functions:
+            _attempt("rules() by names and shapes alone", tell, lambda: _infer(portfile, alone, request, tell))
 
 
 def prove(request: Mapping[str, Any], tell: Tell) -> None:
@@ -120,11 +122,14 @@ def _begins(found: Returned, wanted: Returned) -> bool:
     return found[:1] == wanted[:1]
 
 
-def _infer(portfile: Portfile, checkpoint: str, tell: Tell) -> None:
+def _infer(
+    portfile: Portfile, functions: Mapping[str, Callable[..., Any]], request: Mapping[str, Any], tell: Tell
+) -> bool:
     from porting.weights.inference.portfiles import infer_portfile
 
-    found = infer_portfile(portfile, checkpoint)
+    found = infer_portfile(replace(portfile, functions=functions), request["checkpoint"])
     tell({"rules": found.python(), "lacking": list(found.missing)})
+    return True
 
 
 if __name__ == "__main__":

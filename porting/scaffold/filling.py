@@ -45,7 +45,9 @@ def portfile_text(plan: Plan) -> str:
         "far_repository": repository is not None and Path(repository).is_absolute(),
         "far_checkpoint": checkpoint is not None and Path(checkpoint).is_absolute(),
     }
-    names["uses_path"] = bool(repository or (checkpoint and (port or "Path(" in names["path_code"])))
+    names["uses_path"] = bool(
+        repository or (checkpoint and (port or names["reader"] == "shards" or "Path(" in names["path_code"]))
+    )
     data: dict[str, Any] = {
         "name": plan.name.snake,
         "python": plan.python,

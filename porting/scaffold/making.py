@@ -60,6 +60,13 @@ class Request:
     seconds: float = 120.0
 
     @property
+    def interpreter(self) -> str | None:
+        """The original's interpreter, from wherever it is started."""
+        if self.python is None or os.sep not in self.python:
+            return self.python
+        return str(Path(self.python).expanduser().absolute())
+
+    @property
     def folder(self) -> Path:
         """The folder to write."""
         return (self.output or Path(self.name.snake)).absolute()
@@ -108,7 +115,7 @@ def make_scaffold(
         progress("building the original", 1, 4)
         plan = _with_original(request, Plan(request.name, request.folder, _interpreter(request), saved=saved), found)
         progress("fitting the port", 2, 4)
-        plan = _with_port(request, plan)
+        plan = _with_port(request, plan, nearest)
         progress("running both", 3, 4)
         plan, proof = _run(request, plan, staging / "portfile.py", found)
         text = portfile_text(plan)
@@ -145,7 +152,7 @@ def _with_original(request: Request, plan: Plan, found: Found) -> Plan:
     """The plan with the original's class, and how it is built."""
     if request.original is None:
         return replace(plan, why="name it with --original to have that tried")
-    location = locate(request.original, request.python)
+    location = locate(request.original, request.interpreter)
     sources = read_sources(location.files)
     candidates = _candidates(request, location, sources, plan.saved)
     if not candidates:
@@ -158,7 +165,9 @@ def _with_original(request: Request, plan: Plan, found: Found) -> Plan:
     found.done.append(f"the original is {best.kind.module}.{best.kind.name}: {', '.join(best.reasons) or 'as named'}")
     if not request.run:
         return replace(plan, why="nothing was run, as was asked for")
-    tried = build_original(sources, candidates, location, plan.saved, python=request.python, seconds=request.seconds)
+    tried = build_original(
+        sources, candidates, location, plan.saved, python=request.interpreter, seconds=request.seconds
+    )
     return _built(plan, tried, sources, found)
 
 
@@ -195,7 +204,7 @@ def _built(plan: Plan, tried: Attempt, sources: Sources, found: Found) -> Plan:
     return replace(plan, kind=kind, built=tried.built)
 
 
-def _with_port(request: Request, plan: Plan) -> Plan:
+def _with_port(request: Request, plan: Plan, nearest: Sequence[Near]) -> Plan:
     """The plan with the port's class, its settings, and the inputs."""
     saved, built = plan.saved, plan.built
     values: Mapping[str, Any] = {**(saved.values if saved else {}), **(built.settings if built else {})}
@@ -210,20 +219,25 @@ def _with_port(request: Request, plan: Plan) -> Plan:
         declared=saved.model_type if saved else "",
         architectures=saved.architectures if saved else (),
         folder=str(saved.file.parent) if saved else None,
+        nearest=nearest,
     )
     own = request.like == request.name.snake
     return replace(plan, port=port, own=own, feed=feed_of(port, saved, forward))
 
 
-def _describe(port: Sibling) -> str:
+def _describe(plan: Plan) -> str:
+    port = plan.port
+    assert port is not None
     source = (
         "from the config.json beside the weights" if port.from_folder else "with settings by the checkpoint's shapes"
     )
     if port.distance == float("inf"):
         return f"ported() is {port.class_name} {source}, and cannot be built with them"
-    if port.distance is None or round(port.distance) <= 0:
+    if port.distance is None or round(port.distance) <= 0 or (plan.inferred and not plan.lacking):
         return f"ported() is {port.class_name} {source}"
-    return f"ported() is {port.class_name} {source}; tensors whose shape only one side has: {port.distance:.0f}"
+    count = round(port.distance)
+    tensors = "1 tensor has" if count == 1 else f"{count} tensors have"
+    return f"ported() is {port.class_name} {source}; by shape, {tensors} no counterpart"
 
 
 def feed_of(port: Sibling, saved: Saved | None, forward: Sequence[Argument] | None) -> Feed:
@@ -241,8 +255,8 @@ def feed_of(port: Sibling, saved: Saved | None, forward: Sequence[Argument] | No
 def _run(request: Request, plan: Plan, portfile: Path, found: Found) -> tuple[Plan, Proof]:
     plan = explored(plan, portfile, found, run=request.run, seconds=request.seconds)
     if plan.port is not None:
-        found.done.append(_describe(plan.port))
-    if plan.port is not None and plan.saved is not None:
+        found.done.append(_describe(plan))
+    if plan.inferred:
         lacking = f"; {len(plan.lacking)} tensors of the port are made by nothing" if plan.lacking else ""
         found.done.append(f"rules() were inferred{lacking}")
     if not (request.run and plan.built and plan.port and plan.saved):
@@ -257,9 +271,8 @@ def _run(request: Request, plan: Plan, portfile: Path, found: Found) -> tuple[Pl
 
 def _interpreter(request: Request) -> str | None:
     """The original's interpreter as the portfile has it."""
-    if request.python is None or os.sep not in request.python:
-        return request.python
-    return near_path(Path(request.python).expanduser(), request.folder)
+    found = request.interpreter
+    return near_path(Path(found), request.folder) if found and os.sep in found else found
 
 
 def _checklist(staging: Path, text: str) -> str:

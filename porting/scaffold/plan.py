@@ -32,6 +32,7 @@ class Plan:
         feed: the inputs.
         flags: settings of the original's forward that make it return what the port returns.
         rules: the function ``rules`` as Python.
+        inferred: whether they were found out.
         lacking: the port's tensors that the rules do not make.
         proven: whether both sides were run, and are the same.
     """
@@ -49,5 +50,6 @@ class Plan:
     feed: Feed = field(default_factory=Feed)
     flags: Mapping[str, bool] = field(default_factory=dict)
     rules: str = "def rules():\n    return []\n"
+    inferred: bool = False
     lacking: tuple[str, ...] = ()
     proven: bool = False

@@ -61,6 +61,7 @@ def explored(plan: Plan, portfile: Path, found: Found, *, run: bool, seconds: fl
         "do": "explore",
         "infer": infer,
         "live": live,
+        "runs": run and plan.built is not None,
         "classes": [plan.port.class_name, *plan.port.others] if plan.port else [],
         "checkpoint": str(plan.saved.given.absolute()) if plan.saved else "",
         "flags": _flags(plan) if live else {},
@@ -72,6 +73,7 @@ def explored(plan: Plan, portfile: Path, found: Found, *, run: bool, seconds: fl
             port=replace(plan.port, class_name=message["class"]) if plan.port and "class" in message else plan.port,
             flags=message.get("flags", plan.flags),
             rules=message.get("rules", plan.rules),
+            inferred=plan.inferred or "rules" in message,
             lacking=tuple(message.get("lacking", plan.lacking)),
         )
         if "failed" in message:

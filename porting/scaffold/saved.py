@@ -31,7 +31,7 @@ class Saved:
     Attributes:
         given: the path that the user named: a file, an index or a folder.
         headers: its tensors.
-        reader: how plain code reads it: ``safetensors``, ``torch``, or ``headers`` for all else.
+        reader: how plain code reads it: ``safetensors``, their ``shards``, ``torch``, or ``headers`` for all else.
         inside: keys that lead to the state dict in a torch file.
         values: settings that lie beside the weights.
         model_type: of Transformers, where a config.json of it lies beside the weights; else an empty text.
@@ -88,6 +88,8 @@ def _reader(headers: CheckpointHeaders) -> tuple[str, tuple[str, ...], dict[str,
     name = headers.path.name
     if name.endswith(".safetensors"):
         return "safetensors", (), {}
+    if name.endswith(".safetensors.index.json"):
+        return "shards", (), {}
     if not name.endswith(TORCH):
         return "headers", (), {}
     import torch

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from porting.errors import PortingError
+from porting.nearest import Candidate
 from porting.quieting import quiet
 from porting.scaffold.concepts import by_concept, concept_of
 from porting.scaffold.fitting import Shapes, by_shape, facts_of, fit, unseen
@@ -94,6 +95,7 @@ def sibling_of(
     declared: str = "",
     architectures: tuple[str, ...] = (),
     folder: str | None = None,
+    nearest: Sequence[Candidate] = (),
 ) -> Sibling:
     """The class of a model type that fits a checkpoint best, with the settings that fit best.
 
@@ -104,6 +106,7 @@ def sibling_of(
         declared: the model type of a config.json beside the weights.
         architectures: the classes that it names.
         folder: where it is; None where there is none.
+        nearest: architectures near the checkpoint; one of this model type is where the search begins.
     """
     with quiet():
         config_class = _config_class(model_type)
@@ -116,7 +119,8 @@ def sibling_of(
             )
             distance = -near[chosen] if chosen in near else None
             return Sibling(model_type, chosen, config_class.__name__, {}, True, (), distance, tuple(others))
-        return _fitted(model_type, config_class, shapes, values)
+        same = next((each for each in nearest if each.model_type == model_type), None)
+        return _fitted(model_type, config_class, shapes, values, same)
 
 
 def _own_config(config_class: Any, folder: str) -> Any:
@@ -127,29 +131,76 @@ def _own_config(config_class: Any, folder: str) -> Any:
         return None
 
 
-def _fitted(model_type: str, config_class: type, shapes: Shapes, values: Mapping[str, Any]) -> Sibling:
+def _fitted(
+    model_type: str, config_class: Any, shapes: Shapes, values: Mapping[str, Any], near: Candidate | None
+) -> Sibling:
     defaults = config_class().to_dict()
     known = _known(defaults, values)
     if not shapes:
         return Sibling(model_type, next(_classes(model_type)).__name__, config_class.__name__, known)
-    named, rest = _free(defaults, known, shapes)
-    settings = {name: found[0] for name, found in named.items()} | known
+    hints = {name: value for name, value in near.config.items() if name in defaults} if near else {}
+    first = near.class_name if near else ""
+    found = _search(model_type, config_class, shapes, hints | known, _free(defaults, known, shapes), first)
+    if found.near < 0 and known:  # the original may mean something else by a name
+        freely = _search(model_type, config_class, shapes, known | hints, _free(defaults, {}, shapes), first)
+        found, known = (freely, {}) if freely.near > found.near else (found, known)
+    if found.near == float("-inf"):
+        return Sibling(model_type, found.chosen, config_class.__name__, known, distance=found.near)
+    settings = {**found.settings, **_lost_ids(defaults, found.settings)}
+    hidden = unseen(_Measure(_class(found.chosen), config_class), settings, list(settings.keys() - known.keys()))
+    heads = tuple(name for name in hidden if concept_of(name) == "heads")
+    told = {name: value for name, value in settings.items() if name not in hidden and defaults.get(name, ...) != value}
+    told |= {name: settings[name] for name in heads}
+    return Sibling(
+        model_type, found.chosen, config_class.__name__, told, False, heads, -found.near, tuple(found.others)
+    )
+
+
+def _lost_ids(defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, int]:
+    """Ids of special tokens that are a default, and none of a smaller vocabulary: the first of all instead."""
+    size = settings.get("vocab_size", defaults.get("vocab_size"))
+    ids = {name: value for name, value in defaults.items() if name.endswith("_token_id") and type(value) is int}
+    return {name: 0 for name, value in ids.items() if type(size) is int and value >= size and name not in settings}
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The nearest class, those that are as near, its settings, and how near it is (0 is equal)."""
+
+    chosen: str
+    others: list[str]
+    settings: dict[str, Any]
+    near: float
+
+
+def _search(
+    model_type: str,
+    config_class: Any,
+    shapes: Shapes,
+    start: Mapping[str, Any],
+    free: tuple[Options, Options],
+    first: str,
+) -> _Search:
+    """Fit every class of a model type; of those that are as near, one named ``first`` comes first."""
+    named, rest = free
+    settings = {name: found[0] for name, found in named.items()} | dict(start)
+    defaults, sizes = config_class().to_dict(), facts_of(shapes)
+
+    def configured(**settings: Any) -> Any:
+        return config_class(**settings, **_lost_ids(defaults, settings))
+
     fits = {}
     for each in _classes(model_type):
         options = dict(named)
         if "Classification" in each.__name__:
-            options["num_labels"] = facts_of(shapes)["classes"][:MOST_OPTIONS]
-        fits[each.__name__] = fit(_Measure(each, config_class), settings, options, shapes, _near, SECONDS)
-    chosen, *others = _best({name: near for name, (_, near) in fits.items()})
-    measure = _Measure(_class(chosen), config_class)
-    settings, near = fit(measure, fits[chosen][0], named | rest, shapes, _near, SECONDS)
-    if near == float("-inf"):
-        return Sibling(model_type, chosen, config_class.__name__, known, distance=near)
-    hidden = unseen(measure, settings, list(settings.keys() - known.keys()))
-    heads = tuple(name for name in hidden if concept_of(name) == "heads")
-    told = {name: value for name, value in settings.items() if name not in hidden and defaults.get(name, ...) != value}
-    told |= {name: settings[name] for name in heads}
-    return Sibling(model_type, chosen, config_class.__name__, told, False, heads, -near, tuple(others))
+            options["num_labels"] = sizes["classes"][:MOST_OPTIONS]
+        fits[each.__name__] = fit(_Measure(each, configured), settings, options, shapes, _near, SECONDS)
+    best = _best({name: near for name, (_, near) in fits.items()})
+    chosen, *others = sorted(best, key=lambda name: name != first)
+    wider = {name: [*values, *sizes["dims"]][: 2 * MOST_OPTIONS] for name, values in named.items()}
+    measure = _Measure(_class(chosen), configured)
+    fitted, near = fit(measure, fits[chosen][0], wider | rest, shapes, _near, SECONDS)
+    return _Search(chosen, others, fitted, near)
 
 
 def _free(defaults: Mapping[str, Any], known: Mapping[str, Any], shapes: Shapes) -> tuple[Options, Options]:

@@ -107,7 +107,7 @@ def build_original(
     request = {
         "path": None if location.path is None else str(location.path),
         "checkpoint": str(saved.given) if saved else "",
-        "file": str(saved.file) if saved and saved.reader != "headers" else "",
+        "file": str(saved.file) if saved and saved.reader in ("safetensors", "torch") else "",
         "inside": list(saved.inside) if saved else [],
         "tensors": saved.shapes if saved else {},
         "values": dict(saved.values) if saved else {},

@@ -57,7 +57,7 @@ class CheckpointHeaders:
 def read_headers(path: str | os.PathLike[str], *, allow_pickle_code: str | None = None) -> CheckpointHeaders:
     """Read the headers of a checkpoint: one file, the index of a sharded one, or a folder that holds one.
 
-    Read are ``.safetensors``, what ``torch.save`` writes (``.bin``, ``.pt``, ``.pth``, ``.ckpt``), ``.npz``,
+    Read are ``.safetensors``, what ``torch.save`` writes (``.bin``, ``.pt``, ``.pth``, ``.th``, ``.ckpt``), ``.npz``,
     ``.npy``, and ``.safetensors.index.json`` and ``.bin.index.json``. In a folder, safetensors goes before the
     others, an index before a file, and ``model.safetensors`` and ``pytorch_model.bin`` before other names.
 

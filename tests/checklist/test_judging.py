@@ -125,3 +125,18 @@ def test_a_gpu_that_is_there_settles_the_claim_about_it(tmp_path: Path) -> None:
     assert (claim.state, claim.why) == ("done", "check_follows_device: gpu cuda: equal, max abs 2e-06")
     change(portfile)
     assert listed(portfile, "ran-on-gpu").state == "to do"
+
+
+def test_what_one_command_showed_another_that_lacks_something_does_not_take_back(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "passed")
+    add(portfile, CLAIM, "lacking", "the original runs in another interpreter")
+    assert listed(portfile).state == "done"
+    change(portfile)
+    assert (listed(portfile).state, listed(portfile).why.partition(";")[0]) == (
+        "to do",
+        "the original runs in another interpreter",
+    )
+    add(portfile, CLAIM, "not applicable", "there is no text")
+    add(portfile, CLAIM, "lacking", "no tokenizer")
+    assert listed(portfile).state == "to do"

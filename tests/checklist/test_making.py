@@ -96,6 +96,7 @@ def test_the_gravest_comes_next_and_names_its_command(tmp_path: Path) -> None:
     add(portfile, "check_weights_used", "lacking", "no rules()")
     following = make_checklist(portfile).next
     assert (following.step, following.command) == (6, "porting check weights_used")
+    assert "if it cannot be: checklist --not-applicable check_weights_used" in following.text
     assert following.all is None
     add(portfile, "check_outputs_equal", "failed", "they differ")
     following = make_checklist(portfile).next
@@ -193,3 +194,12 @@ def test_json_keeps_its_fields(tmp_path: Path) -> None:
     assert {"claim", "text", "state", "figures", "time", "command"} <= set(claim)
     assert (claim["figures"], claim["state"], claim["next"]) == ({"largest": 0.5}, "done", None)
     assert {"step", "text", "command"} <= set(document["next"])
+
+
+def test_an_original_that_cannot_be_run_here_twice_is_recorded_twice(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    complete(portfile, "check_original_repeats")
+    add(portfile, "check_original_repeats", "lacking", "the original runs in another interpreter")
+    following = make_checklist(portfile).next
+    assert following.command == "porting capture --side original --repeat 2"
+    assert "--not-applicable" not in following.text

@@ -24,6 +24,7 @@ from transformers import (
     LlamaForSequenceClassification,
     MambaConfig,
     MambaModel,
+    PreTrainedModel,
     ViTConfig,
     ViTForImageClassification,
     ViTModel,
@@ -77,6 +78,14 @@ def vit(kind: Callable[..., Any]) -> Any:
     config = ViTConfig(image_size=30, patch_size=10, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
                        intermediate_size=48, num_labels=3)  # fmt: skip
     return lively(kind(config))
+
+
+class Codec(PreTrainedModel):  # type: ignore[misc]
+    config_class = ViTConfig
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__(config)
+        self.linear = torch.nn.Linear(2, 2)
 
 
 def wav2vec2(kind: Callable[..., Any]) -> Any:
@@ -297,5 +306,8 @@ def test_without_tokenizer_task_or_model_the_reason_is_said(tmp_path: Path) -> N
     assert "neither ported_tokenizer()" in results(context_for(bert(BertModel), tmp_path))[0].message
     context = context_for(torch.nn.Linear(2, 2), tmp_path, ported_tokenizer=tokenizer)
     assert "no PreTrainedModel" in results(context)[0].message
+    codec = results(context_for(Codec(ViTConfig()), tmp_path))[0]
+    assert codec.message == "no pipeline of Transformers takes Codec"
+    assert not codec.lacking
     context = context_for(vit(ViTModel), tmp_path, ported_tokenizer=tokenizer)
     assert "image-feature-extraction needs" in results(context)[0].message

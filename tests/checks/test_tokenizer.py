@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from porting.checks import CheckContext, CheckResult, iterate_checks, run_check
@@ -77,6 +78,14 @@ def test_without_an_original_what_needs_none_is_checked(results_of: Results) -> 
     results = results_of(ported_tokenizer=tokenizer)
     assert results["token_ids_equal"].message == "the portfile has no original_tokenize(text)"
     assert results["token_offsets"].status == results["decoding_round_trip"].status == "passed"
+
+
+def test_a_port_of_images_needs_no_tokenizer_and_no_original_one(results_of: Results) -> None:
+    results = results_of(inputs=lambda: {"pixel_values": torch.zeros(2, 3, 8, 8)})
+    assert {result.status for result in results.values()} == {"skipped"}
+    assert not any(result.lacking for result in results.values())
+    results = results_of(inputs=lambda: {"input_ids": torch.ones(2, 8, dtype=torch.long)})
+    assert results["token_ids_equal"].lacking
 
 
 def test_without_a_tokenizer_all_is_skipped(results_of: Results) -> None:

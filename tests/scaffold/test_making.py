@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import pickle
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +10,12 @@ from types import ModuleType
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from scaffolding import MODEL, SIZES, write_checkpoint, write_repository
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, WhisperConfig, WhisperModel
 
 from porting.errors import CheckpointError, OutputError, PortfileError
+from porting.nearest import nearest_architectures
 from porting.parts import parts_left
 from porting.portfile import Portfile
 from porting.scaffold import ModelName, Request, Scaffold, make_scaffold, making
@@ -187,3 +192,62 @@ def test_the_interpreter_of_the_original_is_in_the_portfile(tmp_path: Path) -> N
     made = make(tmp_path, python=str(near), run=False)
     assert Portfile.load(made.files[0]).original_python == str(tmp_path / "work" / "../venv/bin/python")
     assert 'ORIGINAL_PYTHON = "../venv/bin/python"' in made.files[0].read_text()
+
+
+def test_a_relative_interpreter_is_started_from_wherever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "venv").mkdir()
+    wrapper = tmp_path / "venv" / "python"
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    made = make(tmp_path, original="json", python="venv/python", run=False)
+    assert made.parts
+    assert Portfile.load(made.files[0]).original_python == str(tmp_path / "work" / "../venv/python")
+
+
+def test_shards_are_read_by_code_that_the_originals_interpreter_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = write_repository(tmp_path)
+    state = torch.load(write_checkpoint(repository, tmp_path / "model.pt"), weights_only=True)
+    weights = {name: tensor.clone() for name, tensor in state.items() if name != "lm_head.weight"}
+    names = {f"model-{at}.safetensors": list(weights)[at::2] for at in range(2)}
+    (tmp_path / "shards").mkdir()
+    for file, its in names.items():
+        save_file({name: weights[name] for name in its}, tmp_path / "shards" / file)
+    places = {name: file for file, its in names.items() for name in its}
+    (tmp_path / "shards" / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    made = make(tmp_path, original=str(repository), checkpoint=tmp_path / "shards", run=False)
+    text = made.files[0].read_text()
+    assert "from porting" not in text
+    lint(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    read = runpy.run_path("portfile.py")["weights"]()
+    assert read.keys() == weights.keys()
+    assert all(torch.equal(read[name], weights[name]) for name in weights)
+
+
+def test_shapes_overrule_what_the_original_calls_by_the_same_name() -> None:
+    settings = {"hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 64, "num_attention_heads": 4}
+    with torch.device("meta"):
+        model = GPTNeoXForCausalLM(GPTNeoXConfig(vocab_size=97, **settings))
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    port = sibling_of("gpt_neox", shapes, {"vocab_size": 256, "n_layer": 2})
+    assert (port.class_name, port.distance, port.settings["vocab_size"]) == ("GPTNeoXForCausalLM", 0, 97)
+
+
+def test_a_vocabulary_smaller_than_the_special_tokens_of_the_defaults_is_found() -> None:
+    settings = {"d_model": 48, "encoder_layers": 3, "decoder_layers": 3, "num_mel_bins": 20, "vocab_size": 101}
+    settings |= {
+        "encoder_ffn_dim": 192,
+        "decoder_ffn_dim": 192,
+        "max_source_positions": 30,
+        "max_target_positions": 24,
+    }
+    ids = dict.fromkeys(["pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"], 1)
+    with torch.device("meta"):
+        model = WhisperModel(WhisperConfig(**settings, **ids, encoder_attention_heads=4, decoder_attention_heads=4))
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    port = sibling_of("whisper", shapes, {}, nearest=nearest_architectures(shapes))
+    assert (port.class_name, port.distance) == ("WhisperModel", 0)
+    assert WhisperConfig(**port.settings).pad_token_id == 0

@@ -85,6 +85,11 @@ def test_in_a_folder_the_usual_names_come_first(sharded: Path, tmp_path: Path) -
     assert read_headers(tmp_path).path == tmp_path / "model.safetensors"
 
 
+def test_the_ending_th_is_one_of_torch_too(tmp_path: Path) -> None:
+    torch.save({"x": torch.ones(2, 3)}, tmp_path / "codec.th")
+    assert read_headers(tmp_path).tensors["x"].shape == (2, 3)
+
+
 def test_in_a_folder_the_only_file_is_taken(tmp_path: Path) -> None:
     only = shard(tmp_path / "brand_new.safetensors", "x")
     assert read_headers(tmp_path).path == only

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-TORCH = (".bin", ".pt", ".pth", ".ckpt")
+TORCH = (".bin", ".pt", ".pth", ".th", ".ckpt")
 PREFERRED = (
     ((".safetensors.index.json",), "model.safetensors.index.json"),
     ((".safetensors",), "model.safetensors"),

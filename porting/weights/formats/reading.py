@@ -48,7 +48,7 @@ def read_any(file: Path, notes: Notes, allow_pickle_code: str | None = None) -> 
         return read_torch(file, notes, allow_pickle_code)
     raise other_format(file) or CheckpointError(
         f"{show(file)} is not a checkpoint of a known format",
-        hint="name a .safetensors, .bin, .pt, .pth, .ckpt, .npz or .npy file, an index (.index.json) "
+        hint="name a .safetensors, .bin, .pt, .pth, .th, .ckpt, .npz or .npy file, an index (.index.json) "
         "or the folder that holds it",
     )
 
