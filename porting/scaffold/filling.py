@@ -100,6 +100,8 @@ def _left_of_original(plan: Plan) -> list[str]:
     left = [
         f"the right {name}: no shape tells it, and {plan.built.settings[name]} is a guess" for name in plan.built.open
     ]
+    if plan.saved is not None and not plan.saved.values and not plan.built.loader:
+        left.append("whether the settings that no shape tells, such as activation and epsilon, are the defaults here")
     if plan.saved is None:
         left.append("load the original's weights; until then they are random")
     if plan.built.missing:

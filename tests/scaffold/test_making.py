@@ -72,6 +72,7 @@ def test_heads_that_nothing_tells_stay_a_part_of_the_original(tmp_path: Path) ->
     checkpoint = write_checkpoint(repository, tmp_path / "model.pt")
     made = make(tmp_path, original=str(repository), checkpoint=checkpoint)
     assert any(what.startswith("the right n_head: no shape tells it") for what in listed(made))
+    assert any(what.startswith("whether the settings that no shape tells") for what in listed(made))
 
 
 def test_an_original_that_cannot_be_imported_leaves_its_part_and_the_rest_is_written(tmp_path: Path) -> None:
