@@ -160,7 +160,7 @@ def _modes(context: CheckContext) -> dict[str, bool]:
     try:
         return {path: module.training for path, module in walk(context.original_structure)}
     except Skip:
-        return {path: module.training for path, module in context.verification.original.modules.items()}
+        return {path: module.training for path, module in context.trace("original").modules.items()}
 
 
 def _place(path: str) -> str:

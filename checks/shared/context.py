@@ -33,6 +33,12 @@ MADE_BY: Mapping[str, Literal["tokenizer", "processor"]] = {
     "ported_processor": "processor",
 }
 
+PORTED_ALONE = (
+    "function ported", "function run_ported", "function outputs", "function rules", "constant TOLERANCE",
+    "constant MODULE_MAP", "files ported", "settings ported", "code ported",
+)  # fmt: skip
+"""How the topics begin that say nothing of what the original did."""
+
 
 class CheckContext:
     """A portfile and what follows from it, made when a check first asks for it.
@@ -278,16 +284,19 @@ class CheckContext:
     def trace(self, side: Side) -> Trace:
         """What one side did: as `verification` saw it, else recorded alone, as where the other side cannot run.
 
+        A claim about what the original did speaks of nothing of the port.
+
         Raises:
             PortfileError: a function of the portfile does not keep its contract.
             CaptureError: the forward raised.
             TraceError: the recorded trace is missing or damaged.
         """
-        try:
-            verification = self.verification
-        except PortingError:
-            return self._recorded(side)
-        return verification.original if side == "original" else verification.ported
+        with _without_all(PORTED_ALONE) if side == "original" else contextlib.nullcontext():
+            try:
+                verification = self.verification
+            except PortingError:
+                return self._recorded(side)
+            return verification.original if side == "original" else verification.ported
 
     @property
     def audit(self) -> WeightsReport | None:
@@ -393,3 +402,12 @@ def _without(kind: str, instead: str | None = None) -> Iterator[None]:
         others = {topic for topic in asked if not topic.startswith(kind)}
         replaced = set() if instead is None else {topic.replace(kind, instead, 1) for topic in asked - others}
         note(*others, *replaced)
+
+
+@contextlib.contextmanager
+def _without_all(kinds: Iterable[str]) -> Iterator[None]:
+    """Note no topic of some kinds."""
+    with contextlib.ExitStack() as stack:
+        for kind in kinds:
+            stack.enter_context(_without(kind))
+        yield

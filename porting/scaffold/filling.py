@@ -40,6 +40,7 @@ def portfile_text(plan: Plan) -> str:
         "reader": saved.reader if saved else "",
         "path_code": _path_code(plan),
         "loader_code": "checkpoint()" if built is None or built.folder else f"str({_path_code(plan)})",
+        "half": saved is not None and saved.half,
         "folder_given": saved is not None and saved.given.is_dir(),
         "tokenizer": saved is not None and saved.tokenizer and port is not None,
         "far_repository": repository is not None and Path(repository).is_absolute(),

@@ -17,7 +17,8 @@ Measure = Callable[[Settings], Optional[Shapes]]
 """The shapes of a model's tensors with some settings; None where there is no such model."""
 
 ROUNDS = 4
-TABLE = re.compile(r"(emb|tok|wte|word|vocab)(?!.*(pos|type|seg|patch))(?<!pos_emb)(?<!type_emb)(?<!patch_emb)", re.I)
+WORDS, OTHERS = re.compile("emb|tok|wte|vocab", re.IGNORECASE), re.compile("pos|type|seg|patch", re.IGNORECASE)
+"""In the names of a table of tokens, and of other tables."""
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
@@ -123,7 +124,7 @@ def facts_of(shapes: Shapes) -> Dict[str, List[int]]:
     hidden = [dim for dim, _ in dims.most_common(6)]
     width = hidden[0] if hidden else 64
     tables = sorted({shape[0] for shape in matrices if shape[1] == width}, reverse=True)
-    words = {shape[0] for name, shape in shapes.items() if TABLE.search(name) and shape[1:] == (width,)}
+    words = {shape[0] for name, shape in shapes.items() if WORDS.search(name) and not OTHERS.search(name)}
     wide = [dim for dim in hidden if dim > width] + [4 * width, 3 * width]
     kernels = [shape for shape in shapes.values() if len(shape) == 4]
     patches = sorted({shape[-1] for shape in kernels}, reverse=True) or [16]

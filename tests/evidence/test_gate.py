@@ -29,9 +29,24 @@ PORT = ("check_runs_repeat", "check_save_load_round_trip", "check_dropout_inacti
 BOTH = ("check_outputs_equal", "check_hidden_states_equal", "check_settings_equal", "check_longer_sequences")
 LIVE = ("check_original_repeats",)
 ORIGINAL = ("check_original_eval_mode",)
+RUNS = ("check_original_runs",)
 VOCABULARY = ("check_vocabulary_fits_model",)
 PIPELINE = ("check_pipeline_equals_direct_call",)
-ALL = (*NAMES, *TOKENIZER, *CODE, *STARTS, *VALUES, *TIES, *PORT, *BOTH, *LIVE, *ORIGINAL, *VOCABULARY, *PIPELINE)
+ALL = (
+    *NAMES,
+    *TOKENIZER,
+    *CODE,
+    *STARTS,
+    *VALUES,
+    *TIES,
+    *PORT,
+    *BOTH,
+    *LIVE,
+    *ORIGINAL,
+    *RUNS,
+    *VOCABULARY,
+    *PIPELINE,
+)
 OF_PORT = (*NAMES, *CODE, *STARTS, *VALUES, *TIES, *PORT, *BOTH, *VOCABULARY, *PIPELINE)
 
 
@@ -97,15 +112,21 @@ CHANGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "one line of the port": (replaced("layers_gate.py", "torch.tanh(", "torch.sin("), OF_PORT),
     "the class of the port": (replaced("modeling_gate.py", "A small model", "A model"), OF_PORT),
-    "a value in the checkpoint": (one_value, (*VALUES, *BOTH, *LIVE)),
-    "a shape in the checkpoint": (one_shape, (*VALUES, *BOTH, *LIVE, *NAMES)),
-    "one line of the original": (replaced("original_gate.py", "torch.tanh(", "torch.sin("), (*BOTH, *LIVE, *ORIGINAL)),
+    "a value in the checkpoint": (one_value, (*VALUES, *BOTH, *LIVE, *RUNS)),
+    "a shape in the checkpoint": (one_shape, (*VALUES, *BOTH, *LIVE, *RUNS, *NAMES)),
+    "one line of the original": (
+        replaced("original_gate.py", "torch.tanh(", "torch.sin("),
+        (*BOTH, *LIVE, *ORIGINAL, *RUNS),
+    ),
     "a rule": (replaced("rules_gate.py", "mlp.fc2", "mlp.fc3"), (*NAMES, *VALUES)),
     "the tokenizer": (one_token, (*TOKENIZER, *VOCABULARY, *PIPELINE)),
     "the original's vocabulary": (replaced("vocabulary.txt", "k", "l"), (*TOKENIZER, *VOCABULARY)),
-    "original()": (replaced("portfile.py", "model = Original()", "model = Original(); 1"), (*BOTH, *LIVE, *ORIGINAL)),
+    "original()": (
+        replaced("portfile.py", "model = Original()", "model = Original(); 1"),
+        (*BOTH, *LIVE, *ORIGINAL, *RUNS),
+    ),
     "ported()": (replaced("portfile.py", '"converted").eval()', '"converted").eval().float()'), OF_PORT),
-    "inputs()": (replaced("portfile.py", "arange(8)", "arange(1, 9)"), (*PORT, *BOTH, *LIVE)),
+    "inputs()": (replaced("portfile.py", "arange(8)", "arange(1, 9)"), (*PORT, *BOTH, *LIVE, *RUNS)),
     "the tokenizer's function": (
         replaced("portfile.py", 'Fast.from_pretrained("converted")', 'Fast.from_pretrained("./converted")'),
         (*TOKENIZER, *VOCABULARY, *PIPELINE),

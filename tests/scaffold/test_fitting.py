@@ -62,4 +62,5 @@ def test_facts_come_from_shapes_and_the_numbers_of_names() -> None:
     assert facts["hidden"][0] == 24
     assert facts["layers"][0] == 3
     assert facts["vocabulary"] == [72, 50]
+    assert facts_of({**WANTED, "tok.weight": (50, 24)})["vocabulary"] == [50, 72]
     assert (facts["patch"][0], facts["channels"][0], facts["image"][0]) == (4, 3, 16)

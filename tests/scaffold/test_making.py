@@ -228,6 +228,20 @@ def test_shards_are_read_by_code_that_the_originals_interpreter_has(
     assert all(torch.equal(read[name], weights[name]) for name in weights)
 
 
+def test_a_checkpoint_of_half_precision_is_compared_in_that_of_the_original(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path)
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=SIZES)
+    saved = torch.load(checkpoint, weights_only=True)
+    saved["model"] = {name: tensor.bfloat16() for name, tensor in saved["model"].items()}
+    torch.save(saved, checkpoint)
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint, like="gpt2")
+    assert made.verdict == "match", made.troubles
+    lint(tmp_path / "work")
+    portfile = Portfile.load(made.files[0])
+    portfile.build("ported").to(torch.bfloat16).save_pretrained(tmp_path / "work" / "converted")
+    assert verify_portfile(Portfile.load(made.files[0])).verdict == "match"
+
+
 def test_shapes_overrule_what_the_original_calls_by_the_same_name() -> None:
     settings = {"hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 64, "num_attention_heads": 4}
     with torch.device("meta"):
