@@ -105,7 +105,10 @@ CHANGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "a rule": (replaced("rules_gate.py", "mlp.fc2", "mlp.fc3"), (*NAMES, *VALUES)),
     "the tokenizer": (one_token, (*TOKENIZER, *VOCABULARY, *PIPELINE)),
     "the original's vocabulary": (replaced("vocabulary.txt", "k", "l"), (*TOKENIZER, *VOCABULARY)),
-    "original()": (replaced("portfile.py", "model = Original()", "model = Original(); 1"), (*BOTH, *LIVE, *ORIGINAL)),
+    "original()": (
+        replaced("portfile.py", "model = Original()", "model = Original(); 1"),
+        (*BOTH, *LIVE, *ORIGINAL),
+    ),
     "ported()": (replaced("portfile.py", '"converted").eval()', '"converted").eval().float()'), OF_PORT),
     "inputs()": (replaced("portfile.py", "arange(8)", "arange(1, 9)"), (*PORT, *BOTH, *LIVE)),
     "the tokenizer's function": (
