@@ -6,6 +6,7 @@ import pytest
 from evidenced import add, change, empty_port
 
 from porting.checklist import make_checklist
+from porting.checklist.states import joint_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,3 +153,8 @@ def test_what_one_command_showed_another_that_lacks_something_does_not_take_back
     add(portfile, CLAIM, "not applicable", "there is no text")
     add(portfile, CLAIM, "lacking", "no tokenizer")
     assert listed(portfile).state == "to do"
+
+
+def test_a_step_of_which_nothing_is_required_is_not_done_by_what_is_optional() -> None:
+    assert joint_state((), ("done", "by hand")) == "to do"
+    assert joint_state(("not applicable",), ("done",)) == "done"
