@@ -72,23 +72,23 @@ def _settling(claim: ListedClaim, waiting: Sequence[ListedClaim], portfile_name:
     more = others and claim.claim.kind == "program"
     return Next(
         claim.claim.step,
-        _described(claim),
+        _described(claim, portfile_name),
         command_line(portfile_name, claim.command),
         claim.first or None,
         command_line(portfile_name, RUN) if more else None,
     )
 
 
-def _described(claim: ListedClaim) -> str:
+def _described(claim: ListedClaim, portfile_name: str) -> str:
     """The state of a claim, the claim, and where something was found, what, and what to do about it."""
     text = f"{claim.state}: {claim.claim.text}"
     if claim.record is None:
         return text
-    advice = _advice(claim)
+    advice = _advice(claim, portfile_name)
     return f"{text} ({claim.why}{f'; {advice}' if advice else ''})"
 
 
-def _advice(claim: ListedClaim) -> str:
+def _advice(claim: ListedClaim, portfile_name: str) -> str:
     """What to do about what was found, before or after the command that is named."""
     if claim.state == "failed":
         return "mend that, then run this"
@@ -96,5 +96,6 @@ def _advice(claim: ListedClaim) -> str:
         return "run this again"
     lacking = claim.record is not None and claim.record.result == "lacking"
     if lacking and claim.command != claim.claim.maker:
-        return f"see to that, then run this; if it cannot be: checklist --not-applicable {claim.claim.name}"
+        aside = f"checklist --not-applicable {claim.claim.name} --by NAME --reason TEXT"
+        return f"see to that, then run this; if it cannot be: {command_line(portfile_name, aside)}"
     return ""

@@ -40,6 +40,7 @@ def portfile_text(plan: Plan) -> str:
         "reader": saved.reader if saved else "",
         "path_code": _path_code(plan),
         "loader_code": "checkpoint()" if built is None or built.folder else f"str({_path_code(plan)})",
+        "half": saved is not None and saved.half,
         "folder_given": saved is not None and saved.given.is_dir(),
         "tokenizer": saved is not None and saved.tokenizer and port is not None,
         "far_repository": repository is not None and Path(repository).is_absolute(),
@@ -100,6 +101,8 @@ def _left_of_original(plan: Plan) -> list[str]:
     left = [
         f"the right {name}: no shape tells it, and {plan.built.settings[name]} is a guess" for name in plan.built.open
     ]
+    if plan.saved is not None and not plan.saved.values and not plan.built.loader:
+        left.append("whether the settings that no shape tells, such as activation and epsilon, are the defaults here")
     if plan.saved is None:
         left.append("load the original's weights; until then they are random")
     if plan.built.missing:

@@ -17,6 +17,8 @@ Measure = Callable[[Settings], Optional[Shapes]]
 """The shapes of a model's tensors with some settings; None where there is no such model."""
 
 ROUNDS = 4
+WORDS, OTHERS = re.compile("emb|tok|wte|vocab", re.IGNORECASE), re.compile("pos|type|seg|patch", re.IGNORECASE)
+"""In the names of a table of tokens, and of other tables."""
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
@@ -78,17 +80,40 @@ def fit(
     return best, nearest
 
 
-def unseen(measure: Measure, settings: Settings, names: Sequence[str]) -> List[str]:
-    """Those of some settings that can be otherwise without any other shape."""
+def unseen(measure: Measure, settings: Settings, names: Sequence[str], together: Sequence[str] = ()) -> List[str]:
+    """Those of some settings that can be otherwise without any other shape, by themselves or along with others.
+
+    Args:
+        measure: the shapes with some settings.
+        settings: as they are.
+        names: of those in question.
+        together: settings that may have to move along, as groups of heads do with heads.
+    """
     shapes = measure(settings)
     found = []
     for name in names:
         value = settings.get(name)
         if type(value) is not int or value < 1:
             continue
-        others = [measure({**settings, name: other}) for other in (value * 2, value // 2, 1) if 0 < other != value]
-        if any(other is not None and other == shapes for other in others):
+        others = [other for other in (value * 2, value // 2, 1) if 0 < other != value]
+        changes = [{name: other} for other in others]
+        changes += [{**_scaled(settings, together, other / value), name: other} for other in others]
+        if any(measured is not None and measured == shapes for measured in map(measure, _changed(settings, changes))):
             found.append(name)
+    return found
+
+
+def _scaled(settings: Settings, names: Sequence[str], factor: float) -> Settings:
+    return {name: max(int(settings[name] * factor), 1) for name in names if type(settings.get(name)) is int}
+
+
+def _changed(settings: Settings, changes: Sequence[Settings]) -> List[Settings]:
+    """The settings with each of some changes, every one once."""
+    found: List[Settings] = []
+    for change in changes:
+        changed = {**settings, **change}
+        if changed not in found:
+            found.append(changed)
     return found
 
 
@@ -99,6 +124,7 @@ def facts_of(shapes: Shapes) -> Dict[str, List[int]]:
     hidden = [dim for dim, _ in dims.most_common(6)]
     width = hidden[0] if hidden else 64
     tables = sorted({shape[0] for shape in matrices if shape[1] == width}, reverse=True)
+    words = {shape[0] for name, shape in shapes.items() if WORDS.search(name) and not OTHERS.search(name)}
     wide = [dim for dim in hidden if dim > width] + [4 * width, 3 * width]
     kernels = [shape for shape in shapes.values() if len(shape) == 4]
     patches = sorted({shape[-1] for shape in kernels}, reverse=True) or [16]
@@ -106,7 +132,7 @@ def facts_of(shapes: Shapes) -> Dict[str, List[int]]:
     return {
         "hidden": hidden,
         "layers": _lengths(shapes),
-        "vocabulary": tables,
+        "vocabulary": sorted(tables, key=lambda rows: rows not in words),
         "intermediate": wide,
         "heads": [max(width // size, 1) for size in (64, 32, 128, 16, 8) if width % size == 0] or [1],
         "groups": [count for count in (width // 64, width // 128, 8, 4, 2, 1) if count > 0],

@@ -54,6 +54,11 @@ class Saved:
         return self.headers.path
 
     @property
+    def half(self) -> bool:
+        """Whether it holds numbers of half precision, which the original's own parameters are not."""
+        return any(tensor.dtype in ("bfloat16", "float16") for tensor in self.headers.tensors.values())
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each tensor."""
         return {name: tuple(tensor.shape) for name, tensor in self.headers.tensors.items()}

@@ -147,8 +147,10 @@ def _fitted(
     if found.near == float("-inf"):
         return Sibling(model_type, found.chosen, config_class.__name__, known, distance=found.near)
     settings = {**found.settings, **_lost_ids(defaults, found.settings)}
-    hidden = unseen(_Measure(_class(found.chosen), config_class), settings, list(settings.keys() - known.keys()))
-    heads = tuple(name for name in hidden if concept_of(name) == "heads")
+    measure, free = _Measure(_class(found.chosen), config_class), sorted(settings.keys() - known.keys())
+    hidden = unseen(measure, settings, free)
+    counts = [name for name in free if concept_of(name) in ("heads", "groups")]
+    heads = tuple(unseen(measure, settings, [name for name in counts if concept_of(name) == "heads"], counts))
     told = {name: value for name, value in settings.items() if name not in hidden and defaults.get(name, ...) != value}
     told |= {name: settings[name] for name in heads}
     return Sibling(

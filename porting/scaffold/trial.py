@@ -144,7 +144,12 @@ def settings(candidate: Dict[str, Any], request: Dict[str, Any]) -> Optional[Dic
     same = again(model, missing, prefix)
     return {
         "settings": found,
-        "open": [name for name in unseen(measure, found, list(guessed)) if concepts[name] == "heads"],
+        "open": unseen(
+            measure,
+            found,
+            [name for name in guessed if concepts[name] == "heads"],
+            [name for name in guessed if concepts[name] in ("heads", "groups")],
+        ),
         "missing": [name for name in missing if name not in same],
         "tied": sorted(same),
         "unused": unused,

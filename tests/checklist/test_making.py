@@ -96,7 +96,7 @@ def test_the_gravest_comes_next_and_names_its_command(tmp_path: Path) -> None:
     add(portfile, "check_weights_used", "lacking", "no rules()")
     following = make_checklist(portfile).next
     assert (following.step, following.command) == (6, "porting check weights_used")
-    assert "if it cannot be: checklist --not-applicable check_weights_used" in following.text
+    assert "if it cannot be: porting checklist --not-applicable check_weights_used --by NAME" in following.text
     assert following.all is None
     add(portfile, "check_outputs_equal", "failed", "they differ")
     following = make_checklist(portfile).next

@@ -31,6 +31,15 @@ def test_settings_that_no_shape_shows_are_named() -> None:
     assert unseen(measure, found, ["heads", "inner", "width"]) == ["heads"]
 
 
+def test_heads_that_only_move_along_with_their_groups_are_named() -> None:
+    def fused(settings: dict[str, Any]) -> Shapes:
+        return {"qkv": ((settings["heads"] + 2 * settings["groups"]) * 64 // settings["heads"], 64)}
+
+    found = {"heads": 1, "groups": 1}
+    assert unseen(fused, found, ["heads"]) == []
+    assert unseen(fused, found, ["heads"], ["heads", "groups"]) == ["heads"]
+
+
 def test_a_start_that_cannot_be_built_is_left_behind() -> None:
     found, near = fit(measure, {**START, "width": 63}, OPTIONS, WANTED)
     assert near == 0
@@ -53,4 +62,5 @@ def test_facts_come_from_shapes_and_the_numbers_of_names() -> None:
     assert facts["hidden"][0] == 24
     assert facts["layers"][0] == 3
     assert facts["vocabulary"] == [72, 50]
+    assert facts_of({**WANTED, "tok.weight": (50, 24)})["vocabulary"] == [50, 72]
     assert (facts["patch"][0], facts["channels"][0], facts["image"][0]) == (4, 3, 16)

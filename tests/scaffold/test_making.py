@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -72,6 +73,7 @@ def test_heads_that_nothing_tells_stay_a_part_of_the_original(tmp_path: Path) ->
     checkpoint = write_checkpoint(repository, tmp_path / "model.pt")
     made = make(tmp_path, original=str(repository), checkpoint=checkpoint)
     assert any(what.startswith("the right n_head: no shape tells it") for what in listed(made))
+    assert any(what.startswith("whether the settings that no shape tells") for what in listed(made))
 
 
 def test_an_original_that_cannot_be_imported_leaves_its_part_and_the_rest_is_written(tmp_path: Path) -> None:
@@ -225,6 +227,20 @@ def test_shards_are_read_by_code_that_the_originals_interpreter_has(
     read = runpy.run_path("portfile.py")["weights"]()
     assert read.keys() == weights.keys()
     assert all(torch.equal(read[name], weights[name]) for name in weights)
+
+
+def test_a_checkpoint_of_half_precision_is_compared_in_that_of_the_original(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path)
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=SIZES)
+    saved = torch.load(checkpoint, weights_only=True)
+    saved["model"] = {name: tensor.bfloat16() for name, tensor in saved["model"].items()}
+    torch.save(saved, checkpoint)
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint, like="gpt2")
+    assert made.verdict == "match", made.troubles
+    lint(tmp_path / "work")
+    port: Any = Portfile.load(made.files[0]).build("ported")
+    port.to(torch.bfloat16).save_pretrained(tmp_path / "work" / "converted")
+    assert verify_portfile(Portfile.load(made.files[0])).verdict == "match"
 
 
 def test_shapes_overrule_what_the_original_calls_by_the_same_name() -> None:
