@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import Figures, Inconclusive, Lacking
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def check_nearest_named(context: CheckContext) -> Figures:
         Lacking: the portfile has no ``checkpoint()``, or the installed Transformers is not indexed yet.
         Inconclusive: the checkpoint holds no tensors.
     """
-    path = context.portfile.checkpoint()
+    with context.whatever_values():
+        path = context.portfile.checkpoint()
     if path is None:
         raise Lacking(
             "without checkpoint() there are no tensors to compare with the architectures of Transformers",
@@ -41,6 +43,7 @@ def check_nearest_named(context: CheckContext) -> Figures:
             hint=f"porting new any_name --nearest --checkpoint {show(path)}",
         )
 
+    note("version transformers")
     tensors = read_headers(path).tensors
     found = nearest_architectures({name: tensor.shape for name, tensor in tensors.items()}, limit=TOLD)
     if not found:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.checks.publishing import require_written, text_of
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def check_notebook_runs(context: CheckContext) -> Figures:
     from porting.documents.reading import left_in
     from porting.notebooks import INSTALL, has_ipython, needs_ipython, run_notebook
 
+    note(f"folder {context.portfile.folder / '*.ipynb'}")
     paths = sorted(context.portfile.folder.glob("*.ipynb"))
     if not paths:
         raise Skip("there is no notebook in the working folder, and the recipe asks for none")

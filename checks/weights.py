@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from porting.checks.shared.loading import as_in_original, built_again, loading_hint
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
-from porting.checks.shared.wording import listed, named_all
+from porting.checks.shared.wording import listed
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ BY_NAME = ("COLLISION", "CONVERSION", "MISSING")
 LEFT_OVER = ("UNUSED", "ABSENT", "UNEXPECTED")
 ELSEWHERE = ("UNTIED", "UNUSED")
 """What an audit finds that says nothing about a value."""
-MOST_TWICE = 2 << 30
-"""Bytes of a port up to which there is memory for a second one."""
 
 
 def check_weight_names(context: CheckContext) -> Figures:
@@ -72,12 +71,12 @@ def check_weights_loaded(context: CheckContext) -> Figures:
         raise Skip("the port has no parameters")
     report = context.audit
     if report is None:
-        return _as_in_original(context)
+        return as_in_original(context)
     failing = [finding for finding in report.failures() if finding.status not in ELSEWHERE]
     figures: Figures = {"compared_weights": report.matched, "evidence": "checkpoint"}
     if failing or not report.matched:
         head = f"{show(failing[0].name)}: " if failing else ""
-        raise ClaimRefuted(head + report.failure_message(), hint=_load(context), figures=figures)
+        raise ClaimRefuted(head + report.failure_message(), hint=loading_hint(context), figures=figures)
     return figures
 
 
@@ -157,7 +156,7 @@ def check_no_random_weights(context: CheckContext) -> Figures:
     if report is not None:
         _refute(context, report, list(filter(_is_random, report.findings)), "is not loaded", "weights --audit")
         return {"weights": report.total, "evidence": "checkpoint"}
-    return _built_again(context)
+    return built_again(context)
 
 
 CHECKS = (
@@ -243,65 +242,3 @@ def _left_out_by_class(context: CheckContext, finding: Finding) -> bool:
     """Whether the port's class says itself that it does not use such a tensor, as for ``from_pretrained``."""
     patterns = getattr(context.ported_structure, "_keys_to_ignore_on_load_unexpected", None) or ()
     return any(re.search(pattern, finding.name) for pattern in patterns)
-
-
-def _as_in_original(context: CheckContext) -> Figures:
-    from porting.heldweights import hold_weights
-
-    held = hold_weights(context.verification, _lookups(context.ported_model))
-    figures: Figures = {
-        "compared_weights": held.compared,
-        "by_results": len(held.by_results),
-        "evidence": "original",
-    }
-    if held.different:
-        lines = [f"{show(path or 'the model itself')}: {show(words, 400)}" for path, words in held.different]
-        raise ClaimRefuted(listed(lines), hint=_load(context), figures=figures)
-    if held.alone or not (held.compared or held.by_results):
-        what = f"{len(held.alone)} weights have nothing in the original to be held against"
-        raise Inconclusive(
-            f"{what}: {named_all(held.alone)}"
-            if held.alone
-            else "no weight could be held against one of the original",
-            hint="give checkpoint() and rules() in the portfile, or pair the modules with MODULE_MAP",
-            figures=figures,
-        )
-    return figures
-
-
-def _lookups(model: torch.nn.Module) -> frozenset[str]:
-    """Paths of the tables, of which a run shows no more than some rows."""
-    import torch
-
-    tables = (torch.nn.Embedding, torch.nn.EmbeddingBag)
-    return frozenset(path for path, module in model.named_modules() if isinstance(module, tables))
-
-
-def _built_again(context: CheckContext) -> Figures:
-    from porting.weights.audit.again import built_otherwise, tensors_of, unlike
-
-    model = context.ported_model
-    size = sum(tensor.nbytes for tensor in tensors_of(model).values() if not tensor.is_meta)
-    other = model if size > MOST_TWICE else built_otherwise(lambda: context.portfile.build("ported"))
-    if other is model:
-        return _nothing_of_its_own(context)
-    figures: Figures = {"tensors": len(tensors_of(model)), "evidence": "built twice"}
-    wrong = [f"  {show(name)} {words}" for name, words in unlike(model, other)]
-    if wrong:
-        head = f"{len(wrong)} tensors are not the same when ported() is called again, so they are not loaded"
-        raise ClaimRefuted(f"{wrong[0].strip()}; {head}\n{listed(wrong)}", hint=_load(context), figures=figures)
-    return figures
-
-
-def _nothing_of_its_own(context: CheckContext) -> Figures:
-    """What is right in the original's terms is not random; for a port that is not built a second time."""
-    from porting.heldweights import hold_weights
-
-    held = hold_weights(context.verification, _lookups(context.ported_model))
-    if held.different or held.alone or not (held.compared or held.by_results):
-        raise Lacking("ported() gives the same model again, or one too large for two, so what is random does not show")
-    return {"tensors": held.compared, "evidence": "original"}
-
-
-def _load(context: CheckContext) -> str:
-    return f"load it in ported(), then: {context.command('verify --strict')}"

@@ -38,11 +38,13 @@ class Ended:
         code: its exit code, negative for a signal; None if its time was up.
         output: what it said on its standard output, the middle left out where it is long.
         errors: the same of its standard error.
+        whole: whether nothing of its output is left out.
     """
 
     code: int | None
     output: str
     errors: str
+    whole: bool = True
 
     @property
     def said(self) -> str:
@@ -84,8 +86,8 @@ def run_child(
             _end(child)
             for each in heard:
                 each.finish()
-        output, errors = (each.text() for each in heard)
-    return Ended(code, output, errors)
+    output, errors = heard
+    return Ended(code, output.text(), errors.text(), whole=output.whole)
 
 
 def _started(command: Sequence[str], folder: Path, environment: Mapping[str, str | None]) -> subprocess.Popen[bytes]:
@@ -112,6 +114,7 @@ class _Heard(threading.Thread):
         self.stream = stream
         self.first = b""
         self.last = b""
+        self.whole = True
         self.start()
 
     def run(self) -> None:
@@ -119,11 +122,13 @@ class _Heard(threading.Thread):
             while chunk := os.read(self.stream.fileno(), 1 << 16):
                 room = MOST - len(self.first)
                 self.first += chunk[:room]
+                self.whole = self.whole and len(self.last) + len(chunk[room:]) <= MOST
                 self.last = (self.last + chunk[room:])[-MOST:]
 
     def finish(self) -> None:
         """Wait until the stream ends; one that somebody still holds open is left alone."""
         self.join(PATIENCE)
+        self.whole = self.whole and not self.is_alive()
 
     def text(self) -> str:
         return (self.first + self.last).decode("utf-8", "backslashreplace")

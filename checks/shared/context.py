@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
+from porting.checks.shared import making
 from porting.checks.shared.outcomes import Lacking, Skip
+from porting.checks.shared.sharing import Shared, noting, without
 from porting.errors import PortingError
-from porting.evidence.asking import listening, note
+from porting.evidence.asking import note
 from porting.portfile import command_line
 from porting.progress import Progress, silent
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import torch
 
@@ -27,20 +29,15 @@ if TYPE_CHECKING:
     from porting.verification import Verification
     from porting.weights import WeightsReport
 
-Made = TypeVar("Made")
+BOTH_SIDES = ("outputs", "valid_positions", "TOLERANCE", "MODULE_MAP")
+"""What the portfile says of the two sides together."""
 MADE_BY: Mapping[str, Literal["tokenizer", "processor"]] = {
     "ported_tokenizer": "tokenizer",
     "ported_processor": "processor",
 }
 
-PORTED_ALONE = (
-    "function ported", "function run_ported", "function outputs", "function rules", "constant TOLERANCE",
-    "constant MODULE_MAP", "files ported", "settings ported", "code ported",
-)  # fmt: skip
-"""How the topics begin that say nothing of what the original did."""
 
-
-class CheckContext:
+class CheckContext(Shared):
     """A portfile and what follows from it, made when a check first asks for it.
 
     What cannot be made is not tried again: the same error is raised for every check that needs it.
@@ -64,11 +61,10 @@ class CheckContext:
             reinit: have it also run them with the same new weights, made from this seed.
             progress: called as the verification goes on.
         """
+        super().__init__()
         self.portfile = portfile
         self.strict = strict
-        self._verifying: dict[str, Any] = {"strict": strict, "probe": probe, "reinit": reinit, "progress": progress}
-        self._made: dict[str, Any] = {}
-        self._asked: dict[str, set[str]] = {}
+        self.verifying: dict[str, Any] = {"strict": strict, "probe": probe, "reinit": reinit, "progress": progress}
 
     @property
     def ported_model(self) -> torch.nn.Module:
@@ -100,7 +96,7 @@ class CheckContext:
         Raises:
             PortfileError: ``ported()`` raised, or returned something else.
         """
-        with _without("files "):
+        with without("files "):
             return type(self.ported_model)
 
     @property
@@ -110,7 +106,7 @@ class CheckContext:
         Raises:
             PortfileError: ``ported()`` raised, or returned something else.
         """
-        with _without("files ", "settings "):
+        with without("files ", "settings "):
             return self.ported_model
 
     @property
@@ -121,20 +117,20 @@ class CheckContext:
             Skip: it is not live.
             PortfileError: ``original()`` raised, or returned something else.
         """
-        with _without("files ", "settings "):
+        with without("files ", "settings "):
             return self.original_model
 
     @contextlib.contextmanager
     def whatever_values(self) -> Iterator[None]:
         """Compare the port with its checkpoint by names, shapes and dtypes, for a claim that speaks of no value."""
-        with _without("files ported", "settings ported"), _without("files checkpoint", "headers checkpoint"):
+        with without("files ported", "settings ported"), without("files checkpoint", "headers checkpoint"):
             yield
 
     @property
     def built(self) -> dict[Side, torch.nn.Module]:
         """The models that were asked for and could be built."""
-        models: dict[Side, Any] = {side: self._made.get(f"{side} model") for side in ("original", "ported")}
-        return {side: model for side, model in models.items() if not isinstance(model, PortingError | None)}
+        models: dict[Side, Any] = {side: self.made(f"{side} model") for side in ("original", "ported")}
+        return {side: model for side, model in models.items() if model is not None}
 
     @property
     def ported(self) -> Subject:
@@ -143,7 +139,7 @@ class CheckContext:
         Raises:
             PortfileError: a function of the portfile does not keep its contract.
         """
-        return self.shared("ported", lambda: self._subject_of("ported", self.ported_model))
+        return self.shared("ported", lambda: making.subject_of(self, "ported", self.ported_model))
 
     @property
     def original(self) -> Subject:
@@ -153,7 +149,7 @@ class CheckContext:
             Skip: it is not live.
             PortfileError: a function of the portfile does not keep its contract.
         """
-        return self.shared("original", lambda: self._subject_of("original", self.original_model))
+        return self.shared("original", lambda: making.subject_of(self, "original", self.original_model))
 
     @property
     def material(self) -> Material:
@@ -162,7 +158,7 @@ class CheckContext:
         Raises:
             PortfileError: a function of the portfile does not keep its contract.
         """
-        return self.shared("material", self._make_material)
+        return self.shared("material", partial(making.material_of, self))
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -172,7 +168,7 @@ class CheckContext:
             Skip: the original is not live.
             PortfileError: a function of the portfile does not keep its contract.
         """
-        return self.shared("probes", self._make_probes)
+        return self.shared("probes", partial(making.probes_of, self))
 
     @property
     def config(self) -> Any:
@@ -225,41 +221,6 @@ class CheckContext:
         if not takes_made_by(kind, self.portfile.inputs("ported").named()):
             raise Skip(f"the port takes nothing that a {kind} makes, and the portfile has no {name}()")
 
-    def shared(self, name: str, make: Callable[[], Made]) -> Made:
-        """What several checks need, made when the first of them asks for it.
-
-        What the making asked for is noted for each of them.
-
-        Args:
-            name: under which it is kept.
-            make: makes it; a PortingError that it raises is kept, too.
-        """
-        if name not in self._made:
-            with listening() as self._asked[name]:
-                try:
-                    self._made[name] = make()
-                except PortingError as error:
-                    self._made[name] = error
-        note(*self._asked[name])
-        made: Made | PortingError = self._made[name]
-        if isinstance(made, PortingError):
-            raise made
-        return made
-
-    def hand(self, name: str, made: Any, asked: Iterable[str]) -> None:
-        """Give what was made elsewhere, under the name that `shared` keeps it by.
-
-        Args:
-            name: of it.
-            made: it.
-            asked: for what its making asked.
-        """
-        self._made[name], self._asked[name] = made, set(asked)
-
-    def handed(self, name: str) -> Any:
-        """What was handed over; None if nothing was."""
-        return self.shared(name, lambda: None)
-
     def reads(self, *paths: Path) -> None:
         """Note files that a claim speaks of, also such that are not there."""
         note(*(f"path {path.absolute()}" for path in paths))
@@ -273,30 +234,39 @@ class CheckContext:
             CaptureError: a forward raised.
             TraceError: the recorded trace is missing or damaged.
         """
-        return self.shared("verification", self._make_verification)
+        return self.shared("verification", partial(making.verification_of, self))
 
     @property
     def warnings(self) -> tuple[tuple[str, str], ...]:
         """Code and message of what weakens `verification`, if it was asked for and could be made."""
-        made = self._made.get("verification")
-        return () if made is None or isinstance(made, PortingError) else made.warnings
+        made = self.made("verification")
+        return () if made is None else made.warnings
 
     def trace(self, side: Side) -> Trace:
         """What one side did: as `verification` saw it, else recorded alone, as where the other side cannot run.
 
-        A claim about what the original did speaks of nothing of the port.
+        A claim that asks for no more speaks of that side.
 
         Raises:
             PortfileError: a function of the portfile does not keep its contract.
             CaptureError: the forward raised.
             TraceError: the recorded trace is missing or damaged.
         """
-        with _without_all(PORTED_ALONE) if side == "original" else contextlib.nullcontext():
+        with self._alone(side):
             try:
                 verification = self.verification
             except PortingError:
-                return self._recorded(side)
+                return making.recorded_of(self, side)
             return verification.original if side == "original" else verification.ported
+
+    @contextlib.contextmanager
+    def _alone(self, side: Side) -> Iterator[None]:
+        """Note nothing that only the other side, or both together, have to do with."""
+        other = "ported" if side == "original" else "original"
+        inputs = ["inputs"] if f"{side}_inputs" in self.portfile.functions else []
+        names = {other, f"run_{other}", f"{other}_inputs", *BOTH_SIDES, *inputs}
+        with noting(lambda asked: {topic for topic in asked if topic.partition(" ")[2] not in names}):
+            yield
 
     @property
     def audit(self) -> WeightsReport | None:
@@ -308,7 +278,7 @@ class CheckContext:
             CheckpointError: the checkpoint cannot be read.
             PortfileError: a function of the portfile raised.
         """
-        return self.shared("audit", self._make_audit)
+        return self.shared("audit", partial(making.audit_of, self))
 
     def command(self, command: str) -> str:
         """A command of ``porting`` as it is to be typed for this portfile."""
@@ -317,97 +287,6 @@ class CheckContext:
         return command_line(show(shown), command)
 
     @property
-    def _original_is_live(self) -> bool:
+    def original_is_live(self) -> bool:
+        """Whether it is built in this interpreter."""
         return self.portfile.original_trace is None and self.portfile.original_python is None
-
-    def _subject_of(self, side: Side, model: torch.nn.Module) -> Subject:
-        from porting.behaviour import Subject
-
-        inputs = self.portfile.inputs(side)
-        return Subject(side, model, inputs, partial(self.portfile.run, side), self.portfile.counted)
-
-    def _make_material(self) -> Material:
-        from porting.behaviour import Material
-
-        ported = self.ported
-        try:
-            return Material.of(ported.model, ported.inputs, self.original.model, self.original.inputs)
-        except Skip:
-            return Material.of(ported.model, ported.inputs)
-
-    def _make_probes(self) -> tuple[Probe, ...]:
-        from porting.extending import guarded
-        from porting.probes import run_probes
-        from porting.probes.quick import quickly
-        from porting.verifying import verify_on
-
-        original, ported, portfile = self.original, self.ported, self.portfile
-        verify = quickly(
-            original.result,
-            ported.result,
-            partial(verify_on, portfile, original.model, ported.model),
-            outputs=guarded(portfile.pair_outputs),
-            tolerance=portfile.tolerance(),
-            counted=portfile.counted,
-            culprits=self.verification.culprits,
-        )
-        return run_probes(verify, original.model, ported.model, ported.inputs, original.inputs)
-
-    def _make_audit(self) -> WeightsReport | None:
-        from porting.weights import audit_loaded
-
-        checkpoint, rules = self.portfile.checkpoint(), self.portfile.rules()
-        if checkpoint is None:
-            return None
-        report = audit_loaded(self.ported_model, checkpoint, rules)
-        return None if rules is None and report.of("MISSING") else report
-
-    def _make_verification(self) -> Verification:
-        from porting.extending import require_live
-        from porting.verifying import verify_portfile
-
-        options = self._verifying
-        require_live(self._original_is_live, probe=options["probe"], reinit=options["reinit"])
-        options["progress"]("building the models", 0, 1)
-        original = self.original_model if self._original_is_live else None
-        return verify_portfile(self.portfile, original=original, ported=self.ported_model, **options)
-
-    def _recorded(self, side: Side) -> Trace:
-        from porting.hooks.capturing import capture
-        from porting.trace import Trace
-        from porting.verifying import original_of
-
-        if side == "original" and not self._original_is_live:
-            recorded = original_of(self.portfile)
-            assert isinstance(recorded, Trace)
-            return recorded
-        return capture(
-            self.original_model if side == "original" else self.ported_model,
-            self.portfile.inputs(side),
-            run=partial(self.portfile.run, side),
-            valid_positions=self.portfile.valid_positions(),
-            side=side,
-            seed=int(side == "ported"),
-        )
-
-
-@contextlib.contextmanager
-def _without(kind: str, instead: str | None = None) -> Iterator[None]:
-    """Note topics of a kind as those of another, or not at all."""
-    asked: set[str] = set()
-    try:
-        with listening(alone=True) as asked:
-            yield
-    finally:
-        others = {topic for topic in asked if not topic.startswith(kind)}
-        replaced = set() if instead is None else {topic.replace(kind, instead, 1) for topic in asked - others}
-        note(*others, *replaced)
-
-
-@contextlib.contextmanager
-def _without_all(kinds: Iterable[str]) -> Iterator[None]:
-    """Note no topic of some kinds."""
-    with contextlib.ExitStack() as stack:
-        for kind in kinds:
-            stack.enter_context(_without(kind))
-        yield

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from porting.environment.repository import Repository
 
 
+TESTS = "test_*.py"
+
+
 def clone_hint() -> str:
     """How a checkout is made."""
     return "clone your fork of https://github.com/huggingface/transformers, then in the clone: pip install -e ."
@@ -91,6 +94,7 @@ def python_files(modeling: Path) -> list[Path]:
 
     checkout = find_checkout(modeling)
     if checkout is not None and modeling.parent.parent == checkout.package / "models":
+        note(f"folder {modeling.parent.absolute() / '*.py'}")
         found = sorted(path for path in modeling.parent.glob("*.py") if path.is_file())
     else:
         found = [source.path for source in files_of(modeling)]
@@ -108,6 +112,7 @@ def test_files(context: CheckContext, modeling: Path) -> list[Path]:
     folders = [] if checkout is None else [checkout.tests_folder(modeling.parent.name)]
     with contextlib.suppress(GenerationError):
         folders.append(Tree.of(context.portfile.model_name, context.portfile.folder).test("modeling").parent)
-    found = (path for folder in folders for path in sorted(folder.glob("test_*.py")) if path.is_file())
+    note(*(f"folder {folder.absolute() / TESTS}" for folder in folders))
+    found = (path for folder in folders for path in sorted(folder.glob(TESTS)) if path.is_file())
     context.reads(*(paths := list(dict.fromkeys(found))))
     return paths

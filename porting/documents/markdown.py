@@ -8,6 +8,7 @@ from typing import Any
 
 from porting.errors import GenerationError
 from porting.stubs.literals import dotted, identifier, pylit
+from porting.templating import environment
 from porting.text import show
 
 LONGEST = 200
@@ -39,18 +40,9 @@ def render(template: str, **data: Any) -> str:
     Raises:
         GenerationError: something has not, a name cannot be a name, or a value not be written down.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701 - Markdown, into which nothing gets that is not Harmless
-        loader=PackageLoader("porting.templates", ""),
-        undefined=StrictUndefined,
-        finalize=_require_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(FILTERS)
-    return environment.get_template(template).render(**data)
+    templates = environment(finalize=_require_harmless)
+    templates.filters.update(FILTERS)
+    return templates.get_template(template).render(**data)
 
 
 def _filter(function: Callable[[Any], str]) -> Callable[[Any], Harmless]:

@@ -63,6 +63,8 @@ def proofs_of(portfile: Portfile) -> tuple[Proof, ...]:
 def runs_of(portfile: Portfile) -> list[tuple[str, str, int, str]]:
     """Commands that left evidence: each with the day of the last run, how many claims it settled, and how these ended.
 
+    What speaks of something that has changed since counts as stale, however it ended.
+
     Raises:
         EvidenceError: the evidence file is damaged.
     """
@@ -71,7 +73,7 @@ def runs_of(portfile: Portfile) -> list[tuple[str, str, int, str]]:
         found.setdefault(record.command, []).append(record)
     rows = []
     for command, records in found.items():
-        results = [record.result for record in records]
+        results = ["stale" if changes(record, portfile) else record.result for record in records]
         counts = ", ".join(f"{results.count(each)} {each}" for each in dict.fromkeys(results))
         rows.append((command, max(record.time for record in records)[:10], len(records), counts))
     return rows

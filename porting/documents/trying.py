@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from porting.text import show
+from porting.children import ChildError, run_child
 
 SECONDS = 300
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -21,22 +19,9 @@ def fault_of(program: str, folder: Path) -> str:
         folder: in which it runs, and whose modules it can import.
     """
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=folder,
-            env={**os.environ, **OFFLINE},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="backslashreplace",
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        ended = run_child([sys.executable, "-c", program], folder, seconds=SECONDS, environment=OFFLINE)
+    except ChildError as error:
+        return error.message
+    if ended.code is None:
         return f"it had not ended after {SECONDS} seconds"
-    except OSError as error:
-        return f"it could not be started: {show(error)}"
-    if done.returncode == 0:
-        return ""
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return show(lines[-1], 300) if lines else f"it ended with {done.returncode}"
+    return "" if ended.code == 0 else ended.last_line

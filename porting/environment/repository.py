@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import time
 from collections.abc import Mapping
@@ -28,6 +27,10 @@ ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GI
 """Variables that would make git look at another repository than the one in which it is started."""
 FETCHED = ("FETCH_HEAD", "logs/refs/remotes/{}/main", "refs/remotes/{}/main", "packed-refs")
 """Files that are written when a remote's main branch is fetched; the last two also when git packs what it has."""
+OF_THE_USER = ("system", "global", "command")
+"""Where settings of git stand that no repository brings."""
+NONE_SUCH = 1
+"""What ``git config`` exits with where nothing has such a name."""
 CONFLICT = 1
 """What ``git merge-tree`` exits with where two branches change the same lines."""
 
@@ -59,9 +62,11 @@ class Repository:
 
     Attributes:
         root: the folder.
+        patience: seconds that git has for an answer.
     """
 
     root: Path
+    patience: float = SECONDS
 
     @classmethod
     def at(cls, root: Path) -> Repository:
@@ -116,9 +121,8 @@ class Repository:
             apart = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
             command = ("merge-tree", "--write-tree", "--name-only", "-z", "--no-messages", "HEAD", reference)
             ended = self._run(*command, more=apart)
-        if ended.code not in (0, CONFLICT):
-            return None
-        return tuple(dict.fromkeys(name for name in ended.output.split("\0")[1:] if name))
+        found = tuple(dict.fromkeys(name for name in ended.output.split("\0")[1:] if name))
+        return found if ended.code == (CONFLICT if found else 0) else None
 
     def days_since_fetch(self, remote: str) -> float | None:
         """How long ago a remote's main branch was fetched; None if nothing says so.
@@ -164,11 +168,11 @@ class Repository:
         """What git says to a command.
 
         Raises:
-            RepositoryError: it fails.
+            RepositoryError: it fails, or says more than is read.
         """
         ended = self._run(*arguments)
-        if ended.code != 0:
-            raise RepositoryError(f"git {arguments[0]}: {ended.last_line}")
+        if ended.code != 0 or not ended.whole:
+            raise RepositoryError(f"git {arguments[0]}: {ended.last_line if ended.code else 'it says too much'}")
         return ended.output.removesuffix("\n")
 
     def own_file(self, name: str) -> Path:
@@ -183,22 +187,29 @@ class Repository:
         return self.said(*arguments).splitlines()
 
     def _run(self, *arguments: str, more: Mapping[str, str | None] | None = None) -> Ended:
-        return _git(self.root, arguments, {**quiet_git({**SAFE, **self._filters}), **(more or {})})
+        return self._git(arguments, {**quiet_git({**SAFE, **self._filters}), **(more or {})})
 
     @cached_property
     def _filters(self) -> Mapping[str, str]:
-        """The filters that the repository configures, each as one that does nothing."""
+        """The filters that the repository configures, each as one that does nothing; the user's own do their work."""
         return {key: "false" if key.endswith(".required") else "" for key in self._configured("filter", "[a-z]+")}
 
     def _configured(self, section: str, name: str) -> list[str]:
-        """The settings of a kind of driver, by their whole names."""
+        """The settings of a kind of driver that the repository itself has, by their whole names.
+
+        Raises:
+            RepositoryError: git cannot say, so that one of them may be run.
+        """
         pattern = rf"^{section}\..*\.{name}$"
-        ended = _git(self.root, ("config", "--name-only", "-z", "--get-regexp", pattern), quiet_git())
-        return [key for key in ended.output.split("\0") if re.match(rf"{section}\.", key)] if ended.code == 0 else []
+        ended = self._git(("config", "--show-scope", "--name-only", "-z", "--get-regexp", pattern), quiet_git())
+        if ended.code not in (0, NONE_SUCH) or not ended.whole:
+            raise RepositoryError(f"git config: {ended.last_line if ended.code else 'it says too much'}")
+        words = ended.output.split("\0")
+        return [key for scope, key in zip(words[::2], words[1::2], strict=False) if scope not in OF_THE_USER]
 
-
-def _git(root: Path, arguments: tuple[str, ...], environment: Mapping[str, str | None]) -> Ended:
-    try:
-        return run_child(["git", "-C", str(root), *arguments], root, seconds=SECONDS, environment=environment)
-    except ChildError as error:
-        raise RepositoryError(error.message, hint="install git") from error
+    def _git(self, arguments: tuple[str, ...], environment: Mapping[str, str | None]) -> Ended:
+        command = ["git", "-C", str(self.root), *arguments]
+        try:
+            return run_child(command, self.root, seconds=self.patience, environment=environment)
+        except ChildError as error:
+            raise RepositoryError(error.message, hint="install git") from error

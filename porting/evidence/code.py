@@ -74,6 +74,16 @@ def imported_by(nodes: Iterable[ast.Import | ast.ImportFrom], package: str = "")
     return {name for name in found if name in sys.modules}
 
 
+def installed_of(names: Iterable[str]) -> set[str]:
+    """The installed packages that loaded modules are from; those of `BY_VERSION` show in what is made with them."""
+    found = set()
+    for name in names:
+        top, path = name.partition(".")[0], _file(sys.modules.get(name))
+        if path is not None and _is_installed(path) and top not in BY_VERSION:
+            found.add(top)
+    return found
+
+
 def is_local(name: str) -> bool:
     """Whether a loaded module is neither installed nor of Python's own."""
     path = _file(sys.modules.get(name))

@@ -60,6 +60,15 @@ def _in_package(name: str) -> Path | None:
     return installed or _found(top, rest)
 
 
+def place_of(subject: str, folder: Path) -> Path | None:
+    """Where a folder, or some of the files in one (``file converted/*.json``), would be today; None as `path_of`."""
+    above, _, last = subject.rpartition("/")
+    if not above or "*" not in last:
+        return path_of(subject, folder)
+    found = path_of(above, folder)
+    return None if found is None else found / last
+
+
 def _found(top: str, rest: str) -> Path | None:
     """A file in a package that is imported from elsewhere than ``sys.path`` says, as a checkout may be."""
     try:

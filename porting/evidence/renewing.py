@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.evidence.files import fingerprint
 from porting.evidence.headers import headers_of
-from porting.evidence.naming import path_of
+from porting.evidence.naming import path_of, place_of
 from porting.evidence.subjects import (
     ABSENT,
     constant_today,
@@ -56,7 +56,7 @@ def _file(kind: str) -> Callable[[Portfile, str], str | None]:
 KINDS: dict[str, Callable[[Portfile, str], str | None]] = {
     "file": _file("file"),
     "package": _file("package"),
-    "folder": lambda portfile, name: folder_today(portfile.folder / name),
+    "folder": lambda portfile, name: folder_today(place_of(name, portfile.folder)),
     "evidence": evidence_today,
     "function": function_today,
     "constant": constant_today,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from functools import lru_cache
 from pathlib import Path
 
-from porting.environment.repository import quiet_git
+from porting.environment.repository import Repository, RepositoryError
 from porting.evidence.records import FILE
 
+EVIDENCE = f":(exclude,glob)**/{FILE}"
 SECONDS = 10
 """Until a git that does not answer is left alone."""
 ANSWER_HOLDS = 5
@@ -41,20 +40,9 @@ def _status(root: Path) -> tuple[str, ...] | None:
 
 @lru_cache(maxsize=8)
 def _asked(root: Path, _period: int) -> tuple[str, ...] | None:
-    command = ["git", "status", "--porcelain=v2", "--branch", "--", ".", f":(exclude,glob)**/{FILE}"]
-    wanted = {**os.environ, **quiet_git()}
+    """What ``git status`` says; not what changed in a submodule, whose own settings might run a program."""
+    command = ("status", "--porcelain=v2", "--branch", "--ignore-submodules=dirty", "--", ".", EVIDENCE)
     try:
-        done = subprocess.run(
-            command,
-            cwd=root,
-            env={name: value for name, value in wanted.items() if value is not None},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+        return tuple(Repository(root, SECONDS).said(*command).splitlines())
+    except RepositoryError:
         return None
-    return tuple(done.stdout.splitlines())

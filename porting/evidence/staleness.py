@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from porting.evidence.files import is_same
 from porting.evidence.headers import has_headers
-from porting.evidence.naming import path_of
+from porting.evidence.naming import path_of, place_of
 from porting.evidence.subjects import (
     ABSENT,
     constant_today,
@@ -71,8 +71,9 @@ def _headers(portfile: Portfile, subject: str, earlier: str) -> str:
 
 
 def _folder(portfile: Portfile, subject: str, earlier: str) -> str:
-    name = subject.partition(" ")[2]
-    return "" if folder_today(portfile.folder / name) == earlier else f"{show(name)} has other files"
+    named = subject.partition(" ")[2]
+    same = folder_today(place_of(named, portfile.folder)) == earlier
+    return "" if same else f"the files of {show(named.partition(' ')[2])} are others"
 
 
 def _evidence(portfile: Portfile, subject: str, earlier: str) -> str:

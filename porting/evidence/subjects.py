@@ -2,8 +2,9 @@
 
 The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
 check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``file`` or ``package`` (`porting.evidence.naming`),
-``headers`` before one of these (what a checkpoint holds, whatever its values are), ``folder converted`` (which files
-are there); and ``evidence 14`` is how the claims of other steps than 14 ended.
+``headers`` before one of these (what a checkpoint holds, whatever its values are), ``folder`` before one (which files
+are there: ``folder file converted``, ``folder file *.ipynb``); and ``evidence 14`` is how the claims of other steps
+than 14 ended.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +50,17 @@ def about(portfile: Portfile, asked: Iterable[str]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def folder_today(folder: Path) -> str:
-    """The fingerprint of which files are in a folder; `ABSENT` without it."""
-    if not folder.is_dir():
+def folder_today(place: Path | None) -> str:
+    """The fingerprint of which files are in a folder and below, or of those in it that a pattern names.
+
+    Args:
+        place: the folder, or a pattern after it: ``converted/*.json``; `ABSENT` without the folder.
+    """
+    if place is None:
         return ABSENT
-    names = sorted(path.relative_to(folder).as_posix() for path in files_below(folder, MOST_FILES))
-    return hashlib.sha256("\n".join(names).encode(errors="surrogatepass")).hexdigest()
+    if "*" in place.name and not place.is_dir():
+        return _of_names(place.parent, _matching(place.parent, place.name))
+    return _of_names(place, files_below(place, MOST_FILES)) if place.is_dir() else ABSENT
 
 
 def evidence_today(portfile: Portfile, step: str) -> str:
@@ -90,9 +98,23 @@ def _text(value: Any) -> str:
     return text if len(text) <= LONGEST else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """The files in a folder, and not below, that a pattern names."""
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(each.path) for each in islice(entries, MOST_FILES) if fnmatchcase(each.name, pattern)]
+    except OSError:
+        return []
+
+
+def _of_names(folder: Path, paths: Iterable[Path]) -> str:
+    names = sorted(path.relative_to(folder).as_posix() for path in paths if not path.is_dir())
+    return hashlib.sha256("\n".join(names).encode(errors="surrogatepass")).hexdigest()
+
+
 def _function(portfile: Portfile, name: str) -> dict[str, str]:
-    needed = portfile.used.needed.get(name, {})
-    return {f"function {name}": function_today(portfile, name), **_named(portfile, needed)}
+    needed, imported = portfile.used.needed.get(name, {}), portfile.used.imported.get(name, ())
+    return {f"function {name}": function_today(portfile, name), **_versions(imported), **_named(portfile, needed)}
 
 
 def _constant(portfile: Portfile, name: str) -> dict[str, str]:
@@ -122,9 +144,13 @@ def _code(portfile: Portfile, name: str) -> dict[str, str]:
     if name not in portfile.used.code:
         return {}
     packages = {*RUNS_WITH.get(name, ()), *portfile.used.packages[name]}
-    versions = {f"version {each}": version_of(each) for each in sorted(packages)}
-    known = {subject: value for subject, value in versions.items() if value is not None}
-    return {**known, **_named(portfile, portfile.used.code[name])}
+    return {**_versions(packages), **_named(portfile, portfile.used.code[name])}
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    """Packages that say a version."""
+    found = {f"version {each}": version_of(each) for each in packages}
+    return {subject: value for subject, value in found.items() if value is not None}
 
 
 def _headers(portfile: Portfile, _: str) -> dict[str, str]:
@@ -151,8 +177,7 @@ def _version(_: Portfile, name: str) -> dict[str, str]:
 
 
 def _folder(portfile: Portfile, name: str) -> dict[str, str]:
-    folder = Path(name)
-    return {f"folder {Path(os.path.relpath(folder, portfile.folder)).as_posix()}": folder_today(folder)}
+    return {f"folder {subject_of(Path(name), portfile.folder)}": folder_today(Path(name))}
 
 
 def _evidence(portfile: Portfile, step: str) -> dict[str, str]:

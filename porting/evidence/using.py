@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from porting.evidence.code import code_of, files_of, imported_by, is_local
+from porting.evidence.code import code_of, files_of, imported_by, installed_of, is_local
 from porting.evidence.files import fingerprint
 from porting.evidence.functions import Source
 from porting.evidence.reading import facts_of, is_data, reading
@@ -37,6 +37,7 @@ class Used:
         code: fingerprints of the source files of what was returned.
         needed: fingerprints of the local modules that the function imports, and that these do.
         packages: installed ones that the classes of what was returned are from.
+        imported: installed ones that the function imports, and no class may be from.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,7 @@ class Used:
         self.code: dict[str, dict[Path, str]] = {}
         self.needed: dict[str, dict[Path, str]] = {}
         self.packages: dict[str, set[str]] = {}
+        self.imported: dict[str, set[str]] = {}
 
     @contextlib.contextmanager
     def watching(self, name: str, source: Source, folder: Path, *, builds: bool) -> Iterator[None]:
@@ -64,6 +66,7 @@ class Used:
             self.add_named(name, source, folder, began)
             modules = imported_by(source.imports(name))
             self.needed[name] = _hashed(files_of(each for each in modules if is_local(each)))
+            self.imported[name] = installed_of(modules)
 
     def add_named(self, name: str, source: Source, folder: Path, began: int) -> None:
         """Note the files that a function names, as not every library is seen to read them.

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, Iterable, List, Set
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def main() -> int:
         doing = "original()"
         messages.progress("building the original model", 0, 1)
         model = names["original"]()
-        messages.send({"used": {"files": sorted(opened)[:MOST], "code": local_code()[:MOST]}})
+        messages.send({"used": {"files": sorted(opened)[:MOST], "code": code_of(model)[:MOST]}})
         doing = "the recording"
         given, valid = read_inputs(request["inputs"])
         porting_recorder.record(
@@ -101,13 +101,24 @@ def watch() -> Set[str]:
     return opened
 
 
-def local_code() -> List[str]:
-    """The files of the loaded modules that are neither installed nor Python's own; and the one of torch's version."""
-    found = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    paths = [os.path.abspath(path) for path in found if isinstance(path, str) and path.endswith(".py")]
+def code_of(model: Any) -> List[str]:
+    """The files of the model's classes, and of the loaded modules that are neither installed nor Python's own.
+
+    Of torch it is the one of its version.
+    """
+    paths = files_of(sys.modules)
     own = (sys.prefix + os.sep, sys.base_prefix + os.sep, os.path.dirname(os.path.abspath(__file__)) + os.sep)
-    torch = [path for path in paths if path.endswith(os.path.join("torch", "version.py"))]
-    return sorted(path for path in paths if not path.startswith(own) and "site-packages" not in path) + torch
+    local = {path for path in paths if not path.startswith(own) and "site-packages" not in path}
+    parts = list(model.modules()) if hasattr(model, "modules") else [model]
+    names = {base.__module__ for part in parts for base in type(part).__mro__}
+    made_of = files_of(name for name in names if name.partition(".")[0] not in ("torch", "builtins"))
+    return sorted(local | made_of) + [path for path in paths if path.endswith(os.path.join("torch", "version.py"))]
+
+
+def files_of(names: Iterable[str]) -> Set[str]:
+    """The Python files of loaded modules."""
+    found = [getattr(sys.modules.get(name), "__file__", None) for name in list(names)]
+    return {os.path.abspath(path) for path in found if isinstance(path, str) and path.endswith(".py")}
 
 
 def stop(number: int, _: Any) -> None:

@@ -17,6 +17,7 @@ from porting.report.checklist_words import (
     origin_words,
     parts_words,
 )
+from porting.report.detail import next_line
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def _subjects(record: Record) -> str:
 def _subject(subject: str, value: str) -> str:
     kind, _, name = subject.partition(" ")
     words = {"function": f"{name}()", "version": f"{name} {value}", "expected": ""}
+    if kind in ("headers", "folder"):
+        name = name.partition(" ")[2]
     return show(words.get(kind, name), 80)
 
 
@@ -155,7 +158,7 @@ def _counts(checklist: Checklist) -> Text:
 
 
 def _following(following: Next) -> Iterator[RenderableType]:
-    yield Text(f"Next: {show(following.command)}" if following.command else "Next, by hand:")
+    yield next_line(show(following.command)) if following.command else Text("Next, by hand:")
     yield _fact(f"step {following.step}, {show(following.text, 500)}")
     if following.first:
         yield _fact(f"before that, yourself: {show(following.first, 300)}")

@@ -19,12 +19,16 @@ from porting.report.checklist_words import (
 from porting.text import show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from porting.checklist import Checklist, ListedStep
 
 MOST_LINES = 30
-"""Of a checklist on which little was said by hand."""
+"""Of a checklist: what a reviewer sees at once."""
 FEWEST_OPEN = 2
 """Lines of what is open, however much was said by hand."""
+HEADING = 2
+"""Lines of a heading of a list."""
 LINK = re.compile(r"(?<![\w/.@])https?://[A-Za-z0-9][A-Za-z0-9./_=?#&%-]*[A-Za-z0-9/]")
 SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 REFERENCE = re.compile(r"[@#](?=\w)|\bGH(?=-\d)")
@@ -36,12 +40,12 @@ def checklist_markdown(checklist: Checklist) -> str:
     head = [f"### Porting checklist: {text(checklist.model)}", f"{text(checklist.summary())}.", ""]
     table = ["| | step | state | holds | verified by a program | not done |", "|---|---|---|---|---|---|"]
     table += map(_row, checklist.steps)
-    hands = [f"- {text(line, LONGEST)}" for line in hand_lines(checklist)]
-    by_hand = ["", "**Said by a person**", *hands] if hands else []
     end = ["", f"<sub>{text(origin_words(checklist.origin), 500)}</sub>"]
-    room = MOST_LINES - len((*head, *table, *by_hand, *end)) - 2
-    still = _open(checklist, max(room, FEWEST_OPEN))
-    return "\n".join((*head, *table, *(["", "**Open**", *still] if still else []), *by_hand, *end)) + "\n"
+    room = MOST_LINES - len((*head, *table, *end))
+    fewest = len(_list("Open", _open(checklist, FEWEST_OPEN)))
+    by_hand = _list("Said by a person", _joined(hand_lines(checklist), room - fewest - HEADING))
+    still = _list("Open", _open(checklist, room - len(by_hand) - HEADING))
+    return "\n".join((*head, *table, *still, *by_hand, *end)) + "\n"
 
 
 def text(words: object, limit: int = LONGEST) -> str:
@@ -66,12 +70,23 @@ def _row(step: ListedStep) -> str:
     return f"| {' | '.join((f'`{BOXES[step.state]}`', title, step.state, count_words(step), found, left))} |"
 
 
+def _list(heading: str, lines: Sequence[str]) -> list[str]:
+    """A list under a heading; nothing without lines."""
+    return ["", f"**{heading}**", *(f"- {line}" for line in lines)] if lines else []
+
+
+def _joined(lines: Sequence[str], most: int) -> list[str]:
+    """All that people said, as none of it is left out; on the last line what would need more lines."""
+    shown = [text(line, LONGEST) for line in lines]
+    return shown if len(shown) <= most else [*shown[: most - 1], "; ".join(shown[most - 1 :])]
+
+
 def _open(checklist: Checklist, most: int) -> list[str]:
     """What is required and open, a line for each reason, the gravest first."""
     lines = [(step, line) for step in checklist.required for line in open_lines(step) if not line.optional]
     lines.sort(key=lambda each: OPEN.index(each[1].state))
     shown = lines if len(lines) <= most else lines[: most - 1]
-    found = [f"- step {step.step.number}, **{line.state}**: {text(line.text())}" for step, line in shown]
+    found = [f"step {step.step.number}, **{line.state}**: {text(line.text())}" for step, line in shown]
     if more := sum(len(line.names) for _, line in lines[len(shown) :]):
-        found.append(f"- and {more} more, in the last column")
+        found.append(f"and {more} more")
     return found

@@ -13,6 +13,7 @@ from porting.report.checklist_words import (
     hand_lines,
     origin_words,
 )
+from porting.templating import environment
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -25,25 +26,19 @@ TEMPLATE = "checklist.html.jinja"
 
 def checklist_page(checklist: Checklist) -> str:
     """Every step with all its claims, folded; all that is said in it is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("porting.templates", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(TEMPLATE).render(
-        model=show(checklist.model),
-        summary=checklist.summary(),
-        complete=checklist.complete,
-        steps=[_step(step, checklist.portfile) for step in checklist.steps],
-        hands=hand_lines(checklist),
-        following=show(checklist.next.text, LONGEST),
-        command=show(checklist.next.command or "", LONGEST),
-        origin=origin_words(checklist.origin),
+    return (
+        environment(autoescape=True)
+        .get_template(TEMPLATE)
+        .render(
+            model=show(checklist.model),
+            summary=checklist.summary(),
+            complete=checklist.complete,
+            steps=[_step(step, checklist.portfile) for step in checklist.steps],
+            hands=hand_lines(checklist),
+            following=show(checklist.next.text, LONGEST),
+            command=show(checklist.next.command or "", LONGEST),
+            origin=origin_words(checklist.origin),
+        )
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from porting.report.detail import typed
+from porting.report.detail import next_line, typed
 from porting.report.figures import digits
 from porting.report.tables import FigureTable
 from porting.text import show, show_lines
@@ -41,7 +41,7 @@ def render_checks(report: CheckReport) -> RenderableType:
     failures = [_failure(results) for results in _alike(report.failures)]
     verdict = Text(report.summary(), style="bold green" if report.ok else "bold red")
     warnings = [Text(f"Warning: {show_lines(text)}  [{code}]", style="yellow") for code, text in report.warnings]
-    return Group(table, *failures, Text(), *warnings, verdict, Text(f"Next: {_next(report)}"))
+    return Group(table, *failures, Text(), *warnings, verdict, next_line(_next(report)))
 
 
 def render_listing(checks: Sequence[Check]) -> RenderableType:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from porting.folding import fold
-from porting.report.detail import in_full, typed
+from porting.report.detail import in_full, next_line, typed
 from porting.text import show, size_words
 from porting.weights.conversion.words import KEPT, Line
 
@@ -33,7 +33,7 @@ def render_conversion(conversion: Conversion) -> RenderableType:
     parts += [Text(f"note: {remark.message}", style="dim") for remark in conversion.weights.warnings]
     parts += [Text(remark.message, style="red") for remark in conversion.problems]
     parts.append(Text(conversion.summary(), style="bold green" if conversion.ok else "bold red"))
-    return Group(*parts, *([Text(f"Next: {_next(conversion)}", style="dim")] if conversion.ok else []))
+    return Group(*parts, *([next_line(_next(conversion), style="dim")] if conversion.ok else []))
 
 
 def _steps(lines: Sequence[Line]) -> Table:

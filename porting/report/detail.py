@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from rich.text import Text
+
 from porting.portfile import command_line
 
 _full: ContextVar[bool] = ContextVar("full", default=False)
@@ -36,6 +38,11 @@ def in_full() -> bool:
 def with_alignment() -> bool:
     """Whether the alignment is shown, too."""
     return _alignment.get()
+
+
+def next_line(command: str, style: str = "") -> Text:
+    """What to do next, in one line however long, so that a command can be copied."""
+    return Text(f"Next: {command}", style=style, no_wrap=True, overflow="ignore")
 
 
 def typed(command: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from porting.report.detail import next_line
 from porting.text import show, show_lines
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def render_documents(documents: Documents) -> RenderableType:
         if documents.dry_run and document.what != "toctree":
             parts.append(Text(show_lines(document.text)))
     parts += [Text(f"Not written: {show(text, 300)}", style="dim") for text in documents.skipped]
-    return Group(*parts, *(Text(f"Next: {show_lines(command)}") for command in documents.commands))
+    return Group(*parts, *(next_line(show_lines(command)) for command in documents.commands))
 
 
 def _lines(document: Document) -> list[Text]:

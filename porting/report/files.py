@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from porting.recording import noise_of
-from porting.report.detail import in_full
+from porting.report.detail import in_full, next_line
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def render_recording(recording: Recording) -> RenderableType:
             parts.append(Text(text, style="bold red"))
     failed = any(trace.failure for _, trace in recording.traces)
     advice = "mend what raised, then: porting capture" if failed else "porting verify, or porting compare"
-    return Group(*parts, Text(f"Next: {advice}"))
+    return Group(*parts, next_line(advice))
 
 
 def render_generated(generated: GeneratedTests) -> RenderableType:
@@ -58,14 +58,14 @@ def render_generated(generated: GeneratedTests) -> RenderableType:
     parts += [Text(f"No test: {show(text, 300)}", style="dim") for text in generated.skipped]
     parts += [Text(f"To do: {show(text, 300)}", style="yellow") for text in generated.left]
     parts += _parts(generated.parts)
-    return Group(*parts, Text(f"Next: {show(generated.command, 500)}"))
+    return Group(*parts, next_line(show(generated.command, 500)))
 
 
 def render_emitted(emitted: Emitted) -> RenderableType:
     """Where the rules are as code, what is left to do about them, and how to run them."""
     left = [Text(f"To do: {show(text, 300)}", style="yellow") for text in emitted.left]
     left += _parts(emitted.parts)
-    return Group(Text(emitted.summary(), style="bold green"), *left, Text(f"Next: {show(emitted.command, 300)}"))
+    return Group(Text(emitted.summary(), style="bold green"), *left, next_line(show(emitted.command, 300)))
 
 
 def _parts(parts: Iterable[tuple[Path, Part]]) -> list[Text]:

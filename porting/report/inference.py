@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from porting.folding import fold
-from porting.report.detail import typed
+from porting.report.detail import next_line, typed
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def render_inference(inference: Inference) -> RenderableType:
         *_missing(inference.missing),
         *_code(inference),
         Text(inference.summary(), style="bold green" if inference.ok else "bold yellow"),
-        Text(f"Next: {_next(inference)}", style="dim"),
+        next_line(_next(inference), style="dim"),
     )
 
 

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from porting.nearest.result import UNMODIFIED, conclusion
+from porting.report.detail import next_line
 from porting.report.nearest import render_nearest
 from porting.text import show
 
@@ -42,5 +43,5 @@ def render_scaffold(scaffold: Scaffold) -> RenderableType:
         for path, part in scaffold.parts
     ]
     lines.append(Text(scaffold.summary(), style="bold"))
-    lines.append(Text(f"Next: {' && '.join(map(show, scaffold.next))}"))
+    lines.append(next_line(" && ".join(map(show, scaffold.next))))
     return Group(*lines)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from porting.report.alignment import render_alignment
 from porting.report.culprits import culprit_texts
-from porting.report.detail import in_full, typed, with_alignment
+from porting.report.detail import in_full, next_line, typed, with_alignment
 from porting.report.figures import figure
 from porting.report.further import further_runs, next_after
 from porting.report.rows import CULPRIT, INHERITED, UNSEEN, Row, folded, layer_rows
@@ -50,7 +50,7 @@ def render_verification(verification: Verification) -> RenderableType:
         *further_runs(verification),
         *_warnings(verification.warnings),
         _verdict(verification.verdict, _explanation(verification)),
-        Text(f"Next: {_next(verification)}"),
+        next_line(_next(verification)),
     )
 
 
@@ -66,7 +66,7 @@ def render_comparison(comparison: Comparison) -> RenderableType:
         Text(),
         *_warnings(comparison.warnings),
         _verdict(comparison.verdict, text),
-        Text(f"Next: {typed('verify')}  (judges every module by itself and names the culprit)"),
+        next_line(f"{typed('verify')}  (judges every module by itself and names the culprit)"),
     )
 
 

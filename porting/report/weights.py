@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from porting.report.detail import in_full, typed
+from porting.report.detail import in_full, next_line, typed
 from porting.text import show
 from porting.weights.report import FAILING, detail, folded
 
@@ -28,7 +28,7 @@ def render_weights(report: WeightsReport) -> RenderableType:
     remarks = [Text(f"note: {remark.message}", style="dim") for remark in report.warnings]
     table = [_table(report)] if report.findings else []
     verdict = Text(report.summary(), style="bold green" if report.ok else "bold red")
-    return Group(*table, *remarks, verdict, Text(f"Next: {_next(report)}", style="dim"))
+    return Group(*table, *remarks, verdict, next_line(_next(report), style="dim"))
 
 
 def render_contents(contents: Contents) -> RenderableType:
@@ -43,9 +43,7 @@ def render_contents(contents: Contents) -> RenderableType:
     hidden = [Text(f"… and {more:,} more rows (--json has all)", style="dim")] if more else []
     remarks = [Text(f"note: {remark.message}", style="dim") for remark in contents.remarks]
     following = "write a portfile with config() and ported_class() to hold this against a port"
-    return Group(
-        table, *hidden, *remarks, Text(contents.summary(), style="bold"), Text(f"Next: {following}", style="dim")
-    )
+    return Group(table, *hidden, *remarks, Text(contents.summary(), style="bold"), next_line(following, style="dim"))
 
 
 def _table(report: WeightsReport) -> Table:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.machinery
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from porting.children import ChildError, run_child
 from porting.errors import PortingError
 from porting.text import show
 
@@ -110,14 +110,16 @@ def _of_package(name: str, wanted: str | None, python: str | None) -> Location:
 def _search_path(python: str) -> list[str]:
     command = [python, "-c", "import sys, json; print(json.dumps(sys.path))"]
     try:
-        told = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True, cwd="/").stdout
-        found = json.loads(told)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise OriginalError(
-            f"the interpreter {show(python)} cannot be asked for its packages: {show(error)}",
-            hint="name the python of the original's environment with --python",
-        ) from None
-    return [str(place) for place in found if place]
+        ended = run_child(command, Path("/"), seconds=PATIENCE)
+        return [str(place) for place in json.loads(ended.output) if place]
+    except ChildError as error:
+        why = error.message
+    except (ValueError, TypeError):
+        why = ended.last_line
+    raise OriginalError(
+        f"the interpreter {show(python)} cannot be asked for its packages: {why}",
+        hint="name the python of the original's environment with --python",
+    )
 
 
 def _modules(folder: Path, top: Path) -> dict[str, Path]:

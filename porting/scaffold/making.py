@@ -233,7 +233,9 @@ def _describe(plan: Plan) -> str:
     )
     if port.distance is None or round(port.distance) <= 0 or (plan.inferred and not plan.lacking):
         return f"ported() is {port.class_name} {source}"
-    return f"ported() is {port.class_name} {source}; tensors whose shape only one side has: {port.distance:.0f}"
+    count = round(port.distance)
+    tensors = "1 tensor has" if count == 1 else f"{count} tensors have"
+    return f"ported() is {port.class_name} {source}; by shape, {tensors} no counterpart"
 
 
 def feed_of(port: Sibling, saved: Saved | None, forward: Sequence[Argument] | None) -> Feed:

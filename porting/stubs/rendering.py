@@ -8,6 +8,7 @@ from typing import Any
 from porting.errors import GenerationError
 from porting.stubs.literals import FILTERS, ensure_same_code, identifier
 from porting.stubs.written import WIDTH, neutral, text, written
+from porting.templating import environment
 
 NEUTRAL: dict[str, Any] = {
     **dict.fromkeys(
@@ -59,18 +60,10 @@ def render(template: str, names: dict[str, Any], data: dict[str, Any]) -> str:
     Raises:
         GenerationError: something cannot be written, or the result has other code than the template.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701 - Python source, in which HTML is not escaped but every value is a literal
-        loader=PackageLoader("porting.templates", ""),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(FILTERS)
-    environment.filters.update({"written": written, "text": text, "imported": _imported, "function_source": _function})
-    loaded = environment.get_template(template)
+    templates = environment()  # of Python source, in which HTML is not escaped but every value is a literal
+    templates.filters.update(FILTERS)
+    templates.filters.update({"written": written, "text": text, "imported": _imported, "function_source": _function})
+    loaded = templates.get_template(template)
     result = loaded.render({**names, **data})
     reference = {key: NEUTRAL[key] if value and key in NEUTRAL else neutral(value) for key, value in data.items()}
     ensure_same_code(result, loaded.render({**names, **reference}))

@@ -13,7 +13,7 @@ from evidenced import CLAIMS, change, empty_port, make_up
 from porting.checklist import OPEN, STATES, Checklist, make_checklist
 from porting.checks import iterate_checks
 from porting.evidence import RESULTS, records_by_claim
-from porting.report.checklist_markdown import checklist_markdown
+from porting.report.checklist_markdown import MOST_LINES, checklist_markdown
 from porting.report.checklist_page import checklist_page
 
 if TYPE_CHECKING:
@@ -74,6 +74,17 @@ def test_all_renderings_agree_on_every_step(tmp_path: Path, seed: int) -> None:
     assert in_terminal(checklist, 80) == in_terminal(checklist, 140) == states
     assert in_markdown(checklist) == states
     assert in_page(checklist) == states
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_markdown_fits_into_30_lines_with_all_that_people_said(tmp_path: Path, seed: int) -> None:
+    portfile = empty_port(tmp_path)
+    random_evidence(portfile, seed)
+    checklist = make_checklist(portfile)
+    text = checklist_markdown(checklist)
+    assert len(text.splitlines()) <= MOST_LINES
+    said = {claim.claim.step for claim in checklist.claims if claim.by_hand or claim.state == "by hand"}
+    assert {int(step) for step in re.findall(r"(?:^- |; )step (\d+), [^*]", text, re.MULTILINE)} == said
 
 
 @pytest.mark.parametrize("seed", SEEDS)

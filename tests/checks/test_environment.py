@@ -25,6 +25,7 @@ def test_the_versions_of_this_environment_are_supported(tmp_path: Path) -> None:
     result = result_of(VERSIONS, context_with(tmp_path))
     assert result.status == "passed"
     assert set(result.figures) == {"Python", *PACKAGES}
+    assert not Version("torch", None, ">=2").is_supported
 
 
 @pytest.mark.parametrize(

@@ -134,3 +134,13 @@ def test_a_checkout_without_checkers_and_a_port_without_checkout(name: str, root
     write(tmp_path, {"own/modeling_first.py": MODELING})
     found = said(name, tmp_path / "own" / "modeling_first.py", tmp_path)
     assert (found.status, found.lacking) == ("skipped", True)
+
+
+@pytest.mark.parametrize("name", [RUFF, *REPOSITORY, "check_model_tests", "check_tests_are_own"])
+def test_what_came_with_transformers_is_not_what_is_added_to_it(name: str, tmp_path: Path) -> None:
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=4, vocab_size=2)
+    small = BertModel(config)
+    result = result_of(name, context_with(tmp_path, ported=lambda: small))
+    assert (result.status, result.lacking, "came with Transformers" in result.message) == ("skipped", False, True)

@@ -11,6 +11,7 @@ from checked import context_with, result_of
 from checkouts import checkout_at, commit, git, imported_from, write
 
 from porting.checks import CheckResult
+from porting.environment.repository import Repository
 from porting.evidence.asking import listening
 
 CLEAN, RECENT = "check_tree_clean", "check_branch_up_to_date"
@@ -104,12 +105,15 @@ def test_a_branch_that_began_elsewhere_is_refuted(root: Path) -> None:
     assert (result.status, "nothing in common" in result.message or "no commit" in result.message) == ("failed", True)
 
 
-def test_what_was_fetched_long_ago_is_to_be_fetched_again(root: Path) -> None:
+def test_what_was_fetched_long_ago_is_to_be_fetched_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     long_ago = time.time() - 30 * 86400
     for path in (root / ".git" / "logs" / MAIN, root / ".git" / MAIN):
         os.utime(path, (long_ago, long_ago))
     result = said(RECENT, root)
     assert (result.status, result.lacking, "30 days ago" in result.message) == ("skipped", True, True)
+    monkeypatch.setattr(Repository, "days_since_fetch", lambda *_: None)
+    result = said(RECENT, root)
+    assert (result.status, result.lacking, "not known" in result.message) == ("skipped", True, True)
     git(root, "update-ref", "-d", MAIN)
     assert "never fetched" in said(RECENT, root).message
 

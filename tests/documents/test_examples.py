@@ -84,5 +84,5 @@ def test_a_class_that_cannot_be_imported_has_no_example(tmp_path: Path) -> None:
 
 def test_a_program_that_ends_badly_says_its_last_line(tmp_path: Path) -> None:
     assert fault_of("print(1)", tmp_path) == ""
-    assert fault_of("raise ValueError('\\x1b[31mno')", tmp_path) == "ValueError: \\x1b[31mno"
-    assert fault_of("import sys; sys.exit(3)", tmp_path) == "it ended with 3"
+    assert fault_of("raise ValueError('\\x1b[31mno\\x07')", tmp_path) == "ValueError: no\\x07"
+    assert fault_of("import sys; sys.exit(3)", tmp_path) == "it said nothing and ended with 3"

@@ -57,6 +57,7 @@ def test_commits_that_are_missing_are_counted_and_conflicts_named(tmp_path: Path
     objects = sorted((root / ".git" / "objects").rglob("*"))
     assert (repository.missing(MAIN), repository.conflicts(MAIN)) == (2, ("line \n.txt",))
     assert sorted((root / ".git" / "objects").rglob("*")) == objects
+    assert repository.conflicts("refs/heads/nowhere") is None
 
 
 def test_unrelated_histories_have_nothing_in_common(tmp_path: Path) -> None:

@@ -57,9 +57,55 @@ def test_no_program_that_a_repository_names_is_run(repository: Path) -> None:
     program = repository.parent / "program.sh"
     program.write_text(f"#!/bin/sh\ntouch {repository.parent}/ran\n")
     program.chmod(0o755)
-    git(repository, "config", "core.fsmonitor", str(program))
-    assert state(repository)[0] is not None
+    (repository / ".gitattributes").write_text("*.py filter=evil\n")
+    (repository / "portfile.py").write_bytes((repository / "portfile.py").read_bytes().replace(b"ported", b"proted"))
+    for name in ("core.fsmonitor", "filter.evil.clean", "filter.evil.process"):
+        git(repository, "config", name, str(program))
+    assert state(repository) == (git(repository, "rev-parse", "HEAD"), True)
     assert not (repository.parent / "ran").exists()
+    subprocess.run(["git", "status"], cwd=repository, capture_output=True, check=False)
+    assert (repository.parent / "ran").exists(), "git itself would have run one"
+
+
+def test_no_program_that_a_submodule_names_is_run(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "code.py").write_text("x = 1\n")
+    (other / ".gitattributes").write_text("*.py filter=evil\n")
+    git(other, "init", "-q")
+    git(other, "add", "-A")
+    git(other, "commit", "-qm", "first")
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "inner")
+    git(repository, "commit", "-qm", "inner")
+    git(repository / "inner", "config", "filter.evil.clean", f"touch {tmp_path}/ran; cat")
+    (repository / "inner" / "code.py").write_text("x = 2\n")
+    assert state(repository)[1] is False
+    assert not (tmp_path / "ran").exists()
+    git(repository, "status")
+    assert (tmp_path / "ran").exists(), "git itself would have run it"
+
+
+def test_more_settings_than_are_read_are_no_way_to_hide_one(repository: Path, tmp_path: Path) -> None:
+    names = [f'[filter "{"x" * 200}{number}"]\n\tclean = cat\n' for number in range(4000)]
+    names.insert(2000, f'[filter "evil"]\n\tclean = touch {tmp_path}/ran\n')
+    with (repository / ".git" / "config").open("a") as file:
+        file.write("".join(names))
+    (repository / ".gitattributes").write_text("*.py filter=evil\n")
+    (repository / "portfile.py").write_bytes((repository / "portfile.py").read_bytes().replace(b"ported", b"proted"))
+    assert state(repository) == (None, None)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_filter_of_the_user_counts(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "settings").write_text('[filter "upper"]\n\tclean = tr a-z A-Z\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
+    (repository / ".gitattributes").write_text("*.txt filter=upper\n")
+    (repository / "a.txt").write_text("abc\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "filtered")
+    assert state(repository)[1] is False
+    os.utime(repository / "a.txt", (1, 1))
+    assert state(repository)[1] is False
 
 
 def test_code_in_another_repository_has_its_own_commit(repository: Path, tmp_path: Path) -> None:

@@ -27,27 +27,14 @@ VALUES = ("check_weights_loaded", "check_no_random_weights")
 TIES = ("check_weights_tied",)
 PORT = ("check_runs_repeat", "check_save_load_round_trip", "check_dropout_inactive")
 BOTH = ("check_outputs_equal", "check_hidden_states_equal", "check_settings_equal", "check_longer_sequences")
-LIVE = ("check_original_repeats",)
+LIVE = ("check_original_repeats", "check_original_runs")
+NEAREST = ("check_nearest_named",)
+NOTEBOOK = ("check_notebook_runs",)
 ORIGINAL = ("check_original_eval_mode",)
-RUNS = ("check_original_runs",)
 VOCABULARY = ("check_vocabulary_fits_model",)
 PIPELINE = ("check_pipeline_equals_direct_call",)
-ALL = (
-    *NAMES,
-    *TOKENIZER,
-    *CODE,
-    *STARTS,
-    *VALUES,
-    *TIES,
-    *PORT,
-    *BOTH,
-    *LIVE,
-    *ORIGINAL,
-    *RUNS,
-    *VOCABULARY,
-    *PIPELINE,
-)
 OF_PORT = (*NAMES, *CODE, *STARTS, *VALUES, *TIES, *PORT, *BOTH, *VOCABULARY, *PIPELINE)
+ALL = (*OF_PORT, *TOKENIZER, *LIVE, *ORIGINAL, *NEAREST, *NOTEBOOK)
 
 
 @pytest.fixture(scope="module")
@@ -112,21 +99,15 @@ CHANGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "one line of the port": (replaced("layers_gate.py", "torch.tanh(", "torch.sin("), OF_PORT),
     "the class of the port": (replaced("modeling_gate.py", "A small model", "A model"), OF_PORT),
-    "a value in the checkpoint": (one_value, (*VALUES, *BOTH, *LIVE, *RUNS)),
-    "a shape in the checkpoint": (one_shape, (*VALUES, *BOTH, *LIVE, *RUNS, *NAMES)),
-    "one line of the original": (
-        replaced("original_gate.py", "torch.tanh(", "torch.sin("),
-        (*BOTH, *LIVE, *ORIGINAL, *RUNS),
-    ),
+    "a value in the checkpoint": (one_value, (*VALUES, *BOTH, *LIVE)),
+    "a shape in the checkpoint": (one_shape, (*VALUES, *BOTH, *LIVE, *NAMES, *NEAREST)),
+    "one line of the original": (replaced("original_gate.py", "torch.tanh(", "torch.sin("), (*BOTH, *LIVE, *ORIGINAL)),
     "a rule": (replaced("rules_gate.py", "mlp.fc2", "mlp.fc3"), (*NAMES, *VALUES)),
     "the tokenizer": (one_token, (*TOKENIZER, *VOCABULARY, *PIPELINE)),
     "the original's vocabulary": (replaced("vocabulary.txt", "k", "l"), (*TOKENIZER, *VOCABULARY)),
-    "original()": (
-        replaced("portfile.py", "model = Original()", "model = Original(); 1"),
-        (*BOTH, *LIVE, *ORIGINAL, *RUNS),
-    ),
+    "original()": (replaced("portfile.py", "model = Original()", "model = Original(); 1"), (*BOTH, *LIVE, *ORIGINAL)),
     "ported()": (replaced("portfile.py", '"converted").eval()', '"converted").eval().float()'), OF_PORT),
-    "inputs()": (replaced("portfile.py", "arange(8)", "arange(1, 9)"), (*PORT, *BOTH, *LIVE, *RUNS)),
+    "inputs()": (replaced("portfile.py", "arange(8)", "arange(1, 9)"), (*PORT, *BOTH, *LIVE)),
     "the tokenizer's function": (
         replaced("portfile.py", 'Fast.from_pretrained("converted")', 'Fast.from_pretrained("./converted")'),
         (*TOKENIZER, *VOCABULARY, *PIPELINE),
@@ -153,6 +134,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "a comment": (lambda folder: _append(folder, "# written on a Sunday\n"), ()),
     "spaces": (replaced("portfile.py", "return model.eval()", "return  model.eval( )"), ()),
     "a page beside it": (lambda folder: _write(folder / "README.md", "# Gate"), ()),
+    "a notebook beside it": (lambda folder: _write(folder / "gate.ipynb", "{}"), NOTEBOOK),
     "a folder beside it": (lambda folder: _write(folder / "traces" / "original" / "manifest.json", "{}"), ()),
 }
 
@@ -193,8 +175,8 @@ def test_an_untouched_file_is_not_read_again(port: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("package", "expected"),
     [
-        ("transformers", (*OF_PORT, *TOKENIZER)),
-        ("torch", tuple(name for name in ALL if name not in TOKENIZER)),
+        ("transformers", (*OF_PORT, *TOKENIZER, *NEAREST)),
+        ("torch", tuple(name for name in ALL if name not in (*TOKENIZER, *NEAREST, *NOTEBOOK))),
         ("tokenizers", (*TOKENIZER, *VOCABULARY, *PIPELINE)),
         ("numpy", ()),
     ],

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from porting.evidence.naming import path_of, subject_of
+from porting.evidence.naming import path_of, place_of, subject_of
+from porting.evidence.subjects import folder_today
 from porting.evidence.versions import version_of
 
 
@@ -53,6 +54,21 @@ def test_code_of_transformers_is_named_by_its_package(tmp_path: Path) -> None:
     subject = subject_of(path, tmp_path)
     assert subject == "package transformers/models/bert/modeling_bert.py"
     assert path_of(subject, tmp_path) == path
+
+
+def test_some_files_of_a_folder_are_found_again_wherever_it_lies(tmp_path: Path) -> None:
+    import transformers
+
+    bert = Path(transformers.__file__).parent / "models" / "bert"
+    for place in (bert / "*.py", tmp_path / "*.py", tmp_path / "tests" / "test_*.py", tmp_path / "converted"):
+        assert place_of(subject_of(place, tmp_path), tmp_path) == place
+    empty = folder_today(tmp_path / "tests" / "test_*.py")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "helper.py").touch()
+    assert folder_today(tmp_path / "tests" / "test_*.py") == empty
+    (tmp_path / "tests" / "test_x.py").touch()
+    assert folder_today(tmp_path / "tests" / "test_*.py") != empty
+    assert folder_today(tmp_path / "converted") == folder_today(None) == "absent"
 
 
 def test_evidence_that_nobody_vouches_for_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,13 @@ def test_what_is_written_meanwhile_or_gone_is_not_read(tmp_path: Path) -> None:
     assert names(read) == set()
 
 
+def test_a_file_that_is_opened_for_both_is_written(tmp_path: Path) -> None:
+    (tmp_path / "state.txt").write_text("x")
+    with reading() as read, (tmp_path / "state.txt").open("r+") as file:
+        file.write("y")
+    assert names(read) == set()
+
+
 def test_code_metadata_and_the_system_are_no_data(tmp_path: Path) -> None:
     left_out = ["a.py", "b.cpython-311.so", "x-1.0.dist-info/METADATA", "__pycache__/a.pyc", ".git/HEAD"]
     assert not any(is_data(tmp_path / name) for name in left_out)

@@ -38,7 +38,9 @@ def test_the_rules_of_transformers_hold(text: str, expected: list[tuple[int, str
 
 
 def test_a_file_that_is_not_python_is_a_finding(tmp_path: Path) -> None:
-    assert found(tmp_path, "def (\n")
+    findings = found(tmp_path, "def (\n")
+    assert findings
+    assert not [rule for _, rule in findings if rule == UNFORMATTED]
 
 
 def test_the_settings_of_a_checkout_come_first(tmp_path: Path) -> None:

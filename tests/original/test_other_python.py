@@ -313,8 +313,37 @@ def test_evidence_of_it_speaks_of_its_code_and_of_the_files_that_it_read(tmp_pat
     assert record_checks(context, run_checks(context, ["outputs_equal", "original_runs"])) is None
     record = newest_records(context.portfile)["check_original_runs"]
     assert (record.result, changes(record, Portfile.load(path))) == ("passed", ())
+    assert not any("ported" in subject for subject in record.about)
     (tmp_path / "elsewhere_layers.py").write_text("# changed\n")
     torch.save({}, tmp_path / "weights.pt")
     assert set(changes(record, Portfile.load(path))) == {"elsewhere_layers.py changed", "weights.pt changed"}
     path.write_text(path.read_text().replace("build(torch", "build( state=torch"))
     assert "original() changed in portfile.py" in changes(record, Portfile.load(path))
+
+
+def test_code_of_an_installed_original_is_spoken_of(tmp_path: Path) -> None:
+    package = tmp_path / "site-packages" / "installed_original"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from installed_original.layers import Own\n")
+    (package / "layers.py").write_text("import torch\n\n\nclass Own(torch.nn.Linear):\n    pass\n")
+    path = tmp_path / "portfile.py"
+    text = ELSEWHERE.format(python=sys.executable).replace("    from elsewhere_layers import build\n", FROM_PACKAGE)
+    path.write_text(text.replace('torch.load("weights.pt", weights_only=True)', "{}"))
+    context = CheckContext(Portfile.load(path))
+    assert record_checks(context, run_checks(context, ["original_eval_mode"])) is None
+    record = newest_records(context.portfile)["check_original_eval_mode"]
+    assert record.result == "passed"
+    assert any(subject.endswith("installed_original/layers.py") for subject in record.about)
+    assert not any("ported" in subject for subject in record.about)
+
+
+FROM_PACKAGE = """
+    import sys
+
+    sys.path.insert(0, "site-packages")
+    from installed_original import Own
+
+    def build(_):
+        return Own(4, 3).eval()
+
+"""

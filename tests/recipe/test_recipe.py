@@ -29,6 +29,7 @@ def test_every_check_and_every_claim_of_a_person_is_listed_once_in_its_step() ->
 def test_a_claim_says_who_settles_it_and_how(claim: Claim) -> None:
     assert (claim.kind == "program") == claim.name.startswith("check_") == (claim.person is None)
     assert claim.text.endswith(".")
+    assert "``" not in claim.text
     assert claim.command
     if claim.kind == "program":
         assert claim.command == f"check {claim.name.removeprefix('check_')}"

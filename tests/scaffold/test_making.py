@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -237,8 +238,8 @@ def test_a_checkpoint_of_half_precision_is_compared_in_that_of_the_original(tmp_
     made = make(tmp_path, original=str(repository), checkpoint=checkpoint, like="gpt2")
     assert made.verdict == "match", made.troubles
     lint(tmp_path / "work")
-    portfile = Portfile.load(made.files[0])
-    portfile.build("ported").to(torch.bfloat16).save_pretrained(tmp_path / "work" / "converted")
+    port: Any = Portfile.load(made.files[0]).build("ported")
+    port.to(torch.bfloat16).save_pretrained(tmp_path / "work" / "converted")
     assert verify_portfile(Portfile.load(made.files[0])).verdict == "match"
 
 

@@ -110,9 +110,8 @@ class Reader:
 
     def _stop(self) -> None:
         """End the process that has everything imported; the next command starts another."""
-        if self._warm is not None and self._warm.stdin is not None:
-            self._warm.stdin.close()
-            self._warm.wait(timeout=30)
+        if self._warm is not None:
+            self._warm.communicate(timeout=30)
         self._warm = None
 
     def _write_port(self) -> None:
@@ -194,7 +193,6 @@ class Reader:
             str(self.home): "~",
             str(ROOT): "~/porting",
             sysconfig.get_path("purelib"): "…/site-packages",
-            "porting (not installed)": "porting 0.1.0",
         }
         for place, seen in places.items():
             text = text.replace(place, seen)

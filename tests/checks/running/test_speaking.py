@@ -21,6 +21,13 @@ def samples():
 
 def config():
     return {"size": 3}
+
+
+def conversations():
+    import click
+    import numpy
+
+    return [click.style("a"), numpy.nan]
 """
 
 
@@ -44,6 +51,8 @@ def test_a_check_speaks_of_what_it_asks_for_and_nothing_else(context: CheckConte
     assert spoken(context, lambda asked: {"size": asked.portfile.config()["size"]}) == {"function config"}
     found = spoken(context, lambda asked: {"count": len(asked.returned("samples"))})
     assert found == {"function samples", "file samples.txt"}
+    found = spoken(context, lambda asked: {"count": len(asked.returned("conversations"))})
+    assert found == {"function conversations", "version click"}
     assert spoken(context, lambda asked: {"has": "rules" in asked.portfile.functions}) == {"function rules"}
     assert spoken(context, lambda asked: {"atol": asked.portfile.tolerance().atol}) == {"constant TOLERANCE"}
 
@@ -74,6 +83,24 @@ def test_the_class_alone_is_spoken_of_without_its_weights(tmp_path: Path, write_
     live = spoken(context, lambda asked: {"name": type(asked.ported_model).__name__})
     assert live - kind == {"file weights.txt"}
     assert {"function ported", "version torch", "version transformers"} <= kind
+
+
+def test_what_one_side_did_is_spoken_of_without_the_other(context: CheckContext) -> None:
+    original = spoken(context, lambda asked: {"calls": len(asked.trace("original").calls)}, "check_original_side")
+    ported = spoken(context, lambda asked: {"calls": len(asked.trace("ported").calls)}, "check_ported_side")
+    assert {"function original", "function inputs", "function run_original"} <= original
+    assert {"function ported", "function inputs", "function run_ported"} <= ported
+    together = {"function outputs", "function valid_positions", "constant TOLERANCE", "constant MODULE_MAP"}
+    assert not original & (together | ported & {"function ported", "function run_ported", "function ported_inputs"})
+    assert not ported & (together | {"function original", "function run_original", "function original_inputs"})
+
+
+def test_inputs_of_the_other_side_are_not_spoken_of(tmp_path: Path, write_portfile: WritePortfile) -> None:
+    extra = "def original_inputs():\n    import torch\n\n    return {'x': torch.ones(2, 3)}\n"
+    context = CheckContext(Portfile.load(write_portfile(tmp_path, extra=extra)))
+    found = spoken(context, lambda asked: {"calls": len(asked.trace("original").calls)})
+    assert "function original_inputs" in found
+    assert "function inputs" not in found
 
 
 def test_a_reason_for_a_failure_belongs_to_its_check_alone(tmp_path: Path, write_portfile: WritePortfile) -> None:
