@@ -83,7 +83,7 @@ def run_child(
         except subprocess.TimeoutExpired:
             code = None
         finally:
-            _end(child)
+            end_session(child)
             for each in heard:
                 each.finish()
     output, errors = heard
@@ -134,8 +134,8 @@ class _Heard(threading.Thread):
         return (self.first + self.last).decode("utf-8", "backslashreplace")
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End whatever of the child's session still runs."""
+def end_session(child: subprocess.Popen[bytes]) -> None:
+    """End a child that leads a session, and whatever of that still runs."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -75,6 +75,7 @@ def _shown(records: Sequence[Record]) -> Record | None:
 
 def _last_word(records: Sequence[Record]) -> Record | None:
     """The newest record; a person's word is not taken back by a run that says nothing."""
-    if any(map(is_by_hand, records)):
-        return [record for record in records if record.result not in SILENT][-1]
+    said = [record for record in records if record.result not in SILENT]
+    if said and is_by_hand(said[-1]):
+        return said[-1]
     return records[-1] if records else None

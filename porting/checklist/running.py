@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from porting.checklist.making import listed_claims
 from porting.evidence import records_by_claim
 from porting.progress import Progress, silent
+from porting.recipe import all_claims
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,11 @@ def run_open(portfile: Portfile, *, everything: bool = False, progress: Progress
     from porting.checks import CheckContext, CheckReport, run_checks
 
     context = CheckContext(portfile)
-    names = names_to_run(portfile, everything=everything)
+    names, steps = names_to_run(portfile, everything=everything), {claim.name: claim.step for claim in all_claims()}
     results: list[CheckResult] = []
     with _Keeper(context) as keeper:
         for number, name in enumerate(names):
+            keeper.begin(steps[name])
             progress(name, number, len(names))
             report = run_checks(context, [name])
             results.extend(report.results)
@@ -49,13 +51,14 @@ def run_open(portfile: Portfile, *, everything: bool = False, progress: Progress
 
 
 class _Keeper:
-    """Keeps what checks said, every few seconds and at the end, also where that is an interruption."""
+    """Keeps what checks said: after each step, every few seconds, and at the end, even if that is an interruption."""
 
     def __init__(self, context: CheckContext) -> None:
         self.context = context
         self.warnings: tuple[tuple[str, str], ...] = ()
         self._waiting: list[CheckResult] = []
         self._kept = time.monotonic()
+        self._step = 0
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -64,11 +67,15 @@ class _Keeper:
     def __exit__(self, *_: object) -> None:
         self._keep()
 
+    def begin(self, step: int) -> None:
+        """Keep what was said of earlier steps, as claims of this one may speak of it, and what has waited for long."""
+        if step != self._step or time.monotonic() - self._kept > SECONDS:
+            self._keep()
+        self._step = step
+
     def take(self, results: Sequence[CheckResult]) -> None:
         """Take over what was said."""
         self._waiting += results
-        if time.monotonic() - self._kept > SECONDS:
-            self._keep()
 
     def _keep(self) -> None:
         from porting.checks import CheckReport, record_checks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
     from porting.recipe import Claim
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-MARK = b"orting checklist"
-"""Stands at the beginning of every file that is written, so that no other one is replaced."""
+PAGE = b"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="generator" content="porting checklist">"""
+OURS = (b"### Porting checklist: ", PAGE)
+"""How every file begins that is written, so that no other one is replaced."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +133,12 @@ class Wanted:
         if self.output is None:
             console().out(document, end="", highlight=False)
             return
-        path = Path(self.output)
-        if path.exists() and not (path.is_file() and _is_ours(path)):
-            hint = "name another file: --output FILE"
+        path, hint = Path(self.output), "name another file: --output FILE"
+        try:
+            other = os.path.lexists(path) and (path.is_symlink() or not path.is_file() or not _is_ours(path))
+        except OSError as error:
+            raise OutputError(f"cannot write {show(path)}: {error.strerror}", hint=hint) from None
+        if other:
             raise OutputError(f"{show(path)} exists and is no checklist, so it is not replaced", hint=hint)
         write_text(path, document)
         say(f"wrote {show(path)}")
@@ -140,6 +149,8 @@ class Wanted:
 
         path = Path(os.environ[SUMMARY])
         try:
+            if path.is_fifo():  # which would wait for somebody who reads
+                raise OSError(errno.ESPIPE, "it is a pipe")
             with path.open("a", encoding="utf-8") as file:
                 file.write(checklist_markdown(checklist))
         except OSError as error:
@@ -164,4 +175,4 @@ def _needs(option: str, *, given: bool, what: str) -> None:
 
 def _is_ours(path: Path) -> bool:
     with path.open("rb") as file:
-        return MARK in file.read(300)
+        return file.read(300).startswith(OURS)

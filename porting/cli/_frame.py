@@ -77,7 +77,7 @@ def console() -> Console:
             raise BrokenPipeError
 
     stream = _results or sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH
+    width = None if stream.isatty() or os.environ.get("COLUMNS", "0") != "0" else WIDTH
     return ResultConsole(file=stream, width=width, highlight=False, soft_wrap=False)
 
 

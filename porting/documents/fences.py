@@ -48,7 +48,7 @@ class Block:
     @property
     def is_own(self) -> bool:
         """Whether nobody wrote in it: it is as it was written, or empty."""
-        return not self.content.strip() or self.sum in (None, checksum(self.content))
+        return not self.content.strip() or self.sum == checksum(self.content)
 
 
 def sealed(text: str) -> str:

@@ -67,7 +67,7 @@ def merged_notebook(existing: str, rendered: str) -> tuple[str, tuple[Conflict, 
             cell.update({"outputs": [], "execution_count": None} if cell.get("cell_type") == "code" else {})
             changed = True
         else:
-            line = existing[: max(existing.find(json.dumps(str(mark["sum"]))), 0)].count("\n") + 1
+            line = existing[: max(existing.find(json.dumps(mark.get("sum", ""))), 0)].count("\n") + 1
             conflicts.append(Conflict(line, f"the cell {show(mark['cell'])} was changed by hand and is kept"))
     return _written(document) if changed else existing, tuple(conflicts)
 
@@ -102,13 +102,25 @@ def _source(cell: dict[str, Any]) -> str:
 def _read(text: str) -> dict[str, Any]:
     try:
         document: dict[str, Any] = strictjson.loads(text.encode())
-        if document["nbformat"] != FORMAT or not all(isinstance(cell, dict) for cell in document["cells"]):
+        if document["nbformat"] != FORMAT or not isinstance(document["cells"], list):
             raise ValueError("it has another format than 4")
+        if not all(map(_is_cell, document["cells"])):
+            raise ValueError("one of its cells is none")
     except (ValueError, KeyError, TypeError) as error:
         raise NotebookError(
             f"the notebook cannot be read: {show(error)}", hint="move it away, then: porting write notebook"
         ) from None
     return document
+
+
+def _is_cell(cell: Any) -> bool:
+    """Whether a cell has what is read of it in the form that it must have."""
+    if not isinstance(cell, dict) or not isinstance(cell.get("metadata", {}), dict):
+        return False
+    source, mark = cell.get("source", ""), cell.get("metadata", {}).get(OWN, {})
+    lines = source if isinstance(source, list) else [source]
+    said = mark.values() if isinstance(mark, dict) else [None]
+    return all(isinstance(each, str) for each in (*lines, *said))
 
 
 def _require_valid(document: dict[str, Any]) -> None:

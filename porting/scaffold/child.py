@@ -128,7 +128,7 @@ def _infer(
     from porting.weights.inference.portfiles import infer_portfile
 
     found = infer_portfile(replace(portfile, functions=functions), request["checkpoint"])
-    tell({"rules": found.python(), "lacking": list(found.missing), "verdict": found.verdict})
+    tell({"rules": found.python(), "lacking": list(found.missing)})
     return True
 
 

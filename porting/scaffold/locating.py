@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib.machinery
-import json
+import keyword
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from porting import strictjson
 from porting.children import ChildError, run_child
 from porting.errors import PortingError
+from porting.plainfiles import files_below
+from porting.scaffold.reading import LARGEST
 from porting.text import show
 
-MOST_FILES = 3000
-LARGEST = 2_000_000
-"""Bytes of a file of code; a larger one is data."""
+MOST_FILES, MOST_LOOKED_AT = 3000, 100_000
+"""Files of Python that are read, and files of any kind among which they are looked for."""
 ASIDE = frozenset({"test", "tests", "docs", "build", "dist", "node_modules", "site-packages", "__pycache__", "venv"})
 PATIENCE = 60
 
@@ -69,7 +71,7 @@ def locate(original: str, python: str | None = None) -> Location:
 
 def _of_path(given: str, path: Path, wanted: str | None) -> Location:
     if path.is_file():
-        if path.suffix != ".py" or not path.stem.isidentifier():
+        if path.suffix != ".py" or not _is_name(path.stem):
             raise OriginalError(f"{show(given)} is not a module of Python", hint="name a .py file or a folder")
         top = _top_of(path.parent)
         return Location(given, top, {".".join(path.relative_to(top).with_suffix("").parts): path}, wanted)
@@ -111,29 +113,43 @@ def _search_path(python: str) -> list[str]:
     command = [python, "-c", "import sys, json; print(json.dumps(sys.path))"]
     try:
         ended = run_child(command, Path("/"), seconds=PATIENCE)
-        return [str(place) for place in json.loads(ended.output) if place]
-    except ChildError as error:
-        why = error.message
-    except (ValueError, TypeError):
-        why = ended.last_line
-    raise OriginalError(
-        f"the interpreter {show(python)} cannot be asked for its packages: {why}",
-        hint="name the python of the original's environment with --python",
-    )
+        found = strictjson.loads(ended.output.encode()) if ended.code == 0 else None
+    except (ChildError, ValueError) as error:
+        found, reason = None, show(error, 300)
+    else:
+        reason = ended.last_line
+    if not isinstance(found, list):
+        raise OriginalError(
+            f"the interpreter {show(python)} cannot be asked for its packages: {reason}",
+            hint="name the python of the original's environment with --python",
+        )
+    return [str(place) for place in found if place]
 
 
 def _modules(folder: Path, top: Path) -> dict[str, Path]:
     """The modules below a folder by name; what lies aside, or cannot be a module, is left out."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.py")) if folder.is_dir() else ():
+    for path in files_below(folder, MOST_LOOKED_AT):
         parts = path.relative_to(top).with_suffix("").parts
         aside = any(part in ASIDE or part.startswith((".", "test_")) for part in path.relative_to(folder).parts)
-        if aside or not all(part.isidentifier() for part in parts) or path.stat().st_size > LARGEST:
+        if aside or path.suffix != ".py" or not all(map(_is_name, parts)) or not _is_code(path):
             continue
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
         if len(found) >= MOST_FILES:
             break
     return found
+
+
+def _is_name(part: str) -> bool:
+    return part.isidentifier() and not keyword.iskeyword(part)
+
+
+def _is_code(path: Path) -> bool:
+    """Whether there is a file, and of a size that code has; a link may lead nowhere, or to a pipe."""
+    try:
+        return path.is_file() and path.stat().st_size <= LARGEST
+    except OSError:
+        return False
 
 
 def _checked(location: Location) -> Location:

@@ -231,6 +231,8 @@ def _describe(plan: Plan) -> str:
     source = (
         "from the config.json beside the weights" if port.from_folder else "with settings by the checkpoint's shapes"
     )
+    if port.distance == float("inf"):
+        return f"ported() is {port.class_name} {source}, and cannot be built with them"
     if port.distance is None or round(port.distance) <= 0 or (plan.inferred and not plan.lacking):
         return f"ported() is {port.class_name} {source}"
     count = round(port.distance)

@@ -77,7 +77,7 @@ def explored(plan: Plan, portfile: Path, found: Found, *, run: bool, seconds: fl
             lacking=tuple(message.get("lacking", plan.lacking)),
         )
         if "failed" in message:
-            found.troubles.append(f"{message['failed']}: {message['error']}")
+            found.troubles.append(f"{message['failed']}: {message.get('error', '')}")
         found.troubles += [message["ended"]] if "ended" in message else []
         found.done += [message["ran"]] if "ran" in message else []
     return plan
@@ -88,9 +88,9 @@ def proven(plan: Plan, portfile: Path, *, seconds: float) -> Proof:
     proof = Proof()
     for message in _told(plan, portfile, {"do": "prove"}, seconds):
         if "verdict" in message:
-            proof = Proof(message["verdict"], message["summary"])
+            proof = Proof(message["verdict"], message.get("summary", ""))
         else:
-            proof = Proof(says=message.get("error") or message["ended"])
+            proof = Proof(says=message.get("error") or message.get("ended", "it came to no verdict"))
     return proof
 
 

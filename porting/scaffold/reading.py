@@ -8,11 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from porting.plainfiles import read_plain
+
 BASES = frozenset({"Module", "LightningModule", "PreTrainedModel", "PreTrainedModelBase", "Sequential"})
 """Names of torch's own base class and of usual ones of other packages."""
 LOADERS = ("from_pretrained", "load_from_checkpoint", "from_checkpoint", "load", "load_model", "from_name")
 """Class methods by which models are loaded, the most usual first."""
 DEEPEST = 12
+LARGEST = 2_000_000
+"""Bytes of a file of code; a larger one is data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +139,13 @@ def read_sources(files: Mapping[str, Path]) -> Sources:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # escapes and comparisons of old code
-                tree = ast.parse(path.read_bytes())
+                tree = ast.parse(read_plain(path, LARGEST))
+                found = [_class(node, module) for node in _outermost(tree.body) if isinstance(node, ast.ClassDef)]
+                imports[module] = dict(_imported(tree, module, path.stem == "__init__"))
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
             broken[module] = f"{type(error).__name__}: {error}"
-            continue
-        classes += [_class(node, module) for node in _outermost(tree.body) if isinstance(node, ast.ClassDef)]
-        imports[module] = dict(_imported(tree, module, path.stem == "__init__"))
+        else:
+            classes += found
     return Sources(tuple(classes), imports, broken)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,7 @@ def read_saved(path: Path) -> Saved:
         reader=reader,
         inside=inside,
         values=values,
-        model_type=str(config.get("model_type") or ""),
+        model_type=str(config.get("model_type") or "") if _is_sane(config) else "",
         architectures=tuple(map(str, named)) if isinstance(named, list) else (),
         tokenizer=path.is_dir() and any((path / name).is_file() for name in TOKENIZERS),
     )
@@ -108,14 +109,18 @@ def _reader(headers: CheckpointHeaders) -> tuple[str, tuple[str, ...], dict[str,
     return "torch", inside, _settings_in(saved)
 
 
-def _paths(value: Any, names: frozenset[str], at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The keys that lead to the dict with these names."""
-    if isinstance(value, Mapping) and len(at) < DEEPEST:
+def _paths(
+    value: Any, names: frozenset[str], at: tuple[str, ...] = (), seen: set[int] | None = None
+) -> Iterator[tuple[str, ...]]:
+    """The keys that lead to the dict with these names; a dict may hold itself."""
+    seen = set() if seen is None else seen
+    if isinstance(value, Mapping) and len(at) < DEEPEST and id(value) not in seen:
+        seen.add(id(value))
         if names and names <= value.keys() and all(hasattr(value[name], "shape") for name in names):
             yield at
         for key, inner in value.items():
             if isinstance(key, str):
-                yield from _paths(inner, names, (*at, key))
+                yield from _paths(inner, names, (*at, key), seen)
 
 
 def _settings_in(saved: Any) -> dict[str, Any]:
@@ -146,14 +151,49 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _flat(values: Mapping[Any, Any]) -> dict[str, Any]:
     """Plain settings by name, those of an inner ``model`` and the like, too; the outer ones go before."""
-    found = {str(key): value for key, value in values.items() if _is_plain(value) and str(key).isidentifier()}
+    found = _usable(values)
     for name in SETTINGS:
         if isinstance(inner := values.get(name), Mapping):
-            found = {**{str(k): v for k, v in inner.items() if _is_plain(v) and str(k).isidentifier()}, **found}
+            found = {**_usable(inner), **found}
     return found
 
 
-def _is_plain(value: Any) -> bool:
+def _usable(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Those of some settings that are plain, and that something can be built from."""
+    return {
+        str(key): value
+        for key, value in values.items()
+        if _is_plain(value) and str(key).isidentifier() and _is_buildable(str(key), value)
+    }
+
+
+def _is_sane(config: Mapping[str, Any]) -> bool:
+    """Whether something can be built from a config, and from those in it."""
+    waiting: list[Mapping[str, Any]] = [config]
+    while waiting:
+        each = waiting.pop()
+        if not all(_is_buildable(name, value) for name, value in each.items()):
+            return False
+        waiting += [value for value in each.values() if isinstance(value, dict)]
+    return True
+
+
+def _is_buildable(name: str, value: Any) -> bool:
+    """Whether building as many parts as a setting says comes to an end."""
+    counts = value if isinstance(value, list) else [value]
+    most = next((most for pattern, most in MOST.items() if pattern.search(name)), None)
+    return most is None or not any(type(count) is int and count > most for count in counts)
+
+
+MOST = {
+    re.compile(r"(?:^|_)n(?:um)?_.*(?:layer|block|expert|stage)|(?:layers|depths?|blocks|experts)$"): 20_000,
+    re.compile(r"num_(?:labels|classes)$"): 1_000_000,
+}
+"""Names of settings that say how many modules or names there are, and the most of them that any model has."""
+
+
+def _is_plain(value: Any, depth: int = 3) -> bool:
+    """Whether a value is a number, a text or a short list of them; a list may hold itself, in YAML and in pickles."""
     if isinstance(value, list):
-        return len(value) < 64 and all(map(_is_plain, value))
+        return depth > 0 and len(value) < 64 and all(_is_plain(each, depth - 1) for each in value)
     return value is None or type(value) in (bool, int, str) or (type(value) is float and abs(value) < float("inf"))

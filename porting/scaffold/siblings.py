@@ -110,8 +110,8 @@ def sibling_of(
     """
     with quiet():
         config_class = _config_class(model_type)
-        if folder is not None and declared == model_type:
-            config = config_class.from_pretrained(folder)
+        config = _own_config(config_class, folder) if folder is not None and declared == model_type else None
+        if config is not None:
             built = {each.__name__: _Measure(each, lambda: config)({}) for each in _classes(model_type)}
             near = {name: _near(its, shapes) for name, its in built.items() if its is not None}
             chosen, *others = sorted(
@@ -121,6 +121,14 @@ def sibling_of(
             return Sibling(model_type, chosen, config_class.__name__, {}, True, (), distance, tuple(others))
         same = next((each for each in nearest if each.model_type == model_type), None)
         return _fitted(model_type, config_class, shapes, values, same)
+
+
+def _own_config(config_class: Any, folder: str) -> Any:
+    """The config in a folder; None where the class does not take what its file says."""
+    try:
+        return config_class.from_pretrained(folder)
+    except Exception:  # whatever a config class makes of values of another kind
+        return None
 
 
 def _fitted(

@@ -17,6 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from porting import strictjson
+from porting.children import end_session
 from porting.scaffold.concepts import CONCEPTS
 from porting.scaffold.locating import Location
 from porting.scaffold.ranking import Candidate
@@ -27,6 +29,8 @@ from porting.text import show
 FILES = {"scaffold/trial.py": "porting_trial.py", "scaffold/fitting.py": "porting_fitting.py"}
 CONFIG_WORDS = ("config", "args", "arguments", "params", "hparams", "dims", "dimensions", "cfg")
 MOST_CANDIDATES = 8
+LONGEST = 64 << 20
+"""Bytes of a message."""
 WAYS = {"loader": "by its own loader", "settings": "from settings"}
 
 
@@ -120,13 +124,13 @@ def build_original(
     found: list[Built] = []
     failures: list[str] = []
     for message in _told(request, python or sys.executable, seconds):
-        if "built" in message:
-            found.append(_built(message["built"], tried, configs))
-        elif "failed" in message:
-            kind = tried[message["failed"]].kind
-            failures.append(f"{kind.module}.{kind.name}, {WAYS[message['way']]}: {show(message['error'], 300)}")
-        else:
-            failures.append(message["ended"])
+        try:
+            if "built" in message:
+                found.append(_built(message["built"], tried, configs))
+            else:
+                failures.append(_failure(message, tried))
+        except (LookupError, TypeError, AttributeError) as error:
+            failures.append(f"what it told is no message: {show(error)}")
     best = min(found, key=lambda each: len(each.missing) + len(each.unused), default=None)
     return Attempt(best, tuple(failures))
 
@@ -159,6 +163,13 @@ def _class(kind: SourceClass, arguments: Sequence[Argument]) -> dict[str, Any]:
 
 def _usable(name: str) -> bool:
     return name.isascii() and not name.startswith("_")
+
+
+def _failure(message: Mapping[str, Any], tried: Sequence[Candidate]) -> str:
+    if "failed" not in message:
+        return str(message["ended"])
+    kind = tried[message["failed"]].kind
+    return f"{kind.module}.{kind.name}, {WAYS[message['way']]}: {show(message['error'], 300)}"
 
 
 def _built(told: Mapping[str, Any], tried: Sequence[Candidate], configs: Sequence[SourceClass | None]) -> Built:
@@ -215,7 +226,7 @@ def listen(
     try:
         child = subprocess.Popen(
             [*command, str(file)], cwd=folder, env=environment, stdin=quiet, stdout=quiet, stderr=quiet,
-            pass_fds=(writing,),
+            pass_fds=(writing,), start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         os.close(reading)
@@ -223,28 +234,48 @@ def listen(
         return
     finally:
         os.close(writing)
+    silent = True
     try:
-        yield from _messages(reading, seconds)
+        for message in _messages(reading, child, seconds):
+            silent = False
+            yield message
         with suppress(subprocess.TimeoutExpired):
             child.wait(1)
         if child.poll() is None:
             yield {"ended": f"it took longer than {seconds:.0f} seconds"}
-        elif child.returncode:
-            yield {"ended": f"its process ended with exit code {child.returncode}"}
+        elif child.returncode or silent:
+            more = "" if child.returncode else " and told nothing"
+            yield {"ended": f"its process ended with exit code {child.returncode}{more}"}
     finally:
         os.close(reading)
-        child.kill()
-        child.wait()
+        end_session(child)
 
 
-def _messages(reading: int, seconds: float) -> Iterator[Mapping[str, Any]]:
+def _messages(reading: int, child: subprocess.Popen[bytes], seconds: float) -> Iterator[Mapping[str, Any]]:
+    """What a child tells until it ends, whoever else holds its end of the pipe by then."""
     until, rest = time.monotonic() + seconds, b""
-    while (left := until - time.monotonic()) > 0:
-        if not select.select([reading], [], [], min(left, 0.5))[0]:
+    while (left := until - time.monotonic()) > 0 and len(rest) < LONGEST:
+        over = child.poll() is not None
+        if not select.select([reading], [], [], 0 if over else min(left, 0.2))[0]:
+            if over:
+                return
             continue
         chunk = os.read(reading, 1 << 16)
         if not chunk:
             return
         *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield json.loads(line)
+        yield from map(_message, lines)
+
+
+def _message(line: bytes) -> Mapping[str, Any]:
+    """What a line says; the original's code may have written to the pipe, too."""
+    try:
+        found = strictjson.loads(line)
+    except ValueError as error:
+        return {"ended": f"what it told cannot be read: {show(error)}"}
+    good = isinstance(found, dict) and all(isinstance(each, _KINDS.get(key, str)) for key, each in found.items())
+    return found if good and not _NEEDED.isdisjoint(found) else {"ended": "what it told is no message"}
+
+
+_KINDS: Mapping[str, type | tuple[type, ...]] = {"failed": (int, str), "built": dict, "flags": dict, "lacking": list}
+_NEEDED = frozenset(("built", "failed", "ended", "ran", "class", "rules", "verdict"))

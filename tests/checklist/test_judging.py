@@ -64,6 +64,18 @@ def test_what_was_never_shown_is_to_do_and_not_stale(tmp_path: Path, result: str
     assert listed(portfile).state == "to do"
 
 
+@pytest.mark.parametrize("later", ["error", "inconclusive"])
+def test_an_earlier_tick_changes_nothing_in_what_a_program_said_since(tmp_path: Path, later: str) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "ticked", by="Ada")
+    add(portfile, CLAIM, later)
+    assert listed(portfile).state == "by hand"
+    add(portfile, CLAIM, "passed")
+    assert listed(portfile).state == "done"
+    add(portfile, CLAIM, later)
+    assert listed(portfile).state == "to do"
+
+
 @pytest.mark.parametrize("later", ["error", "lacking", "inconclusive", "ticked"])
 def test_a_failure_stands_until_something_changes(tmp_path: Path, later: str) -> None:
     portfile = empty_port(tmp_path)

@@ -3,12 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from evidenced import add, empty_port
+from evidenced import add, complete, empty_port, is_fresh
 
 from porting.checklist import make_checklist, run_open
 from porting.checklist.running import names_to_run
 from porting.checks import iterate_checks
-from porting.evidence import records_by_claim
+from porting.documents.pullrequest import evidence_of
+from porting.evidence import FILE, records_by_claim
 from porting.portfile import Portfile
 
 if TYPE_CHECKING:
@@ -75,6 +76,17 @@ def test_evidence_is_kept_while_checks_run(
     kept: list[int] = []
     run_open(portfile, progress=lambda *_: kept.append(len(WANTED & set(records_by_claim(portfile)))))
     assert kept == [0, 1, 2]
+
+
+def test_a_claim_about_earlier_steps_sees_what_was_just_said_of_them(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    complete(portfile)
+    evidence = evidence_of(make_checklist(portfile))
+    (tmp_path / FILE).unlink()
+    complete(portfile, "check_versions", "check_pull_request")
+    (tmp_path / "pull-request.md").write_text(f"{evidence}\n\nAI assistance: none\n")
+    assert [result.status for result in run_open(portfile).results] == ["passed", "passed"]
+    assert is_fresh(portfile, "check_pull_request")
 
 
 def test_evidence_that_cannot_be_kept_is_a_warning(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -221,3 +222,27 @@ def test_a_portfile_that_lacks_a_side_has_a_checklist_and_can_be_run(tmp_path: P
     claims = {each["claim"]: each for each in json.loads(done.stdout)["steps"][6]["claims"]}
     assert claims["check_eval_mode"]["state"] == "to do"
     assert "ported()" in claims["check_eval_mode"]["why"]
+
+
+def test_what_only_speaks_of_the_checklist_is_not_replaced(tmp_path: Path) -> None:
+    empty_port(tmp_path)
+    (tmp_path / "notes.md").write_text("See porting checklist.\n")
+    (tmp_path / "link.md").symlink_to("nowhere.md")
+    for name, words in (("notes.md", "no checklist"), ("link.md", "no checklist"), ("a" * 300, "cannot write")):
+        done = checklist(tmp_path, "--markdown", "--output", name)
+        assert (done.returncode, words in done.stderr) == (4, True), done.stderr
+    assert (tmp_path / "notes.md").read_text() == "See porting checklist.\n"
+    assert (tmp_path / "link.md").is_symlink()
+
+
+def test_a_summary_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    empty_port(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    done = checklist(tmp_path, "--github", summary=tmp_path / "pipe")
+    assert (done.returncode, "it is a pipe" in done.stderr) == (4, True)
+
+
+def test_no_columns_are_no_width(tmp_path: Path) -> None:
+    empty_port(tmp_path)
+    given: dict[str, Any] = {**settings(tmp_path), "env": {**ENVIRONMENT, "COLUMNS": "0"}}
+    assert "Next:" in subprocess.run(command("checklist"), check=False, **given).stdout

@@ -79,6 +79,13 @@ def test_what_any_model_may_have_is_left_alone(line: str) -> None:
     assert found(line) == []
 
 
+def test_a_row_of_few_precise_numbers_may_be_in_any_test() -> None:
+    same = facts("expected = torch.tensor([[0.4249, 0.1008, 0.5]])")
+    assert borrowed(same, same) == []
+    precise = facts("expected = torch.tensor([[0.4249, 0.1008, 0.5123]])")
+    assert [each.kind for each in borrowed(precise, precise)] == ["numbers"]
+
+
 def test_the_lines_are_those_of_the_port() -> None:
     own = facts('import torch\n\nexpected = [\n    [0.4249, 0.1008, -0.7531],\n]\nM.from_pretrained("org/old-base")\n')
     assert [each.line for each in borrowed(own, facts(PARENT))] == [4, 6]

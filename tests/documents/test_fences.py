@@ -36,6 +36,12 @@ def test_a_block_that_a_person_changed_is_kept_and_told_with_its_line() -> None:
     assert "facts was changed by hand" in conflict.message
 
 
+def test_a_block_without_a_checksum_is_a_persons() -> None:
+    text, (conflict,) = merged(FIRST.replace("\none\n", "\nmine\n"), sealed(SECOND).replace("new code", "code"))
+    assert "\nmine\n" in text
+    assert "facts was changed by hand" in conflict.message
+
+
 def test_a_changed_block_that_was_emptied_is_written_anew() -> None:
     existing = sealed(FIRST).replace("\none\n", "\n\n")
     assert merged(existing, sealed(SECOND)) == (sealed(SECOND), ())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from documented import portfile_in, written
 
-from porting.documents.notebook import NotebookError
+from porting.documents.notebook import NotebookError, merged_notebook
 from porting.evidence import Outcome, record
 from porting.portfile import Portfile
 
@@ -80,3 +80,29 @@ def test_something_else_in_its_place_is_refused(portfile: Portfile) -> None:
     (portfile.folder / "tiny_llama.ipynb").write_text("[]")
     with pytest.raises(NotebookError, match="cannot be read"):
         written(portfile, "notebook")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"metadata": {"porting": 5}},
+        {"metadata": []},
+        {"metadata": {"porting": {"cell": ["x"], "sum": "1"}}, "source": "a"},
+        {"metadata": {"porting": {"cell": "example", "sum": 1}}, "source": "a"},
+        {"source": 5},
+        {"source": ["a", 1]},
+        5,
+    ],
+)
+def test_a_cell_of_another_form_is_refused_and_kept(tmp_path: Path, cell: object) -> None:
+    text = json.dumps({"nbformat": 4, "cells": [cell]})
+    with pytest.raises(NotebookError, match="cells is none"):
+        merged_notebook(text, '{"nbformat": 4, "cells": []}')
+
+
+def test_a_mark_without_a_checksum_is_a_persons_cell() -> None:
+    cell = {"metadata": {"porting": {"cell": "example"}}, "source": "mine"}
+    own = {"metadata": {"porting": {"cell": "example", "sum": "1"}}, "source": "new"}
+    existing = json.dumps({"nbformat": 4, "cells": [cell]})
+    text, (conflict,) = merged_notebook(existing, json.dumps({"nbformat": 4, "cells": [own]}))
+    assert (text, "changed by hand" in conflict.message) == (existing, True)
