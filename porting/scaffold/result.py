@@ -52,8 +52,9 @@ class Scaffold(Result):
         """Where it is, and how far it is."""
         if self.folder is None:
             return conclusion(self.nearest)
+        left = f"{len(self.parts)} part{'s' if len(self.parts) != 1 else ''}"
         verified = f"porting verify says {self.verdict}" if self.verdict else "not verified yet"
-        return f"wrote {show(self.folder)}: {len(self.files)} files, {verified}, {len(self.parts)} parts left to you"
+        return f"wrote {show(self.folder)}: {len(self.files)} files, {verified}, {left} left to you"
 
     def to_dict(self) -> dict[str, Any]:
         """The document of ``porting new --json``."""

@@ -16,6 +16,8 @@ LARGEST = 1_000_000
 """Bytes of a config file."""
 CONFIGS = ("config.json", "params.json", "model_config.json", "model_config.yaml", "hparams.json", "config.yaml",
            "hparams.yaml", "lit_config.json", "model_args.json")  # fmt: skip
+OTHER_CONFIG = re.compile(r"(?!tokenizer|generation|.*processor)\w*(?:config|params|args)\.(?:json|ya?ml)")
+"""Names of other files with a model's settings."""
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
 SETTINGS = (
     "config", "args", "model_args", "hparams", "hyper_parameters", "params", "dims", "cfg", "model_config", "model",
@@ -74,7 +76,7 @@ def read_saved(path: Path) -> Saved:
     reader, inside, within = _reader(headers)
     folder = headers.path.parent
     config = _read(folder / "config.json")
-    values = {**within, **_flat(next((found for name in CONFIGS if (found := _read(folder / name))), {}))}
+    values = {**within, **_flat(_settings_beside(folder))}
     named = config.get("architectures")
     return Saved(
         given=path,
@@ -130,6 +132,15 @@ def _settings_in(saved: Any) -> dict[str, Any]:
         if isinstance(inner, Mapping):
             found |= _flat(inner)
     return found
+
+
+def _settings_beside(folder: Path) -> dict[str, Any]:
+    """What the config file beside the weights says: one of a usual name, else the only one (``bert_config.json``)."""
+    usual = next((found for name in CONFIGS if (found := _read(folder / name))), None)
+    if usual is not None:
+        return usual
+    others = [each for each in folder.iterdir() if OTHER_CONFIG.fullmatch(each.name)]
+    return _read(others[0]) if len(others) == 1 else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
