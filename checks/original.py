@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
+from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import places
 from porting.text import show
 
@@ -105,13 +105,16 @@ def check_original_repeats(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: it gives others.
-        Skip: it is not live; ``porting capture --repeat 2`` shows it where it was recorded.
+        Lacking: it is not live; ``porting capture --repeat 2`` runs it twice in another interpreter.
     """
     from porting.behaviour import parting_by_repetition, parting_by_seed
 
     recording: Recording | None = context.handed(RECORDING)
     if recording is not None:
         return _repeated(context, recording)
+    if context.portfile.original_trace is None and context.portfile.original_python is not None:
+        command = context.command("capture --side original --repeat 2")
+        raise Lacking(f"the original runs in another interpreter, where this shows it: {command}")
     subject = context.original
     parting = parting_by_seed(subject) or parting_by_repetition(subject)
     if parting is None:

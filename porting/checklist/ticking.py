@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from porting.recipe import Claim
 
 
+MOST_CHARACTERS = 2000
 PORT = "function ported"
 """What a tick speaks of where no check has run that tells it better."""
 
@@ -142,6 +143,10 @@ def _keep(portfile: Portfile, claims: Sequence[Claim], result: str, by: str, rea
     by, reason = by.strip(), reason.strip()
     if not by or not reason:
         raise TickError("a tick by hand needs a name and a reason", hint="add: --by NAME --reason TEXT")
+    if len(by) + len(reason) > MOST_CHARACTERS:
+        raise TickError(
+            f"a name and a reason have at most {MOST_CHARACTERS} characters together", hint="say it shorter"
+        )
     records = records_by_claim(portfile)
     listed = listed_claims(portfile, records)
     for claim in claims:

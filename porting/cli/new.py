@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 @click.option("--nearest", "only_nearest", is_flag=True, help="Only show the nearest architectures; write nothing.")
 @click.option("--no-run", is_flag=True, help="Run nothing of the original; its code is read, not imported.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
-@click.option("--time-limit", default=120.0, show_default=True, help="Seconds that each attempt to run it may take.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=1),
+    default=120.0,
+    show_default=True,
+    help="Seconds that each attempt to run it may take.",
+)
 @result_options
 def command(
     name: str,

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from porting.text import show
+
 ENTRY = re.compile(r"(?P<indent> *)- local: model_doc/(?P<name>\S+)\s*")
 TITLE = re.compile(r" *(?:- )?title: (?P<title>.*?)\s*")
 PLAIN = re.compile(r"(?!(?:yes|no|on|off|true|false|null|y|n)$)[A-Za-z][A-Za-z0-9 ._+-]*", re.IGNORECASE)
@@ -39,7 +41,7 @@ def has_entry(toctree: str, name: str) -> bool:
 
 def entry_text(name: str, title: str, indent: str = "      ", end: str = "\n") -> str:
     """The entry of a model, as it stands in the table of contents."""
-    shown = title if PLAIN.fullmatch(title) else "'" + title.replace("'", "''") + "'"
+    shown = title if PLAIN.fullmatch(title) else "'" + show(title).replace("'", "''") + "'"
     return f"{indent}- local: model_doc/{name}{end}{indent}  title: {shown}{end}"
 
 
@@ -58,6 +60,11 @@ def with_entry(toctree: str, name: str, title: str, materials: Sequence[str]) ->
         return None
     lines = toctree.splitlines(keepends=True)
     at = next((line for line, other in group.entries if other.lower() > title.lower()), group.stop)
+    before, after = lines[at - 1], lines[at] if at < len(lines) else ""
+    if not before.endswith("\n") or after.startswith(
+        f"{group.indent} "
+    ):  # what is more of an entry than is known here
+        return None
     end = "\r\n" if lines[group.entries[0][0]].endswith("\r\n") else "\n"
     return "".join([*lines[:at], entry_text(name, title, group.indent, end), *lines[at:]])
 

@@ -126,11 +126,13 @@ def first_lines(message: str) -> str:
 
 def finite(figures: Mapping[str, Figure]) -> dict[str, Figure]:
     """Figures as JSON has them: no number of NumPy's, no NaN or Infinity."""
-    return {str(name): _plain(value) for name, value in figures.items()}
+    return {str(name)[:LONGEST]: _plain(value) for name, value in figures.items()}
 
 
 def _plain(value: Figure) -> Figure:
-    if value is None or isinstance(value, bool | str):
+    if isinstance(value, str):
+        return value[:LONGEST]
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
         return int(value)

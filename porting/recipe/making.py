@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MAKERS: Mapping[str, str] = {
-    "check_original_repeats": "capture --side original --repeat 2",
     "check_generated_tests": "tests",
     "check_doc_page": "write page",
     "check_converted_folder": "convert converted",

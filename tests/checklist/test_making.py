@@ -194,12 +194,3 @@ def test_json_keeps_its_fields(tmp_path: Path) -> None:
     assert {"claim", "text", "state", "figures", "time", "command"} <= set(claim)
     assert (claim["figures"], claim["state"], claim["next"]) == ({"largest": 0.5}, "done", None)
     assert {"step", "text", "command"} <= set(document["next"])
-
-
-def test_an_original_that_cannot_be_run_here_twice_is_recorded_twice(tmp_path: Path) -> None:
-    portfile = empty_port(tmp_path)
-    complete(portfile, "check_original_repeats")
-    add(portfile, "check_original_repeats", "lacking", "the original runs in another interpreter")
-    following = make_checklist(portfile).next
-    assert following.command == "porting capture --side original --repeat 2"
-    assert "--not-applicable" not in following.text

@@ -187,3 +187,8 @@ def test_runs_do_not_push_out_what_a_person_said(tmp_path: Path) -> None:
     assert state(portfile, "check_outputs_equal") == "by hand"
     complete(portfile)
     assert state(portfile, "check_outputs_equal") == "done"
+
+
+def test_a_reason_as_long_as_a_book_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TickError, match="at most 2000"):
+        tick(empty_port(tmp_path), "theory", "Ada", "x" * 100_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from checked import context_with, result_of
 from torch import nn
 
 from porting.checks import CheckContext, CheckResult
+from porting.portfile import Portfile
 
 RUNS, SEPARATE = "check_original_runs", "check_inputs_separate"
 
@@ -78,3 +80,18 @@ def test_text_among_the_inputs_is_named(given: dict[str, Any], name: str, tmp_pa
     assert result.status == "failed"
     assert f"its input {name}:" in result.message
     assert "\x1b" not in result.message
+
+
+def test_an_original_in_another_interpreter_is_asked_to_repeat_there(tmp_path: Path) -> None:
+    model = Model().eval()
+    functions: dict[str, Callable[..., Any]] = {"original": lambda: model, "ported": lambda: model}
+    constants = {"ORIGINAL_PYTHON": "python"}
+    elsewhere = CheckContext(Portfile(tmp_path / "portfile.py", functions, constants))
+    result = result_of("check_original_repeats", elsewhere)
+    assert (result.status, result.lacking) == ("skipped", True)
+    assert "capture --side original --repeat 2" in result.message
+    constants = {"ORIGINAL_TRACE": "traces/original"}
+    recorded = result_of(
+        "check_original_repeats", CheckContext(Portfile(tmp_path / "portfile.py", functions, constants))
+    )
+    assert (recorded.lacking, recorded.message.startswith("the original is a recorded one")) == (True, True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from documented import TOCTREE
 
 from porting.documents.toctree import entry_text, has_entry, with_entry
@@ -44,3 +45,20 @@ def test_a_title_that_yaml_would_read_otherwise_is_quoted() -> None:
     for title in ("a: b", "'x", "- y", "{z}", "yes # no", "null", "1.5", "Off"):
         (entry,) = yaml.safe_load(entry_text("name", title))
         assert entry == {"local": "model_doc/name", "title": title}
+
+
+def test_an_entry_with_more_in_it_than_is_known_is_not_torn_apart() -> None:
+    more = TOCTREE.replace("title: XLM\n", "title: XLM\n        isNew: true\n")
+    comment = TOCTREE.replace("        title: XLM\n", "        # its title\n        title: XLM\n")
+    for toctree in (more, comment):
+        assert toctree != TOCTREE
+        for name in ("a", "m", "z"):
+            found = with_entry(toctree, name, name.upper(), ["text"])
+            entry = str({"local": f"model_doc/{name}", "title": name.upper()})
+            before, after = str(yaml.safe_load(toctree)), str(yaml.safe_load(found or toctree))
+            assert after.replace(f"{entry}, ", "").replace(f", {entry}", "") == before
+    assert with_entry("title: Text models\nsections:\n- local: model_doc/b\n  title: B", "c", "C", ["text"]) is None
+
+
+def test_a_title_is_one_line_whatever_is_in_it() -> None:
+    assert entry_text("x", "a'\n- local: evil\x1b").count("\n") == 2

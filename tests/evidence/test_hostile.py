@@ -114,3 +114,12 @@ def test_a_user_without_a_name_has_evidence_too(tmp_path: Path, monkeypatch: pyt
     assert subject_of(Path("/var/a"), Path("/1/2/3/4/5")) == "file /var/a"
     assert path_of("file ~/x", tmp_path) == Path("~", "x")
     assert not cache_path("5.0").is_absolute()
+
+
+def test_figures_that_are_too_long_to_be_read_again_are_cut(tmp_path: Path) -> None:
+    portfile = portfile_in(tmp_path)
+    long = "x" * 100_000
+    assert (
+        record(portfile, [Outcome("check_x", 7, "passed", figures={"text": long, long: 1}, message=long)], "x") is None
+    )
+    assert newest_records(portfile)["check_x"].figures == {"text": long[:20_000], long[:20_000]: 1}
