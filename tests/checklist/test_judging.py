@@ -156,5 +156,24 @@ def test_what_one_command_showed_another_that_lacks_something_does_not_take_back
 
 
 def test_a_step_of_which_nothing_is_required_is_not_done_by_what_is_optional() -> None:
-    assert joint_state((), ("done", "by hand")) == "to do"
-    assert joint_state(("not applicable",), ("done",)) == "done"
+    assert joint_state([], ["done", "by hand"]) == "to do"
+    assert joint_state(["not applicable"], ["done"]) == "done"
+
+
+def test_a_word_after_a_change_hides_no_failure_and_renews_a_pass(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "passed")
+    change(portfile)
+    add(portfile, CLAIM, "ticked", by="Ada")
+    assert listed(portfile).state == "by hand"
+    add(portfile, CLAIM, "failed")
+    change(portfile)
+    add(portfile, CLAIM, "ticked", by="Ada")
+    assert listed(portfile).state == "stale"
+
+
+def test_a_failure_that_is_expected_stands_beside_a_tick(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, CLAIM, "expected failure", "the reason")
+    add(portfile, CLAIM, "ticked", by="Ada")
+    assert listed(portfile).why == "fails as expected: the reason"
