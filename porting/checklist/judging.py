@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porting.checklist.listed import ListedClaim, is_by_hand
+from porting.evidence import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     Changes = Callable[[Record], tuple[str, ...]]
 
-SILENT = ("inconclusive", "lacking", "error")
-"""Results that say nothing of the claim, neither that it is so nor that it is not."""
 SAID: Mapping[str, State] = {
     "passed": "done",
     "failed": "failed",

@@ -9,7 +9,7 @@ which are other ones by now, and ``renewing`` what they are today.
 
 from __future__ import annotations
 
-from porting.evidence.records import FILE, RESULTS, EvidenceError, Figure, Outcome, Record
+from porting.evidence.records import FILE, RESULTS, SILENT, EvidenceError, Figure, Outcome, Record
 from porting.evidence.staleness import changes
 from porting.evidence.store import KEPT, forget_ticks, newest_records, record, records_by_claim
 
@@ -17,6 +17,7 @@ __all__ = [
     "FILE",
     "KEPT",
     "RESULTS",
+    "SILENT",
     "EvidenceError",
     "Figure",
     "Outcome",

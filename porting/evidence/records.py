@@ -15,6 +15,8 @@ ResultWord = Literal[
 ]
 RESULTS: tuple[str, ...] = get_args(ResultWord)
 """How a claim can end: ``lacking`` if what it needs is not there, ``ticked`` by a person."""
+SILENT = ("inconclusive", "lacking", "error")
+"""Results that say nothing of the claim, neither that it is so nor that it is not."""
 MOST_LINES, MOST_CHARACTERS = 12, 2000
 """Of a message that is kept."""
 LONGEST = 20_000

@@ -16,7 +16,7 @@ from porting import strictjson
 from porting.atomic import write_text
 from porting.errors import PortingError
 from porting.evidence.circumstances import Circumstances
-from porting.evidence.records import FILE, EvidenceError, Outcome, Record, finite, first_lines
+from porting.evidence.records import FILE, SILENT, EvidenceError, Outcome, Record, finite, first_lines
 from porting.plainfiles import read_plain
 from porting.text import show
 
@@ -127,8 +127,11 @@ def _write(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _recent(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The newest records of every claim and portfile, in their order; runs do not push out what a person said."""
-    kinds = [(entry["portfile"], entry["claim"], bool(entry["by"])) for entry in records]
+    """The newest records of every claim and portfile, in their order.
+
+    Runs do not push out what a person said, nor those that say nothing what others showed.
+    """
+    kinds = [(entry["portfile"], entry["claim"], bool(entry["by"]), entry["result"] in SILENT) for entry in records]
     count = Counter(kinds)
     recent = []
     for entry, kind in zip(records, kinds, strict=True):

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from porting.errors import OutputError
-from porting.evidence import FILE, KEPT, EvidenceError, Figure, Outcome, changes, newest_records, record
+from porting.evidence import (
+    FILE,
+    KEPT,
+    EvidenceError,
+    Figure,
+    Outcome,
+    changes,
+    newest_records,
+    record,
+    records_by_claim,
+)
 from porting.evidence.subjects import about_files
 from porting.portfile import Portfile
 
@@ -45,6 +55,15 @@ def test_of_many_records_of_a_claim_the_newest_are_kept(tmp_path: Path) -> None:
     records = json.loads((tmp_path / FILE).read_text())["records"]
     assert [entry["figures"].get("outputs") for entry in records] == [None, *range(3, KEPT + 3)]
     assert newest_records(loaded)["outputs-equal"].figures == {"outputs": KEPT + 2}
+
+
+def test_runs_that_say_nothing_push_out_no_result(tmp_path: Path) -> None:
+    loaded = portfile(tmp_path)
+    record(loaded, [outcome()], "porting capture --repeat 2")
+    for _ in range(KEPT + 3):
+        record(loaded, [Outcome("outputs-equal", 7, "lacking")], "porting check")
+    kept = [each.result for each in records_by_claim(loaded)["outputs-equal"]]
+    assert kept == ["passed", *["lacking"] * KEPT]
 
 
 def test_a_record_says_what_it_speaks_of(tmp_path: Path) -> None:
