@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
 LONGEST_PATH = 1000
+MAKES_PATHS = frozenset({"Path", "join", "exists", "isfile", "isdir"})
+"""Of ``pathlib`` and ``os.path``: what makes a path of texts, or says whether something is there."""
 
 
 class Source:
@@ -43,6 +45,16 @@ class Source:
         nodes = (node for statement in self._needed(name) for node in ast.walk(statement))
         found = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
         return {text for text in found if 0 < len(text) < LONGEST_PATH and "\n" not in text and "\0" not in text}
+
+    def places(self, name: str) -> set[str]:
+        """The paths that a function, and what it uses of the file, makes of texts, or asks ``os.path`` about.
+
+        ``Path("a", "b")`` is one, and so is ``folder / "a" / "b"``, wherever ``folder`` is; folders on the way are none.
+        """
+        nodes = [node for statement in self._needed(name) for node in ast.walk(statement)]
+        found = {"/".join(texts) for texts in map(_joined, nodes) if texts}
+        last = {text for text in found if not any(other.startswith(f"{text}/") for other in found)}
+        return {text for text in last if len(text) < LONGEST_PATH and "\n" not in text and "\0" not in text}
 
     @cached_property
     def _binding(self) -> dict[str, list[ast.stmt]]:
@@ -99,6 +111,24 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
 
 def _used(statement: ast.stmt) -> set[str]:
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def _joined(node: ast.AST) -> list[str]:
+    """The texts of which an expression makes a path, in their order; none if it makes no path of texts."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and (last := _text(node.right)):
+        return [*_joined(node.left), last]
+    if not isinstance(node, ast.Call) or _called(node.func) not in MAKES_PATHS:
+        return []
+    texts = [_text(argument) for argument in node.args]
+    return texts if all(texts) else []
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _text(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _is_text(statement: ast.stmt) -> bool:

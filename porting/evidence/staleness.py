@@ -55,10 +55,10 @@ def _told(portfile: Portfile, subject: str, earlier: str) -> str:
 def _file(portfile: Portfile, subject: str, earlier: str) -> str:
     name = show(subject.partition(" ")[2])
     path = path_of(subject, portfile.folder)
-    if path is None or not path.is_file():
-        return "" if earlier == ABSENT else f"{name} is gone"
     if earlier == ABSENT:
-        return f"{name} was added"
+        return f"{name} was added" if path is not None and path.exists() else ""
+    if path is None or not path.is_file():
+        return f"{name} is gone"
     return "" if is_same(path, earlier) else f"{name} changed"
 
 

@@ -128,10 +128,9 @@ def _expected(portfile: Portfile, name: str) -> dict[str, str]:
 def _files(portfile: Portfile, name: str) -> dict[str, str]:
     read = portfile.used.files.get(name, {})
     there = {path: facts for path, facts in read.items() if facts_of(path) is not None}
-    return _named(
-        portfile,
-        {path: fingerprint(path) if facts_of(path) == facts else UNREADABLE for path, facts in there.items()},
-    )
+    found = {path: fingerprint(path) if facts_of(path) == facts else UNREADABLE for path, facts in there.items()}
+    absent = {path: ABSENT for path in portfile.used.absent.get(name, ()) if not path.exists()}
+    return _named(portfile, found | absent)
 
 
 def _settings(portfile: Portfile, name: str) -> dict[str, str]:

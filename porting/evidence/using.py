@@ -38,6 +38,7 @@ class Used:
         needed: fingerprints of the local modules that the function imports, and that these do.
         packages: installed ones that the classes of what was returned are from.
         imported: installed ones that the function imports, and no class may be from.
+        absent: places that the function makes a path of, and where nothing is: it may do otherwise once something is.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Used:
         self.needed: dict[str, dict[Path, str]] = {}
         self.packages: dict[str, set[str]] = {}
         self.imported: dict[str, set[str]] = {}
+        self.absent: dict[str, set[Path]] = {}
 
     @contextlib.contextmanager
     def watching(self, name: str, source: Source, folder: Path, *, builds: bool) -> Iterator[None]:
@@ -79,6 +81,7 @@ class Used:
         """
         named = _present(folder / text for text in source.texts(name) if is_data(folder / text))
         self.add_files(name, {path: facts for path, facts in named.items() if facts[1] < began - COARSE})
+        self.absent[name] = {place for text in source.places(name) if not (place := folder / text).exists()}
 
     def elsewhere(self, name: str, read: Iterable[str], code: Iterable[str]) -> None:
         """Note what a function read and loaded in another interpreter."""

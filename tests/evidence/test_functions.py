@@ -67,3 +67,16 @@ def test_texts_that_may_name_files_are_found_through_helpers() -> None:
 @pytest.mark.parametrize("text", ["def (", "x = '\0'", "(" * 100_000])
 def test_what_is_no_python_has_a_fingerprint_like_any_other(text: str) -> None:
     assert Source(text).fingerprint("ported") == Source("").fingerprint("ported")
+
+
+def test_the_paths_that_a_function_makes_or_asks_about_are_known() -> None:
+    source = Source(
+        "import os\nfrom pathlib import Path\n"
+        "def folder():\n    return Path(__file__).parent\n"
+        "def ported():\n"
+        '    if Path("converted", "config.json").is_file() or os.path.isdir("other"):\n'
+        '        return folder() / "a" / "b.bin"\n'
+        '    return load(Path(given, "c"), "d", ", ".join(["e"]))\n'
+        'def rules():\n    return Path("f")\n'
+    )
+    assert source.places("ported") == {"converted/config.json", "other", "a/b.bin"}
