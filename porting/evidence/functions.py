@@ -49,7 +49,7 @@ class Source:
     def places(self, name: str) -> set[str]:
         """The paths that a function, and what it uses of the file, makes of texts, or asks ``os.path`` about.
 
-        ``Path("a", "b")`` is one, and so is ``folder / "a" / "b"``, wherever ``folder`` is; folders on the way are none.
+        ``Path("a", "b")`` is one, and so is ``folder / "a" / "b"``, wherever ``folder`` is; what is on the way is not.
         """
         nodes = [node for statement in self._needed(name) for node in ast.walk(statement)]
         found = {"/".join(texts) for texts in map(_joined, nodes) if texts}
