@@ -133,7 +133,7 @@ def test_evidence_of_a_document_and_a_folder_goes_stale_with_them(portfile: Port
     page.write_text(page.read_text() + "more\n")
     assert [changes(records[name], portfile) for name in names] == [("docs/tiny_llama.md changed",), (), ()]
     (portfile.folder / "converted" / "notes.txt").write_text("x")
-    assert changes(records["check_converted_folder"], portfile) == ("converted has other files",)
+    assert changes(records["check_converted_folder"], portfile) == ("the files of converted are others",)
     card = portfile.folder / "converted" / "README.md"
     card.write_text(card.read_text() + "more\n")
     assert changes(records["check_model_card"], portfile) == ("converted/README.md changed",)

@@ -107,7 +107,7 @@ def test_checks_are_selected(
     [
         ("checks", "ouputs_equal", "*there is no check ouputs_equal; did you mean check_outputs_equal[?]"),
         ("skip", "ouputs_equal", "*there is no check ouputs_equal; did you mean check_outputs_equal[?]"),
-        ("step", "1", "*step 1 of the recipe has no checks"),
+        ("step", "15", "*step 15 of the recipe has no checks"),
         ("step", "six", "ERROR: --porting-step takes a number, and was given six"),
         ("atol", "-1", "ERROR: --porting-atol: atol must be a finite number of at least 0*"),
         ("rtol", "much", "ERROR: --porting-rtol takes a number, and was given much"),
