@@ -1,7 +1,7 @@
 """The tutorial is a walk through a whole port: every command in it is run, from the first one to the pull request.
 
-It costs about two minutes of one core. The weights are real; the clone of Transformers stands in for one that cannot be
-downloaded (`walk.clone`), and what the contributor writes by hand is in `checkout/` and `written.json`.
+It costs about two minutes of one core. The weights are real; the clone of Transformers stands in for one that cannot
+be downloaded (`walk.clone`), and what the contributor writes by hand is in `checkout/` and `written.json`.
 """
 
 from __future__ import annotations
