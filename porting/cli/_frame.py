@@ -141,9 +141,9 @@ def terminate(*_: object) -> NoReturn:
 def guarded(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
     """Run a command; every error becomes one message and the exit code of its kind."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    typed(["porting", *arguments])
     try:
-        code = _outcome(command, arguments)
+        with typed(["porting", *arguments]):
+            code = _outcome(command, arguments)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import shlex
 import sys
@@ -15,7 +16,7 @@ from porting.evidence.repositories import root_of, state_of
 from porting.evidence.versions import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import torch
 
@@ -57,9 +58,14 @@ class Circumstances:
         return cls(versions(), device, commit, dirty, code_commit, code_dirty, now)
 
 
-def typed(arguments: Sequence[str]) -> None:
-    """Note what was typed, for the records of this process."""
-    _TYPED.set(shlex.join(arguments)[:MOST_TYPED])
+@contextlib.contextmanager
+def typed(arguments: Sequence[str]) -> Iterator[None]:
+    """Have the records that are made meanwhile say what was typed."""
+    token = _TYPED.set(shlex.join(arguments)[:MOST_TYPED])
+    try:
+        yield
+    finally:
+        _TYPED.reset(token)
 
 
 def typed_command() -> str:
