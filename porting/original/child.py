@@ -26,8 +26,10 @@ BITS = {"bfloat16": "int16"}
 """The dtypes of NumPy in which the bits of others are passed to torch; uint8 for all of float8."""
 
 
-MOST = 500
-"""Files of a kind that are told."""
+MOST = 5000
+"""Files of a kind that are told, the first ones."""
+CODE = (".py", ".pyc", ".so")
+"""What is opened by the thousand as modules are imported, and told apart from data."""
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -68,7 +70,7 @@ def main() -> int:
         doing = "original()"
         messages.progress("building the original model", 0, 1)
         model = names["original"]()
-        messages.send({"used": {"files": sorted(opened)[:MOST], "code": code_of(model)[:MOST]}})
+        messages.send({"used": {"files": list(opened)[:MOST], "code": code_of(model)[:MOST]}})
         doing = "the recording"
         given, valid = read_inputs(request["inputs"])
         porting_recorder.record(
@@ -88,13 +90,15 @@ def main() -> int:
     return 0
 
 
-def watch() -> Set[str]:
-    """The files that are opened for reading from now on; none are known before Python 3.8."""
-    opened: Set[str] = set()
+def watch() -> Dict[str, None]:
+    """The files that are opened for reading from now on, without code, in order; none are known before Python 3.8."""
+    opened: Dict[str, None] = {}
 
     def hear(event: str, args: Any) -> None:
-        if event == "open" and isinstance(args[0], str) and set(str(args[1])).isdisjoint("wax+"):
-            opened.add(os.path.abspath(args[0]))
+        if event != "open" or not isinstance(args[0], str) or args[0].endswith(CODE):
+            return
+        if set(str(args[1])).isdisjoint("wax+"):
+            opened[os.path.abspath(args[0])] = None
 
     if hasattr(sys, "addaudithook"):
         sys.addaudithook(hear)
@@ -112,7 +116,7 @@ def code_of(model: Any) -> List[str]:
     parts = list(model.modules()) if hasattr(model, "modules") else [model]
     names = {base.__module__ for part in parts for base in type(part).__mro__}
     made_of = files_of(name for name in names if name.partition(".")[0] not in ("torch", "builtins"))
-    return sorted(local | made_of) + [path for path in paths if path.endswith(os.path.join("torch", "version.py"))]
+    return [path for path in paths if path.endswith(os.path.join("torch", "version.py"))] + sorted(local | made_of)
 
 
 def files_of(names: Iterable[str]) -> Set[str]:

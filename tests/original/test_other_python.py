@@ -321,6 +321,22 @@ def test_evidence_of_it_speaks_of_its_code_and_of_the_files_that_it_read(tmp_pat
     assert "original() changed in portfile.py" in changes(record, Portfile.load(path))
 
 
+def test_data_is_heard_of_in_order_and_code_is_not(tmp_path: Path) -> None:
+    for name in ("a.py", "b.pyc", "z.pt", "c.json", "d.so"):
+        (tmp_path / name).write_text("")
+    text = """
+        import porting.original.child as child
+
+        opened = child.watch()
+        for name in ("a.py", "b.pyc", "z.pt", "c.json", "d.so"):
+            open(name).close()
+        open("written.pt", "w").close()
+        print(*opened)
+    """
+    told = subprocess.run([sys.executable, "-c", dedent(text)], cwd=tmp_path, env=ENVIRONMENT, capture_output=True)
+    assert told.stdout.decode().split() == [str(tmp_path / "z.pt"), str(tmp_path / "c.json")], told.stderr
+
+
 def test_code_of_an_installed_original_is_spoken_of(tmp_path: Path) -> None:
     package = tmp_path / "site-packages" / "installed_original"
     package.mkdir(parents=True)
