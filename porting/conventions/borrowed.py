@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from porting.conventions.files import Source
@@ -83,12 +83,36 @@ class Borrowed:
     what: str
 
 
-def borrowed(own: Facts, other: Facts) -> list[Borrowed]:
-    """What the tests of a model have from those of another, by line."""
-    found = [Borrowed(line, "checkpoint", each) for each, line in own.checkpoints.items() if each in other.checkpoints]
+def borrowed(own: Facts, other: Facts, renamed: tuple[str, str] | None = None) -> list[Borrowed]:
+    """What the tests of a model have from those of another, by line.
+
+    Args:
+        own: what the tests of the model say.
+        other: what those of the other say.
+        renamed: what the other is called in names of classes, and what the model is; the one may have been replaced by
+            the other in ids and texts, too (``org/Old-7b``, ``org/New-7b``).
+    """
+
+    def names(texts: Iterable[str]) -> set[str]:
+        return {*texts, *(each.replace(*renamed) for each in texts)} if renamed else set(texts)
+
+    checkpoints, texts = names(other.checkpoints), names(other.texts)
+    found = [Borrowed(line, "checkpoint", each) for each, line in own.checkpoints.items() if each in checkpoints]
     found += [Borrowed(line, "numbers", str(list(row))) for row, line in own.rows.items() if row in other.rows]
-    found += [Borrowed(line, "text", each) for each, line in own.texts.items() if each in other.texts]
+    found += [Borrowed(line, "text", each) for each, line in own.texts.items() if each in texts]
     return sorted(found, key=lambda each: each.line)
+
+
+def cased_name(source: Source, name: str) -> str:
+    """What a model is called in the names of its classes (``BrandNew``), as a file writes it.
+
+    Args:
+        source: the file.
+        name: of its folder (``brand_new``).
+    """
+    plain = re.escape(name.replace("_", ""))
+    found = re.search(rf"\b((?i:{plain}))(?:Config|Model|For[A-Z])", source.text)
+    return found[1] if found else name.title().replace("_", "")
 
 
 def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:

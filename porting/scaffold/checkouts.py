@@ -26,7 +26,7 @@ def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tu
         "You are in a checkout of Transformers, whose own command writes the skeleton; it asks, and has no options:",
         f"  cd {checkout.root} && {COMMAND}",
         f"  the model to start from: {begin}",
-        f"  the new model's name, in lower and in camel case: {name.snake}, {name.camel}",
-        "  the same tokenizer or processor: yes, unless the original has one of its own",
-        f"Then the model is in {where}, and {old}: run porting new again, then porting check tests_are_own.",
+        f"  the new model's name, and how its page shows it: {name.snake}, {name.camel}",
+        "  a new tokenizer, a new processor and the like: n, unless the original has one of its own",
+        f"Then the model is in {where}, and {old}: porting check tests_are_own finds them.",
     )
