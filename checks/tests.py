@@ -206,4 +206,5 @@ def _is_text(found: Borrowed) -> bool:
 
 def _described(name: str, found: Borrowed) -> str:
     what = {"checkpoint": "the checkpoint", "numbers": "the expected numbers", "text": "the expected text"}[found.kind]
-    return f"{found.line} {what} {show(found.what, 80)}: also in the tests of {show(name)}"
+    there = f" ({show(found.there, 80)})" if found.there else ""
+    return f"{found.line} {what} {show(found.what, 80)}: also in the tests of {show(name)}{there}"

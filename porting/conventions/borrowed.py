@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from porting.conventions.files import Source
@@ -76,11 +76,13 @@ class Borrowed:
         line: in the port's test file.
         kind: ``checkpoint``, ``numbers`` or ``text``.
         what: it is.
+        there: what the other model's tests have, where the one name was replaced by the other in it.
     """
 
     line: int
     kind: str
     what: str
+    there: str = ""
 
 
 def borrowed(own: Facts, other: Facts, renamed: tuple[str, str] | None = None) -> list[Borrowed]:
@@ -92,14 +94,10 @@ def borrowed(own: Facts, other: Facts, renamed: tuple[str, str] | None = None) -
         renamed: what the other is called in names of classes, and what the model is; the one may have been replaced by
             the other in ids and texts, too (``org/Old-7b``, ``org/New-7b``).
     """
-
-    def names(texts: Iterable[str]) -> set[str]:
-        return {*texts, *(each.replace(*renamed) for each in texts)} if renamed else set(texts)
-
-    checkpoints, texts = names(other.checkpoints), names(other.texts)
-    found = [Borrowed(line, "checkpoint", each) for each, line in own.checkpoints.items() if each in checkpoints]
-    found += [Borrowed(line, "numbers", str(list(row))) for row, line in own.rows.items() if row in other.rows]
-    found += [Borrowed(line, "text", each) for each, line in own.texts.items() if each in texts]
+    found = [Borrowed(line, "numbers", str(list(row))) for row, line in own.rows.items() if row in other.rows]
+    for kind, mine, theirs in (("checkpoint", own.checkpoints, other.checkpoints), ("text", own.texts, other.texts)):
+        known = {**({each.replace(*renamed): each for each in theirs} if renamed else {}), **dict.fromkeys(theirs, "")}
+        found += [Borrowed(line, kind, each, known[each]) for each, line in mine.items() if each in known]
     return sorted(found, key=lambda each: each.line)
 
 

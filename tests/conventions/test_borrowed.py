@@ -107,7 +107,9 @@ def test_the_lines_are_those_of_the_port() -> None:
 def test_a_name_that_was_replaced_in_what_was_copied_hides_nothing(line: str, kinds: list[str]) -> None:
     parent = 'OldModel.from_pretrained("org/Old-7B")\nexpected_text = "The Old model is good at this"\n'
     own = facts(f"{line}\n", "NewModel")
-    assert [each.kind for each in borrowed(own, facts(parent), ("Old", "New"))] == kinds
+    found = borrowed(own, facts(parent), ("Old", "New"))
+    assert [each.kind for each in found] == kinds
+    assert all(each.there == ("" if "Old" in each.what else each.what.replace("New", "Old")) for each in found)
 
 
 @pytest.mark.parametrize(
