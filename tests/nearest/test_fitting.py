@@ -18,11 +18,12 @@ def projections(leaf: str, shape: tuple[int, ...], attention: str = "attn") -> d
 
 
 def test_biases_of_like_sizes_take_no_part_of_a_fused_one() -> None:
-    down = {"mlp__c_proj__weight": (WIDTH, 4 * WIDTH), "mlp__c_proj__bias": (WIDTH,)}
-    fused = block(attn__qkv__weight=(3 * WIDTH, WIDTH), attn__qkv__bias=(3 * WIDTH,), **down)
-    apart = block(
-        **projections("weight", (64, 64)), **projections("bias", (64,)), fc2__weight=(64, 256), fc2__bias=(64,)
-    )
+    def ends(width: int, down: str) -> dict[str, tuple[int, ...]]:
+        matrices = {"attn__wo__weight": (width, width), f"{down}__weight": (width, 4 * width)}
+        return matrices | {"attn__wo__bias": (width,), f"{down}__bias": (width,)}
+
+    fused = block(attn__qkv__weight=(3 * WIDTH, WIDTH), attn__qkv__bias=(3 * WIDTH,), **ends(WIDTH, "c_proj"))
+    apart = block(**projections("weight", (64, 64)), **projections("bias", (64,)), **ends(64, "fc2"))
     found = fit(fused, apart)
     assert (found.left, found.empty) == ((), ())
     assert {placing.how for placing in found.placings} == {"same", "split"}
