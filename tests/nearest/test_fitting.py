@@ -1,0 +1,45 @@
+"""One block fits into another, whatever is one tensor on one side and several on the other."""
+
+from __future__ import annotations
+
+from porting.nearest.cells import Cell, Held
+from porting.nearest.fitting import fit
+
+WIDTH = 96
+
+
+def block(**sizes: tuple[int, ...]) -> Cell:
+    """A block with these tensors, ``__`` for the dots in their names."""
+    return Cell("layers.*", 4, tuple(Held(name.replace("__", "."), shape) for name, shape in sizes.items()))
+
+
+def projections(leaf: str, shape: tuple[int, ...], attention: str = "attn") -> dict[str, tuple[int, ...]]:
+    return {f"{attention}__{part}__{leaf}": shape for part in ("q_proj", "k_proj", "v_proj")}
+
+
+def test_biases_of_like_sizes_take_no_part_of_a_fused_one() -> None:
+    def ends(width: int, down: str) -> dict[str, tuple[int, ...]]:
+        matrices = {"attn__wo__weight": (width, width), f"{down}__weight": (width, 4 * width)}
+        return matrices | {"attn__wo__bias": (width,), f"{down}__bias": (width,)}
+
+    fused = block(attn__qkv__weight=(3 * WIDTH, WIDTH), attn__qkv__bias=(3 * WIDTH,), **ends(WIDTH, "c_proj"))
+    apart = block(**projections("weight", (64, 64)), **projections("bias", (64,)), **ends(64, "fc2"))
+    found = fit(fused, apart)
+    assert (found.left, found.empty) == ((), ())
+    assert {placing.how for placing in found.placings} == {"same", "split"}
+
+
+def test_projections_that_lie_a_module_deeper_are_parts_of_one() -> None:
+    fused = block(attn__qkv__inner__weight=(3 * WIDTH, WIDTH), norm__weight=(WIDTH,))
+    apart = block(**projections("inner__weight", (64, 64)), norm__weight=(64,))
+    found = fit(fused, apart)
+    assert (found.left, found.empty) == ((), ())
+
+
+def test_parts_of_two_attentions_are_not_mixed() -> None:
+    fused = block(self_attn__qkv__weight=(3 * WIDTH, WIDTH), norm__weight=(WIDTH,))
+    one, other = (projections("weight", (64, 64), where) for where in ("self_attn", "cross_attn"))
+    found = fit(fused, block(**one, **other, norm__weight=(64,)))
+    (split,) = (placing for placing in found.placings if placing.how == "split")
+    assert len({held.name.partition(".")[0] for held in split.targets}) == 1
+    assert len(found.empty) == 3
