@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from porting.evidence.records import FILE, RESULTS, SILENT, EvidenceError, Figure, Outcome, Record
 from porting.evidence.staleness import changes
-from porting.evidence.store import KEPT, forget_ticks, newest_records, record, records_by_claim
+from porting.evidence.store import KEPT, forget_ticks, keep, newest_records, record, records_by_claim
 
 __all__ = [
     "FILE",
@@ -24,6 +24,7 @@ __all__ = [
     "Record",
     "changes",
     "forget_ticks",
+    "keep",
     "newest_records",
     "record",
     "records_by_claim",

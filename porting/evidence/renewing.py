@@ -28,11 +28,13 @@ def about_today(portfile: Portfile, subjects: Iterable[str]) -> dict[str, str]:
 
     No model is built.
     """
-    found = {subject: _fingerprint(portfile, *subject.partition(" ")[::2]) for subject in subjects}
+    found = {subject: fingerprint_today(portfile, subject) for subject in subjects}
     return {subject: value for subject, value in sorted(found.items()) if value is not None}
 
 
-def _fingerprint(portfile: Portfile, kind: str, name: str) -> str | None:
+def fingerprint_today(portfile: Portfile, subject: str) -> str | None:
+    """The fingerprint of one subject, `ABSENT` for some that are not there; None for what cannot be found."""
+    kind, _, name = subject.partition(" ")
     renew = KINDS.get(kind)
     try:
         return None if renew is None else renew(portfile, name)

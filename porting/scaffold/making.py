@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from porting.atomic import write_text
 from porting.checkout import find_checkout, installed_checkout
 from porting.nearest import Candidate as Near
 from porting.nearest import nearest_architectures
@@ -282,7 +283,7 @@ def _checklist(staging: Path, text: str) -> str:
     from porting.report.checklist_markdown import checklist_markdown
 
     portfile = staging / "portfile.py"
-    portfile.write_text(text, encoding="utf-8")
+    write_text(portfile, text)
     checklist = make_checklist(Portfile.load(portfile))
     return checklist_markdown(checklist)
 
