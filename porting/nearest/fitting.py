@@ -49,7 +49,7 @@ def _fitted(source: Cell, target: Cell, binding: Open, *, loose: bool = False) -
         found: tuple[int, int] | None = (0, 0)
         while found is not None:
             placings += joined(free, wanted, binding, sure)
-            found = next_size(free, wanted, binding) or (another_size(free, wanted, binding) if loose else None)
+            found = next_size(free, wanted, binding, sure) or (another_size(free, wanted, binding) if loose else None)
             if found is not None:
                 binding[found[0]] = (*binding.get(found[0], ()), found[1])
                 placings += _same(free, wanted, binding)

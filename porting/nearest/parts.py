@@ -54,11 +54,12 @@ def joined(free: Side, wanted: Side, binding: Open, sure: Sure) -> list[Placing]
     return found
 
 
-@lru_cache(maxsize=1 << 16)
-def several(one: str, other: str) -> bool:
-    """Whether one of two names is that of several parts, and the other of fewer."""
+@lru_cache(maxsize=1 << 17)
+def told_apart(one: str, other: str, sure: Sure) -> bool:
+    """Whether one of two names is that of several parts, and the other of fewer; none at all is no guess against it."""
     left, right = _parts(one), _parts(other)
-    return max(len(left), len(right)) > 1 and left != right
+    fewer = max(len(left), len(right)) > 1 and left != right
+    return fewer and (sure is not Sure.GUESSED or bool(left and right))
 
 
 @lru_cache(maxsize=1 << 17)

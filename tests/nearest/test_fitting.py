@@ -43,3 +43,17 @@ def test_parts_of_two_attentions_are_not_mixed() -> None:
     (split,) = (placing for placing in found.placings if placing.how == "split")
     assert len({held.name.partition(".")[0] for held in split.targets}) == 1
     assert len(found.empty) == 3
+
+
+def test_a_tensor_without_a_telling_name_may_be_several_parts_where_nothing_else_is() -> None:
+    stacked = block(experts__w13=(6, 2 * 160, WIDTH), experts__w2=(6, WIDTH, 160), norm__weight=(WIDTH,))
+    known = block(experts__gate_up_proj=(4, 256, 64), experts__down_proj=(4, 64, 128), norm__weight=(64,))
+    found = fit(stacked, known)
+    assert (found.left, found.empty) == ((), ())
+
+
+def test_a_part_without_the_other_is_not_the_whole() -> None:
+    alone = block(mlp__gate__weight=(320, WIDTH), mlp__down__weight=(WIDTH, 160), norm__weight=(WIDTH,))
+    known = block(mlp__gate_up_proj__weight=(256, 64), mlp__down_proj__weight=(64, 128), norm__weight=(64,))
+    found = fit(alone, known)
+    assert [held.name for held in found.left] == ["mlp.gate.weight"]
