@@ -46,7 +46,7 @@ def build_index(progress: Progress = silent) -> Index:
     found: list[Architecture] = []
     skipped: dict[str, str] = {}
     names = sorted(CONFIG_MAPPING_NAMES)
-    with _quiet():
+    with _alone():
         for number, name in enumerate(names):
             progress("looking at the architectures of Transformers", number, len(names))
             try:
@@ -59,17 +59,21 @@ def build_index(progress: Progress = silent) -> Index:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings about default configs, which are none of the user's."""
+def _alone() -> Iterator[None]:
+    """Without the Hub, which some default configs ask, and without warnings, which are none of the user's."""
+    from huggingface_hub import constants
+
     logger = logging.getLogger("transformers")
-    level = logger.level
+    level, offline = logger.level, constants.HF_HUB_OFFLINE
     logger.setLevel(logging.CRITICAL)
+    constants.HF_HUB_OFFLINE = True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(level)
+        constants.HF_HUB_OFFLINE = offline
 
 
 def _built(model_type: str) -> Architecture | None:
