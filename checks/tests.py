@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import listed
-from porting.checks.shared.working import own_checkout, python_files
+from porting.checks.shared.working import folder_for_hub, own_checkout, python_files
 from porting.errors import PortingError
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from porting.checkout import Checkout
     from porting.checks.shared.context import CheckContext
@@ -28,7 +30,9 @@ SECONDS_OF_MODEL = 1800.0
 def check_generated_tests(context: CheckContext) -> Figures:
     """The integration tests with the original's values, which ``porting tests`` wrote, pass.
 
-    Recipe step 8. They are run with the slow ones, without the network; if all are skipped, that is no pass.
+    Recipe step 8. They are run with the slow ones, without the network; if all are skipped, that is no pass. Before
+    the weights are on the Hub, while the portfile has no ``REVISION``, the converted folder stands for ``HUB_ID``, and
+    the figures say so; once it has one, they load from there.
 
     Raises:
         ClaimRefuted: one fails, or there is none in the files.
@@ -42,8 +46,13 @@ def check_generated_tests(context: CheckContext) -> Figures:
     if not found:
         raise Lacking("there are no integration tests with the original's values", hint=context.command("tests"))
     _ask_for_port(context)
-    runs = [run_tests(paths, root, slow=True, seconds=SECONDS_OF_INTEGRATION) for root, paths in found.items()]
-    return _judged(context, runs)
+    run = partial(run_tests, slow=True, seconds=SECONDS_OF_INTEGRATION)
+    runs = [run(paths, root) for root, paths in found.items()]
+    folders = _before_the_upload(context) if any(each.lacks_files for each in runs) else {}
+    if not folders:
+        return _judged(context, runs)
+    runs = [run(paths, root, standing_for=folders) for root, paths in found.items()]
+    return {"not on the Hub yet, loaded from": show(Path(*folders.values()).name), **_judged(context, runs)}
 
 
 def check_model_tests(context: CheckContext) -> Figures:
@@ -126,6 +135,19 @@ def _ask_for_port(context: CheckContext) -> None:
         _ = context.ported_model
 
 
+def _before_the_upload(context: CheckContext) -> dict[str, str]:
+    """The converted folder by the ``HUB_ID`` that it stands for; none once a ``REVISION`` names what was uploaded."""
+    from porting.documents.contents import CARD
+
+    if context.portfile.constants.get("REVISION"):
+        return {}
+    folders = folder_for_hub(context)
+    for folder in map(Path, folders.values()):
+        note(*(f"folder {folder.absolute() / pattern}" for pattern in ("*.json", "*.safetensors")))
+        context.reads(*(path for path in folder.rglob("*") if path.is_file() and path.name != CARD))
+    return folders
+
+
 def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
     """The checkout that the port lies in, and its model test there.
 
@@ -157,7 +179,8 @@ def _judged(context: CheckContext, runs: list[TestRun]) -> Figures:
         if run.failures:
             raise Inconclusive(
                 f"{run.failed} tests need files of the Hub that are not here: {run.failures[0]}",
-                hint="run them once with the network",
+                hint="run them once with the network; before the upload, while the portfile has no REVISION, the "
+                f"converted folder stands for HUB_ID: {context.command('convert converted')}",
                 figures=figures,
             )
         if not run.complete or not run.passed:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,18 @@ OFFLINE = re.compile(
     re.IGNORECASE,
 )
 """What is said where a file of the Hub is not there, and the network is not to be asked."""
+PLUGIN = "porting_standing_for"
+STANDING = """
+import json, os
+
+FOLDERS = json.loads(os.environ["PORTING_STANDING_FOR"])
+
+
+def pytest_itemcollected(item):
+    names = getattr(getattr(item, "module", None), "__dict__", {})
+    names.update({name: FOLDERS[names[name]] for name in ["CHECKPOINT"] if names.get(name) in FOLDERS})
+"""
+"""What has tests load from a folder in place of the Hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,9 @@ class TestRun:
         return bool(self.failures) and all(OFFLINE.search(line) for line in self.failures)
 
 
-def run_tests(paths: Sequence[Path], root: Path, *, slow: bool, seconds: float) -> TestRun:
+def run_tests(
+    paths: Sequence[Path], root: Path, *, slow: bool, seconds: float, standing_for: Mapping[str, str] | None = None
+) -> TestRun:
     """Run test files from a folder, as ``python -m pytest`` there does, without the network.
 
     Args:
@@ -59,6 +76,7 @@ def run_tests(paths: Sequence[Path], root: Path, *, slow: bool, seconds: float) 
         root: the folder.
         slow: whether the tests that Transformers marks as slow are run, too.
         seconds: for all of them.
+        standing_for: what files have as their ``CHECKPOINT``, each with the folder that is loaded from instead.
 
     Raises:
         ChildError: Python cannot be started.
@@ -72,9 +90,17 @@ def run_tests(paths: Sequence[Path], root: Path, *, slow: bool, seconds: float) 
         "NO_COLOR": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    options = ("-q", "--no-header", "--tb=short", "-rfE", "--color=no", "-p", "no:cacheprovider", "-o", "addopts=")
-    command = (sys.executable, "-m", "pytest", *options, "--", *map(str, paths))
-    return _read(run_child(command, root, seconds=seconds, environment=environment))
+    options = ["-q", "--no-header", "--tb=short", "-rfE", "--color=no", "-p", "no:cacheprovider", "-o", "addopts="]
+    with tempfile.TemporaryDirectory(prefix="porting-") as scratch:
+        if standing_for:
+            Path(scratch, f"{PLUGIN}.py").write_text(STANDING, encoding="utf-8")
+            options += ["-p", PLUGIN]
+            environment |= {
+                "PORTING_STANDING_FOR": json.dumps(dict(standing_for)),
+                "PYTHONPATH": os.pathsep.join(filter(None, (scratch, os.environ.get("PYTHONPATH")))),
+            }
+        command = (sys.executable, "-m", "pytest", *options, "--", *map(str, paths))
+        return _read(run_child(command, root, seconds=seconds, environment=environment))
 
 
 def _read(ended: Ended) -> TestRun:

@@ -59,3 +59,31 @@ def test_a_file_that_cannot_be_imported_fails(tmp_path: Path) -> None:
     path.write_text("import no_such_package\n")
     found = run_tests([path], tmp_path, slow=True, seconds=60)
     assert (found.passed, found.failed) == (0, 1)
+
+
+LOADING = """
+import json
+import unittest
+
+CHECKPOINT = "org/name"
+OTHER = "org/name"
+
+
+class LoadingTest(unittest.TestCase):
+    def test_it(self):
+        if CHECKPOINT == "org/name":
+            raise OSError("We couldn't connect to the Hub")
+        assert json.load(open(CHECKPOINT + "/config.json")) == {}
+        assert OTHER == "org/name"
+"""
+
+
+def test_a_folder_stands_for_what_is_not_on_the_hub(tmp_path: Path) -> None:
+    path, folder = tmp_path / "test_it.py", tmp_path / "converted"
+    path.write_text(LOADING)
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    for standing_for, passed in (({}, 0), ({"org/other": str(folder)}, 0), ({"org/name": str(folder)}, 1)):
+        found = run_tests([path], tmp_path, slow=True, seconds=60, standing_for=standing_for)
+        assert (found.passed, found.lacks_files) == (passed, not passed), found
+    assert {each.name for each in tmp_path.iterdir()} == {"test_it.py", "converted"}
