@@ -45,16 +45,19 @@ class Weights:
 def weights_of(portfile: Portfile) -> Weights:
     """The portfile's ``HUB_ID``, else the folder of ``checkpoint()``, else the converted one.
 
+    Without a ``REVISION`` the Hub may not have them yet: then a converted folder goes before it.
+
     Raises:
         GenerationError: there are no weights that a test could load.
     """
     revision = str(portfile.constants.get("REVISION") or "main")
     pinned = "REVISION" in portfile.constants
-    if hub_id := portfile.constants.get("HUB_ID"):
+    hub_id, converted = portfile.constants.get("HUB_ID"), converted_folder(portfile.folder)
+    if hub_id and (pinned or converted is None):
         return Weights(hub_id, revision, is_local=False, is_pinned=pinned)
-    folder = portfile.checkpoint()
+    folder = None if hub_id else portfile.checkpoint()
     if folder is None or not (folder / "config.json").is_file():
-        folder = converted_folder(portfile.folder)
+        folder = converted
     if folder is None:
         raise GenerationError(
             "a test cannot load the weights: there is no HUB_ID, no folder of checkpoint() with config.json, and no "

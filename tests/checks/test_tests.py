@@ -95,9 +95,10 @@ def test_without_other_tests_nothing_is_held_against(root: Path) -> None:
     ("body", "status", "words"),
     [
         ("pass", "passed", ""),
-        ("self.fail('not \\x1b[31mright')", "failed", "1 tests fail: tests/models/first"),
+        ("self.fail('not \\x1b[31mright')", "failed", "1 test fails: tests/models/first"),
+        ("raise ImportError('use `pip install no-such-one`')", "skipped", "not installed: no-such-one"),
         ("self.skipTest('no GPU')", "inconclusive", "all tests were skipped"),
-        ("raise OSError('We could not: offline mode')", "inconclusive", "need files of the Hub"),
+        ("raise OSError('We could not: offline mode')", "inconclusive", "needs files of the Hub"),
         ("__import__('os')._exit(0)", "inconclusive", "no test showed anything"),
     ],
 )

@@ -24,6 +24,7 @@ from transformers import BertConfig, BertModel
 from porting.errors import GenerationError, InconclusiveError, MismatchError, OutputError
 from porting.portfile import Portfile
 from porting.stubs import Wanted, write_tests
+from porting.stubs.checkpoint import weights_of
 from porting.stubs.expectations import expected_outputs, tolerance_of
 from porting.stubs.layout import MARKER, Tree
 from porting.stubs.literals import FILTERS
@@ -607,3 +608,14 @@ def test_weights_that_are_not_pinned_on_the_hub_are_left_to_a_person(
     assert part.what.startswith(f"{left} in the portfile")
     assert path.read_text().splitlines()[part.line].startswith("CHECKPOINT = ")
     assert f"{path.name}:{part.line} you: {left}" in generated.text()
+
+
+@pytest.mark.parametrize(("constants", "local"), [({}, True), ({"REVISION": "0123abc"}, False)])
+def test_before_the_weights_are_on_the_hub_the_converted_ones_are_tested(
+    constants: dict[str, str], local: bool, portfile: Portfile, tmp_path: Path
+) -> None:
+    (tmp_path / "converted").mkdir()
+    (tmp_path / "converted" / "config.json").write_text("{}")
+    here = replace(with_constants(portfile, HUB_ID="org/name", **constants), path=tmp_path / "portfile.py")
+    weights = weights_of(here)
+    assert (weights.is_local, weights.checkpoint) == (local, str(tmp_path / "converted") if local else "org/name")
