@@ -23,6 +23,7 @@ from porting.nearest.cells import Cell, Shape
 
 Shapes = dict[str, Shape]
 FOREIGN = (
+    ("gate_up_proj", "w13"),
     ("self_attn", "attention"),
     ("attention.self", "mha"),
     ("layernorm", "ln"),

@@ -9,7 +9,7 @@ from functools import lru_cache
 from porting.nearest.cells import Cell, Held
 from porting.nearest.fits import Binding, Fit, Open, Placing, Side
 from porting.nearest.naming import agreement, contrary
-from porting.nearest.parts import Sure, joined
+from porting.nearest.parts import Sure, joined, other_part
 from porting.nearest.sizes import another_size, known_sizes, next_size, starts
 
 SURE = 0.6
@@ -42,6 +42,12 @@ def fit_with(source: Cell, target: Cell, bindings: Sequence[Binding]) -> Fit:
     return _fitted(source, target, {size: tuple(values) for size, values in merged.items()}, loose=True)
 
 
+@lru_cache(maxsize=1 << 14)
+def fit_exactly(source: Cell, target: Cell) -> Fit:
+    """Fit a block of a checkpoint into one of a model that is built: every size stands for itself."""
+    return _fitted(source, target, {size: (size,) for held in target.held for size in held.dims})
+
+
 def _fitted(source: Cell, target: Cell, binding: Open, *, loose: bool = False) -> Fit:
     free, wanted = Side.of(source), Side.of(target)
     placings = _same(free, wanted, binding)
@@ -49,7 +55,7 @@ def _fitted(source: Cell, target: Cell, binding: Open, *, loose: bool = False) -
         found: tuple[int, int] | None = (0, 0)
         while found is not None:
             placings += joined(free, wanted, binding, sure)
-            found = next_size(free, wanted, binding) or (another_size(free, wanted, binding) if loose else None)
+            found = next_size(free, wanted, binding, sure) or (another_size(free, wanted, binding) if loose else None)
             if found is not None:
                 binding[found[0]] = (*binding.get(found[0], ()), found[1])
                 placings += _same(free, wanted, binding)
@@ -76,14 +82,20 @@ def _paired(sources: Sequence[Held], targets: Sequence[Held]) -> list[tuple[Held
         return list(zip(sources, targets, strict=False))
     scored = sorted(
         (
-            (-agreement(source.name, target.name), _order(source) != _order(target), at, other)
+            (
+                other_part(source.name, target.name),
+                -agreement(source.name, target.name),
+                _order(source) != _order(target),
+                at,
+                other,
+            )
             for at, source in enumerate(sources)
             for other, target in enumerate(targets)
         )
     )
     taken: tuple[set[int], set[int]] = (set(), set())
     pairs = []
-    for _, _, at, other in scored:
+    for *_, at, other in scored:
         if at not in taken[0] and other not in taken[1] and not contrary(sources[at].name, targets[other].name):
             taken[0].add(at)
             taken[1].add(other)

@@ -14,7 +14,7 @@ from porting.errors import PortingError
 from porting.nearest import Candidate
 from porting.quieting import quiet
 from porting.scaffold.concepts import by_concept, concept_of
-from porting.scaffold.fitting import Shapes, by_shape, facts_of, fit, unseen
+from porting.scaffold.fitting import Shapes, by_shape, facts_of, fit, unmatched, unseen
 from porting.text import show
 from porting.weights import build_on_meta
 
@@ -143,9 +143,9 @@ def _fitted(
     found = _search(model_type, config_class, shapes, hints | known, _free(defaults, known, shapes), first)
     if found.near < 0 and known:  # the original may mean something else by a name
         freely = _search(model_type, config_class, shapes, known | hints, _free(defaults, {}, shapes), first)
-        found, known = (freely, {}) if freely.near > found.near else (found, known)
-    if found.near == float("-inf"):
-        return Sibling(model_type, found.chosen, config_class.__name__, known, distance=found.near)
+        found, known = (freely, {}) if freely.apart < found.apart else (found, known)
+    if found.apart == float("inf"):
+        return Sibling(model_type, found.chosen, config_class.__name__, known, distance=found.apart)
     settings = {**found.settings, **_lost_ids(defaults, found.settings)}
     measure, free = _Measure(_class(found.chosen), config_class), sorted(settings.keys() - known.keys())
     hidden = unseen(measure, settings, free)
@@ -154,7 +154,7 @@ def _fitted(
     told = {name: value for name, value in settings.items() if name not in hidden and defaults.get(name, ...) != value}
     told |= {name: settings[name] for name in heads}
     return Sibling(
-        model_type, found.chosen, config_class.__name__, told, False, heads, -found.near, tuple(found.others)
+        model_type, found.chosen, config_class.__name__, told, False, heads, found.apart, tuple(found.others)
     )
 
 
@@ -167,12 +167,18 @@ def _lost_ids(defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[
 
 @dataclass(frozen=True)
 class _Search:
-    """The nearest class, those that are as near, its settings, and how near it is (0 is equal)."""
+    """The nearest class, those that are as near, its settings, and how near it is.
+
+    Attributes:
+        near: 0 is equal, less is further; what a shape shares with another counts, too.
+        apart: how many tensors only one side has, whole ones; infinite if it cannot be built.
+    """
 
     chosen: str
     others: list[str]
     settings: dict[str, Any]
     near: float
+    apart: float
 
 
 def _search(
@@ -202,7 +208,9 @@ def _search(
     wider = {name: [*values, *sizes["dims"]][: 2 * MOST_OPTIONS] for name, values in named.items()}
     measure = _Measure(_class(chosen), configured)
     fitted, near = fit(measure, fits[chosen][0], wider | rest, shapes, _near, SECONDS)
-    return _Search(chosen, others, fitted, near)
+    built = measure(fitted)
+    apart = float("inf") if built is None else min(unmatched(each, shapes) for each in _once(built))
+    return _Search(chosen, others, fitted, near, apart)
 
 
 def _free(defaults: Mapping[str, Any], known: Mapping[str, Any], shapes: Shapes) -> tuple[Options, Options]:
@@ -246,9 +254,13 @@ def _shapes(model: torch.nn.Module) -> Shapes:
 
 
 def _near(found: Shapes, wanted: Shapes) -> float:
-    """How near shapes are to a checkpoint's, in which tied tensors are once, or under each of their names."""
-    once = {name: shape for name, shape in found.items() if not name.startswith(TIED)}
-    return max(by_shape(found, wanted), by_shape(once, wanted))
+    """How near shapes are to a checkpoint's."""
+    return max(by_shape(each, wanted) for each in _once(found))
+
+
+def _once(found: Shapes) -> tuple[Shapes, Shapes]:
+    """The ways in which a checkpoint has tied tensors: under each of their names, or once."""
+    return found, {name: shape for name, shape in found.items() if not name.startswith(TIED)}
 
 
 def _best(near: Mapping[str, float]) -> list[str]:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 from evidenced import CLAIMS, add, change, complete, empty_port, is_fresh, newest
 
 from porting.checklist import TickError, make_checklist, set_aside, tick, untick
+from porting.errors import OutputError
 from porting.evidence import KEPT, Outcome, record, records_by_claim
 
 if TYPE_CHECKING:
@@ -192,3 +195,17 @@ def test_runs_do_not_push_out_what_a_person_said(tmp_path: Path) -> None:
 def test_a_reason_as_long_as_a_book_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TickError, match="at most 2000"):
         tick(empty_port(tmp_path), "theory", "Ada", "x" * 100_000)
+
+
+def test_a_tick_that_cannot_be_kept_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    portfile = empty_port(tmp_path)
+    tick(portfile, "theory", "Ada", "read the paper")
+    monkeypatch.setattr("porting.atomic.os.fsync", refuse)
+    for say in (lambda: tick(portfile, "ai-use", "Ada", "none"), lambda: untick(portfile, "theory")):
+        with pytest.raises(OutputError, match="No space left") as caught:
+            say()
+        assert caught.value.exit_code == 4
+    assert set(records_by_claim(portfile)) == {"theory"}

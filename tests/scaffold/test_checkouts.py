@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from porting.checkout import Checkout
-from porting.scaffold import ModelName
+from porting.scaffold import ModelName, checkouts
 from porting.scaffold.checkouts import skeleton_advice
 
 
@@ -12,6 +14,15 @@ def test_the_command_of_transformers_is_named_with_what_to_answer(tmp_path: Path
     assert f"cd {tmp_path} && transformers add-new-model-like" in said
     assert "to start from: llama" in said
     assert "brand_new, BrandNew" in said
+
+
+@pytest.mark.parametrize(("found", "told"), [(None, True), ("libcst", False)])
+def test_what_the_command_cannot_do_without_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str | None, told: bool
+) -> None:
+    monkeypatch.setattr(checkouts, "find_spec", lambda name: found)
+    said = skeleton_advice(Checkout(tmp_path), ModelName.of("brand_new"), "llama")
+    assert any("pip install libcst" in line for line in said) is told
 
 
 def test_a_skeleton_that_is_there_is_checked_for_what_the_copy_left(tmp_path: Path) -> None:
