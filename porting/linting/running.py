@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from porting.checkout import Checkout
 from porting.linting.checkers import Said, run_checker
-from porting.linting.copying import changed_in, copied, restore
+from porting.linting.copying import changed_in, copied, keep, restore
 from porting.linting.mending import changes_in
 from porting.linting.naming import Naming
 from porting.linting.registry import Checker
@@ -44,23 +44,35 @@ def _run(checker: Checker, copy: Checkout, naming: Naming) -> Said:
     text = (copy.root / "utils" / checker.script).read_text(encoding="utf-8", errors="replace")
     narrowed = _narrowed(checker, text, copy, naming.name)
     said = run_checker(narrowed, copy, naming)
-    if said.status == "unclear" and checker.fixing is not None:
-        said = _understood(said, replace(checker, arguments=checker.fixing), copy, naming)
+    if said.status == "unclear":
+        said = _understood(said, narrowed, copy, naming)
     elif said.status == "findings" and "ruff" in text and _laid_out(copy, naming.name):
-        again = run_checker(narrowed, copy, naming)
-        said = again if again.status == "clean" else said
+        said = _same_otherwise(narrowed, copy, naming) or said
     restore(copy)
     return said
 
 
-def _understood(said: Said, fix: Checker, copy: Checkout, naming: Naming) -> Said:
+def _understood(said: Said, checker: Checker, copy: Checkout, naming: Naming) -> Said:
     """What an objection is about, by what mends it."""
-    run_checker(fix, copy, naming)
+    _mend(checker, copy, naming)
     changes = list(changes_in(changed_in(copy)))
     own = tuple(words for each in changes if (words := each.words_about(naming)))
     if not changes:
         return said
     return Said(said.script, "findings", own) if own else replace(said, status="elsewhere")
+
+
+def _same_otherwise(checker: Checker, copy: Checkout, naming: Naming) -> Said | None:
+    """What a checker says of files that are laid out anew, if its fix changes no more than blank lines; else None."""
+    keep(copy)
+    _mend(checker, copy, naming)
+    again = run_checker(checker, copy, naming)
+    return again if again.status == "clean" and not changed_in(copy, blank_lines=False) else None
+
+
+def _mend(checker: Checker, copy: Checkout, naming: Naming) -> None:
+    if checker.mending is not None:
+        run_checker(checker.mending, copy, naming)
 
 
 def _laid_out(copy: Checkout, name: str) -> bool:
@@ -83,4 +95,4 @@ def _narrowed(checker: Checker, text: str, copy: Checkout, name: str) -> Checker
     paths = sorted(path.relative_to(copy.root).as_posix() for path in copy.model_folder(name).glob("modular_*.py"))
     if checker.narrowing is None or not paths or f'"{checker.narrowing}"' not in text:
         return checker
-    return replace(checker, arguments=(*checker.arguments, checker.narrowing, *paths))
+    return checker.among(paths)

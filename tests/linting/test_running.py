@@ -131,8 +131,11 @@ index 1..2 100644
 MODEL = "src/transformers/models/first/modeling_first.py"
 GENERATING = f"""
 # compares a file with what ruff makes of it
+import sys
 text = open("{MODEL}").read()
-if text != "X = [1]\\n":
+if "--mend" in sys.argv:
+    open("{MODEL}", "w").write("X = [1]\\n\\nY = 2\\n")
+elif text != "X = [1]\\n\\nY = 2\\n":
     raise ValueError("Differs: {MODEL}")
 """
 
@@ -141,10 +144,11 @@ if text != "X = [1]\\n":
 @pytest.mark.parametrize(
     ("text", "pin", "status"),
     [
-        ("X = [ 1 ]\n", "ruff==0.0.1", "clean"),
-        ("X = [ 2 ]\n", "ruff==0.0.1", "findings"),
-        ("X = [ 1 ]\n", "ruff=={version}", "findings"),
-        ("X = [ 1 ]\n", "ruff", "findings"),
+        ("X = [ 1 ]\n\nY = 2\n", "ruff==0.0.1", "clean"),
+        ("X = [ 1 ]\nY = 2\n", "ruff==0.0.1", "clean"),
+        ("X = [ 2 ]\n\nY = 2\n", "ruff==0.0.1", "findings"),
+        ("X = [ 1 ]\n\nY = 2\n", "ruff=={version}", "findings"),
+        ("X = [ 1 ]\n\nY = 2\n", "ruff", "findings"),
     ],
 )
 def test_what_another_ruff_explains_is_no_finding(text: str, pin: str, status: str, tmp_path: Path) -> None:
