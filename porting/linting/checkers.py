@@ -24,7 +24,7 @@ OBJECTING = ("Exception", "ValueError", "AssertionError", "RuntimeError")
 """What a checker raises that has found something."""
 FAILED = re.compile(r"Failed to ", re.IGNORECASE)
 """How a line begins that says of a model that it was not looked at, after all."""
-FRAME = re.compile(r'^[ \t]*File "(?P<place>[^"\n]*", line \d+).*\n?', re.MULTILINE)
+FRAME = re.compile(r'^[ \t]*File "(?P<path>[^"\n]*)", line (?P<line>\d+).*\n?', re.MULTILINE)
 """A place in a traceback."""
 LACKING = re.compile(
     r"^(?:\w+\.)*(?:ModuleNotFoundError|ImportError): (?!cannot import name)(?P<package>No module named )?.*",
@@ -104,7 +104,7 @@ def _judge(script: str, ended: Ended, root: str, naming: Naming) -> Said:
 def _failed(script: str, text: str, at: int, naming: Naming) -> Said:
     """Of a checker that fell over something: a fault of the model's code, if that raised it, else what is missing."""
     message = show(text[at:].strip().partition("\n")[0], 300)
-    frames = [found["place"] for found in FRAME.finditer(text)]
+    frames = [f"{found['path']}:{found['line']}" for found in FRAME.finditer(text)]
     if frames and naming.lines(frames[-1]) and not LACKING.match(text, at):
         return Said(script, "findings", (f"{show(frames[-1])}: {message}",))
     missing = next((show(found[0], 300) for found in LACKING.finditer(text) if found["package"]), message)

@@ -42,6 +42,12 @@ def fit_with(source: Cell, target: Cell, bindings: Sequence[Binding]) -> Fit:
     return _fitted(source, target, {size: tuple(values) for size, values in merged.items()}, loose=True)
 
 
+@lru_cache(maxsize=1 << 14)
+def fit_exactly(source: Cell, target: Cell) -> Fit:
+    """Fit a block of a checkpoint into one of a model that is built: every size stands for itself."""
+    return _fitted(source, target, {size: (size,) for held in target.held for size in held.dims})
+
+
 def _fitted(source: Cell, target: Cell, binding: Open, *, loose: bool = False) -> Fit:
     free, wanted = Side.of(source), Side.of(target)
     placings = _same(free, wanted, binding)

@@ -56,7 +56,7 @@ def joined(free: Side, wanted: Side, binding: Open, sure: Sure) -> list[Placing]
 
 @lru_cache(maxsize=1 << 17)
 def told_apart(one: str, other: str, sure: Sure) -> bool:
-    """Whether one of two names is that of several parts, and the other of fewer; none at all is no guess against it."""
+    """Whether one of two names is that of several parts, and the other of fewer; of none, where nothing is a guess."""
     left, right = _parts(one), _parts(other)
     fewer = max(len(left), len(right)) > 1 and left != right
     return fewer and (sure is not Sure.GUESSED or bool(left and right))

@@ -12,7 +12,7 @@ from typing import Any
 from porting.atomic import write_text
 from porting.checkout import find_checkout, installed_checkout
 from porting.nearest import Candidate as Near
-from porting.nearest import nearest_architectures
+from porting.nearest import nearest_architectures, prove
 from porting.parts import parts_of
 from porting.progress import Progress, silent
 from porting.scaffold.checkouts import skeleton_advice
@@ -75,7 +75,7 @@ class Request:
 
 def nearest_to(saved: Saved | None) -> Sequence[Near]:
     """The architectures of Transformers that are nearest to a checkpoint; none without one."""
-    return () if saved is None else nearest_architectures(saved.shapes)
+    return () if saved is None else prove(nearest_architectures(saved.shapes), saved.shapes)
 
 
 def look(request: Request) -> Scaffold:

@@ -34,7 +34,8 @@ def test_the_nearest_architectures_of_the_checkpoint_are_named(tmp_path: Path) -
     assert result.status == "passed"
     nearest = str(result.figures["nearest"]).split(", ")
     assert (nearest[0], len(nearest)) == ("llama", 3)
-    assert "may be an unmodified LlamaForCausalLM" in str(result.figures["conclusion"])
+    assert "this may be an unmodified one" in str(result.figures["conclusion"])
+    assert "hidden_size=32" in str(result.figures["built"])
 
 
 def test_a_model_that_nothing_is_near_to_passes_and_says_so(tmp_path: Path) -> None:

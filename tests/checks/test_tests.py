@@ -95,9 +95,10 @@ def test_without_other_tests_nothing_is_held_against(root: Path) -> None:
     ("body", "status", "words"),
     [
         ("pass", "passed", ""),
-        ("self.fail('not \\x1b[31mright')", "failed", "1 tests fail: tests/models/first"),
+        ("self.fail('not \\x1b[31mright')", "failed", "1 test fails: tests/models/first"),
+        ("raise ImportError('use `pip install no-such-one`')", "skipped", "not installed: no-such-one"),
         ("self.skipTest('no GPU')", "inconclusive", "all tests were skipped"),
-        ("raise OSError('We could not: offline mode')", "inconclusive", "need files of the Hub"),
+        ("raise OSError('We could not: offline mode')", "inconclusive", "needs files of the Hub"),
         ("__import__('os')._exit(0)", "inconclusive", "no test showed anything"),
     ],
 )
@@ -182,7 +183,7 @@ def test_once_a_revision_is_named_the_tests_load_from_the_hub(tmp_path: Path, mo
     imported_from(monkeypatch, None)
     write(tmp_path, {"test_first_standalone.py": LOADING, "converted/config.json": "{}"})
     result = of_generated(tmp_path, HUB_ID="me/first", REVISION="0123abc")
-    assert (result.status, "need files of the Hub" in result.message) == ("inconclusive", True)
+    assert (result.status, "needs files of the Hub" in result.message) == ("inconclusive", True)
     assert of_generated(tmp_path, HUB_ID="me/second").status == "inconclusive"
 
 

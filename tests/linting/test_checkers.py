@@ -40,7 +40,7 @@ OTHER = "- src/transformers/models/second/modeling_second.py: copy does not matc
         ("print('Failed to convert src/transformers/models/first/x.py: it broke')", "findings", "it broke"),
         ("print('No differences found for src/transformers/models/first/x.py: failed 0')", "clean", ""),
         ("import shutil; assert shutil.which('python')", "clean", ""),
-        ("import transformers.models.first.broken", "findings", "first/broken.py"),
+        ("import transformers.models.first.broken", "findings", "first/broken.py:1: NameError"),
         ("import transformers.models.first.lacking", "unable", "No module named 'no_such_package'"),
         ("import transformers.models.first.asking", "findings", "cannot import name 'nothing'"),
         ("import transformers.models.second.broken", "unable", "NameError"),
