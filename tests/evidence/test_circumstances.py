@@ -41,6 +41,9 @@ def test_the_commit_is_kept_and_whether_the_tree_was_dirty(repository: Path) -> 
     assert state(repository) == (commit, False)
     (repository / FILE).write_text("{}")
     assert state(repository) == (commit, False)
+    (repository / "new.py").touch()
+    assert state(repository) == (commit, True)
+    (repository / "new.py").unlink()
     (repository / "portfile.py").write_text("# changed\n")
     assert state(repository) == (commit, True)
 
