@@ -20,6 +20,10 @@ EXPECTED = re.compile(r"expect|assert", re.IGNORECASE)
 TENSOR = re.compile(r"tensor$|array$", re.IGNORECASE)
 COMMON = re.compile(r"mean|std|input|box|point|pixel|label|mask", re.IGNORECASE)
 """Names of what models are given, which many have in common."""
+GIVEN = re.compile(r"pixel|input", re.IGNORECASE)
+"""Names of what a model is given, also where it is expected: of processors that models share."""
+MESSAGE = "msg"
+"""The argument of an assertion that is said where it fails."""
 LEAST_NUMBERS = 3
 LEAST_LETTERS = 20
 
@@ -150,6 +154,8 @@ def _is_checkpoint(value: object) -> bool:
 
 
 def _is_expected(above: tuple[str, ...]) -> bool:
+    if MESSAGE in above or any(GIVEN.search(name) for name in above):
+        return False
     if any(EXPECTED.search(name) for name in above):
         return True
     return any(TENSOR.search(name) for name in above) and not any(COMMON.search(name) for name in above)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.evidence.files import fingerprint
 from porting.evidence.headers import headers_of
+from porting.evidence.moments import moment_today
 from porting.evidence.naming import path_of, place_of
 from porting.evidence.subjects import (
     ABSENT,
@@ -65,5 +66,6 @@ KINDS: dict[str, Callable[[Portfile, str], str | None]] = {
     "expected": expectation_today,
     "version": lambda _, name: version_of(name) or ABSENT,
     "headers": _headers,
+    "until": lambda _, name: moment_today(name),
 }
 """The fingerprint of today for each kind of subject, by the rest of its words."""

@@ -89,6 +89,10 @@ def _expected(portfile: Portfile, name: str, earlier: str, now: str) -> str:
     return _constant(portfile, f"{name} in EXPECTED_FAILURES", earlier, now)
 
 
+def _until(_: Portfile, name: str, _earlier: str, _now: str) -> str:
+    return f"{show(name)} is over"
+
+
 def _version(_: Portfile, name: str, earlier: str, now: str) -> str:
     return f"{show(name)} {show(earlier)}, then {show(now)}"
 
@@ -102,5 +106,6 @@ _WORDS: dict[str, Callable[[Portfile, str, str, str], str]] = {
     "constant": _constant,
     "expected": _expected,
     "version": _version,
+    "until": _until,
 }
 """What is said of the others, by name, where the fingerprints of then and now differ."""
