@@ -18,7 +18,7 @@ ABSENT = re.compile(r"inner|inter|size|dim|rank|ffn")
 """Settings, by their names, that may be a size where a config has none."""
 CLASSES = "num_labels"
 """A number of configs that is the length of something else in them."""
-LARGEST = 1 << 22
+LARGEST = 1 << 20
 """Above it, a number is no size of a model."""
 MOST_MEMBERS = 12
 

@@ -137,3 +137,8 @@ def test_hostile_sizes_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     found = proving.prove(nearest_architectures(shapes, limit=2), shapes)
     assert time.monotonic() - started < 30
     assert not any(each.proof is not None and each.proof.exact for each in found)
+
+
+def test_what_cannot_be_told_apart_proves_nothing() -> None:
+    found = first(decoder() | {"layers/0.attention.wq.weight": (640, 641)}, "llama")
+    assert found.proof is None
