@@ -84,7 +84,7 @@ def starts_of(config_class: type[Any], known: Settings) -> list[Settings]:
         fewer |= {front + GROUPS: groups} if type(groups) is int else {}
         width = known.get(front + getattr(part, "attribute_map", {}).get("hidden_size", "hidden_size"))
         for name, value in vars(part).items() if type(width) is int else ():
-            if name.endswith("heads") and type(value) is int and value > 0:
+            if name.endswith(("head", "heads")) and type(value) is int and value > 0:
                 count = gcd(value, int(width or 1))
                 dividing[front + name] = max(count // 2, 1) if front + name in fewer else count
     return [{**known, **fewer, **known}, {**known, **fewer, **dividing, **known}, known, {}]

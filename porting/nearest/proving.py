@@ -72,12 +72,14 @@ def _proof(candidate: Candidate, cells: Sequence[Cell], tensors: int) -> Proof |
 def _best(
     search: Settling, classes: Mapping[str, type[Any]], first: str, starts: Sequence[Settings]
 ) -> Settled | None:
-    """The nearest of the classes with the first settings with which any can be built; ``first`` is tried first."""
+    """The nearest of the classes with the settings with which ``first`` is nearest, or else any can be built."""
     ordered = sorted(classes, key=lambda name: (name != first, not name.endswith("Model")))[:MOST_CLASSES]
-    for settings in starts:
+    tried = {at: each for at, given in enumerate(starts) if (each := search.tried(classes[ordered[0]], given))}
+    best = [starts[at] for at in sorted(tried, key=lambda at: _wrong(tried[at]))[:1]]
+    for settings in best or starts:
         found = [each for name in ordered if (each := search.tried(classes[name], settings)) is not None]
         if found:
-            return min(found, key=_wrong)
+            return min(found, key=_homeless)
     return None
 
 
@@ -86,9 +88,14 @@ def _settled(search: Settling, classes: Mapping[str, type[Any]], best: Settled) 
     best = search.settled(classes[best.built.class_name], best)
     if best.rest.wrong:
         others = [each for name in classes if (each := search.tried(classes[name], best.settings)) is not None]
-        for other in sorted(others, key=lambda each: (each.rest.left, _wrong(each)))[:OTHERS]:
+        for other in sorted(others, key=_homeless)[:OTHERS]:
             best = min(best, search.settled(classes[other.built.class_name], other), key=_wrong)
     return best
+
+
+def _homeless(each: Settled) -> tuple[int, float]:
+    """How many of the checkpoint's tensors have no place; a class may have more of its own, with other settings."""
+    return each.rest.left, each.rest.wrong
 
 
 def _wrong(each: Settled) -> float:

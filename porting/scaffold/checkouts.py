@@ -32,7 +32,7 @@ def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tu
         f"  cd {checkout.root} && {COMMAND}",
         *needed,
         f"  the model to start from: {begin}",
-        f"  the new model's name, in lower and in camel case: {name.snake}, {name.camel}",
+        f"  the new model's name, and how its page shows it: {name.snake}, {name.camel}",
         "  a new tokenizer or processor: no, unless the original has one that Transformers does not",
-        f"Then the model is in {where}, and {old}: run porting new again, then porting check tests_are_own.",
+        f"Then the model is in {where}, and {old}: porting check tests_are_own finds them.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from porting.nearest.exact import Built
-from porting.nearest.settling import moved, solutions
+from porting.nearest.solving import moved, solutions
 
 
 @pytest.mark.parametrize(
