@@ -57,10 +57,10 @@ def _proof(candidate: Candidate, cells: Sequence[Cell], tensors: int) -> Proof |
     config_class: type[Any] = CONFIG_MAPPING[candidate.model_type]
     if not config_class.__module__.startswith("transformers.models."):
         return None
-    limits = Limits(time.monotonic() + SECONDS, TIMES * tensors + MORE)
-    search = Settling(cells, config_class, limits)
     with alone():
         classes = {each.__name__: each for each in classes_of(config_class)}
+        limits = Limits(time.monotonic() + SECONDS, TIMES * tensors + MORE)
+        search = Settling(cells, config_class, limits)
         best = _best(search, classes, candidate.class_name, starts_of(config_class, candidate.config))
         if best is None:
             return None
