@@ -103,7 +103,10 @@ def _agreeing(portfile: Portfile, plain: Returned, request: Mapping[str, Any]) -
     """
     config = portfile.config()
     classes = {name: getattr(transformers, name) for name in request["classes"]}
-    wanted = {name: _shapes(portfile, "ported", kind(config).eval()) for name, kind in classes.items()}
+    wanted: dict[str, Returned] = {}
+    for name, kind in classes.items():
+        with contextlib.suppress(Exception):  # a class may need more than the inputs, as one with labels does
+            wanted[name] = _shapes(portfile, "ported", kind(config).eval())
     original = portfile.build("original")
     ways: list[tuple[dict[str, bool], Returned]] = [({}, plain)]
     for flag, value in request["flags"].items():

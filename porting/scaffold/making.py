@@ -15,9 +15,9 @@ from porting.nearest import nearest_architectures
 from porting.parts import parts_of
 from porting.progress import Progress, silent
 from porting.scaffold.checkouts import skeleton_advice
+from porting.scaffold.facts import facts_of
 from porting.scaffold.feeding import Feed, feed_original, feed_port
 from porting.scaffold.filling import near_path, portfile_text
-from porting.scaffold.fitting import facts_of
 from porting.scaffold.locating import Location, locate
 from porting.scaffold.naming import ModelName
 from porting.scaffold.plan import Plan

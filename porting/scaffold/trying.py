@@ -26,7 +26,7 @@ from porting.scaffold.reading import Argument, SourceClass, Sources
 from porting.scaffold.saved import Saved
 from porting.text import show
 
-FILES = {"scaffold/trial.py": "porting_trial.py", "scaffold/fitting.py": "porting_fitting.py"}
+FILES = {f"scaffold/{name}.py": f"porting_{name}.py" for name in ("trial", "facts", "fitting")}
 CONFIG_WORDS = ("config", "args", "arguments", "params", "hparams", "dims", "dimensions", "cfg")
 MOST_CANDIDATES = 8
 LONGEST = 64 << 20
