@@ -39,7 +39,7 @@ def main() -> int:
         os.write(request["messages"], (json.dumps(message) + "\n").encode("ascii"))
 
     with quiet():
-        {"explore": explore, "prove": prove}[request["do"]](request, tell)
+        {"explore": explore, "settle": settle_heads, "prove": prove}[request["do"]](request, tell)
     return 0
 
 
@@ -63,6 +63,18 @@ def explore(request: Mapping[str, Any], tell: Tell) -> None:
         alone = {name: function for name, function in functions.items() if name != "original"}
         if alone != functions:
             _attempt("rules() by names and shapes alone", tell, lambda: _infer(portfile, alone, request, tell))
+
+
+def settle_heads(request: Mapping[str, Any], tell: Tell) -> None:
+    """Find the numbers of heads with which both sides return the same."""
+    from porting.scaffold.settling import settle
+
+    def settled() -> None:
+        portfile = Portfile.load(request["portfile"])
+        config_class = getattr(transformers, request["config"])
+        tell({"chosen": settle(portfile, config_class, request["settings"], request["ways"])})
+
+    _attempt("settling the heads", tell, settled)
 
 
 def prove(request: Mapping[str, Any], tell: Tell) -> None:

@@ -83,6 +83,15 @@ def is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and bool(value) and all(type(each) is int for each in value)
 
 
+def changed(settings: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:
+    """Settings, those of configs in a config in dicts of their own, with some of them changed, by dotted names."""
+    found = {name: dict(value) if isinstance(value, dict) else value for name, value in settings.items()}
+    for name, value in change.items():
+        place, _, rest = name.partition(".")
+        found[place] = changed(found.get(place, {}), {rest: value}) if rest else value
+    return found
+
+
 def _said(part: Any) -> Settings:
     """What the class of a config must be given to make it, and its type; nothing that it works out by itself."""
     wanted, alone = _plain(part), _plain(type(part)())

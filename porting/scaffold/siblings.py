@@ -21,6 +21,9 @@ from porting.scaffold.searching import LABELS, Search, search
 from porting.scaffold.settings import Layout, Settings, is_list
 from porting.text import show
 
+MOST_WAYS = 8
+"""Numbers of heads that are tried, the most usual ones."""
+
 
 class ModelTypeError(PortingError):
     """A model type that Transformers does not have."""
@@ -42,6 +45,7 @@ class Sibling:
         open: settings that no shape tells and nothing else told.
         distance: how many shapes are not the checkpoint's; None where there is no checkpoint.
         others: classes that fit as well.
+        ways: of numbers of heads that no shape tells, what each may be, with what has to go along, by dotted names.
     """
 
     model_type: str
@@ -52,6 +56,7 @@ class Sibling:
     open: tuple[str, ...] = ()
     distance: float | None = None
     others: tuple[str, ...] = ()
+    ways: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def require_model_type(model_type: str) -> None:
@@ -168,7 +173,17 @@ def _told(model_type: str, layout: Layout, found: Search, known: Mapping[str, An
         open=(*heads, *unseen(measure, settings, resized)),
         distance=-found.near,
         others=found.others,
+        ways={name: _ways(measure, defaults, told, name) for name in heads},
     )
+
+
+def _ways(measure: Measure, defaults: Settings, settings: Settings, name: str) -> list[Settings]:
+    """What each usual number of heads changes in the settings, of those that leave the shapes as they are."""
+    shapes = measure(settings)
+    counts = usual_heads(defaults, {**defaults, **settings}, name)
+    ways = [with_heads(settings, name, heads) for heads in counts]
+    fitting = [way for way in ways if way != settings and measure(way) == shapes][:MOST_WAYS]
+    return [{other: value for other, value in way.items() if settings.get(other, ...) != value} for way in fitting]
 
 
 def _needed(measure: Measure, settings: Settings, kept: set[str]) -> Settings:

@@ -277,5 +277,11 @@ def _message(line: bytes) -> Mapping[str, Any]:
     return found if good and not _NEEDED.isdisjoint(found) else {"ended": "what it told is no message"}
 
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {"failed": (int, str), "built": dict, "flags": dict, "lacking": list}
-_NEEDED = frozenset(("built", "failed", "ended", "ran", "class", "rules", "verdict"))
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "failed": (int, str),
+    "built": dict,
+    "flags": dict,
+    "lacking": list,
+    "chosen": dict,
+}
+_NEEDED = frozenset(("built", "failed", "ended", "ran", "class", "rules", "verdict", "chosen"))
