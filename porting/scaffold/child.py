@@ -39,7 +39,7 @@ def main() -> int:
         os.write(request["messages"], (json.dumps(message) + "\n").encode("ascii"))
 
     with quiet():
-        {"explore": explore, "prove": prove}[request["do"]](request, tell)
+        {"explore": explore, "settle": settle_heads, "prove": prove}[request["do"]](request, tell)
     return 0
 
 
@@ -63,6 +63,18 @@ def explore(request: Mapping[str, Any], tell: Tell) -> None:
         alone = {name: function for name, function in functions.items() if name != "original"}
         if alone != functions:
             _attempt("rules() by names and shapes alone", tell, lambda: _infer(portfile, alone, request, tell))
+
+
+def settle_heads(request: Mapping[str, Any], tell: Tell) -> None:
+    """Find the numbers of heads with which both sides return the same."""
+    from porting.scaffold.settling import settle
+
+    def settled() -> None:
+        portfile = Portfile.load(request["portfile"])
+        config_class = getattr(transformers, request["config"])
+        tell({"chosen": settle(portfile, config_class, request["settings"], request["ways"])})
+
+    _attempt("settling the heads", tell, settled)
 
 
 def prove(request: Mapping[str, Any], tell: Tell) -> None:
@@ -103,7 +115,10 @@ def _agreeing(portfile: Portfile, plain: Returned, request: Mapping[str, Any]) -
     """
     config = portfile.config()
     classes = {name: getattr(transformers, name) for name in request["classes"]}
-    wanted = {name: _shapes(portfile, "ported", kind(config).eval()) for name, kind in classes.items()}
+    wanted: dict[str, Returned] = {}
+    for name, kind in classes.items():
+        with contextlib.suppress(Exception):  # a class may need more than the inputs, as one with labels does
+            wanted[name] = _shapes(portfile, "ported", kind(config).eval())
     original = portfile.build("original")
     ways: list[tuple[dict[str, bool], Returned]] = [({}, plain)]
     for flag, value in request["flags"].items():

@@ -16,13 +16,13 @@ from porting.nearest import nearest_architectures, prove
 from porting.parts import parts_of
 from porting.progress import Progress, silent
 from porting.scaffold.checkouts import skeleton_advice
+from porting.scaffold.facts import facts_of
 from porting.scaffold.feeding import Feed, feed_original, feed_port
 from porting.scaffold.filling import near_path, portfile_text
-from porting.scaffold.fitting import facts_of
 from porting.scaffold.locating import Location, locate
 from porting.scaffold.naming import ModelName
 from porting.scaffold.plan import Plan
-from porting.scaffold.proving import Found, Proof, explored, proven
+from porting.scaffold.proving import Found, Proof, explored, proven, settled
 from porting.scaffold.ranking import Candidate, rank
 from porting.scaffold.reading import Argument, Sources, read_sources
 from porting.scaffold.result import Scaffold
@@ -262,6 +262,7 @@ def _run(request: Request, plan: Plan, portfile: Path, found: Found) -> tuple[Pl
         found.done.append(f"rules() were inferred{lacking}")
     if not (request.run and plan.built and plan.port and plan.saved):
         return plan, Proof()
+    plan = settled(plan, portfile, seconds=request.seconds)
     proof = proven(plan, portfile, seconds=request.seconds)
     if proof.verdict:
         found.done.append(f"porting verify: {proof.says}")

@@ -13,6 +13,7 @@ from typing import Any
 from porting.atomic import write_text
 from porting.scaffold.filling import portfile_text
 from porting.scaffold.plan import Plan
+from porting.scaffold.settings import changed
 from porting.scaffold.trying import listen
 
 COMMAND = (sys.executable, "-m", "porting.scaffold.child")
@@ -81,6 +82,18 @@ def explored(plan: Plan, portfile: Path, found: Found, *, run: bool, seconds: fl
             found.troubles.append(f"{message['failed']}: {message.get('error', '')}")
         found.troubles += [message["ended"]] if "ended" in message else []
         found.done += [message["ran"]] if "ran" in message else []
+    return plan
+
+
+def settled(plan: Plan, portfile: Path, *, seconds: float) -> Plan:
+    """The plan with the numbers of heads with which both sides return the same, as far as some do."""
+    port = plan.port
+    if port is None or not port.ways or not plan.inferred or plan.built is None:
+        return plan
+    request = {"do": "settle", "config": port.config_name, "settings": port.settings, "ways": port.ways}
+    for message in _told(plan, portfile, request, seconds):
+        if "chosen" in message:
+            plan = replace(plan, port=replace(port, settings=changed(port.settings, message["chosen"])))
     return plan
 
 
