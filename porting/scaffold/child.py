@@ -23,6 +23,7 @@ from porting.errors import PortingError
 from porting.portfile import Portfile
 from porting.quieting import quiet
 from porting.runs import Side
+from porting.scaffold.settings import changed
 from porting.text import show
 from porting.trace import flatten
 
@@ -57,12 +58,31 @@ def explore(request: Mapping[str, Any], tell: Tell) -> None:
         functions["ported_class"] = lambda: getattr(transformers, chosen)
         if flags:
             functions["run_original"] = lambda model, inputs: model(**inputs, **flags)
+    if live is not None and request["infer"] and request["ways"]:
+        _attempt("settling the heads", tell, lambda: _settled_first(portfile, functions, request, tell))
     if live is None and not (request["runs"] and portfile.original_python):
         functions.pop("original")
     if request["infer"] and not _attempt("rules()", tell, lambda: _infer(portfile, functions, request, tell)):
         alone = {name: function for name, function in functions.items() if name != "original"}
         if alone != functions:
             _attempt("rules() by names and shapes alone", tell, lambda: _infer(portfile, alone, request, tell))
+
+
+def _settled_first(
+    portfile: Portfile, functions: dict[str, Callable[..., Any]], request: Mapping[str, Any], tell: Tell
+) -> None:
+    """Find numbers of heads with rules by names and shapes alone, so that better rules can be seen to be better."""
+    from porting.scaffold.settling import defining, settle
+    from porting.weights.inference.portfiles import infer_portfile
+
+    alone = {name: function for name, function in functions.items() if name != "original"}
+    found = infer_portfile(replace(portfile, functions=alone), request["checkpoint"])
+    config_class = getattr(transformers, request["config"])
+    with defining(portfile, rules=lambda: list(found.rules), ported_class=functions["ported_class"]):
+        chosen = settle(portfile, config_class, request["settings"], request["ways"])
+    config = config_class(**changed(request["settings"], chosen))
+    functions["config"] = lambda: config
+    tell({"chosen": chosen})
 
 
 def settle_heads(request: Mapping[str, Any], tell: Tell) -> None:

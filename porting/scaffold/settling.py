@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -45,6 +46,18 @@ def settle(
     return chosen
 
 
+@contextmanager
+def defining(portfile: Portfile, **functions: Callable[..., Any]) -> Iterator[None]:
+    """Have the portfile's own code call other functions for a while."""
+    scope = portfile.functions["ported"].__globals__
+    before = {name: scope[name] for name in functions}
+    scope.update(functions)
+    try:
+        yield
+    finally:
+        scope.update(before)
+
+
 def _exact(wanted: Outputs) -> float:
     """The mean difference below which nothing is left to be settled."""
     return 1e-6 * max((float(each.abs().mean()) for each in wanted), default=0.0)
@@ -52,15 +65,11 @@ def _exact(wanted: Outputs) -> float:
 
 def _distance(portfile: Portfile, config: Any, wanted: Outputs) -> float:
     """How far the port's outputs are from the original's, on average; infinite where it does not run."""
-    scope = portfile.functions["ported"].__globals__
-    before = scope["config"]
-    scope["config"] = lambda: config
     try:
-        found = _returned(portfile, "ported")
+        with defining(portfile, config=lambda: config):
+            found = _returned(portfile, "ported")
     except Exception:  # whatever a model raises for heads that it cannot have
         return float("inf")
-    finally:
-        scope["config"] = before
     pairs = [(one, other) for one, other in zip(wanted, found, strict=False) if one.shape == other.shape]
     distances = [float((one - other).abs().mean()) for one, other in pairs]
     return sum(distances) if pairs and not any(map(math.isnan, distances)) else float("inf")

@@ -21,7 +21,7 @@ from porting.scaffold.searching import LABELS, Search, search
 from porting.scaffold.settings import Layout, Settings, is_list
 from porting.text import show
 
-MOST_WAYS = 8
+MOST_WAYS = 12
 """Numbers of heads that are tried, the most usual ones."""
 
 

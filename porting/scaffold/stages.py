@@ -62,8 +62,9 @@ def staged(
 
 
 def _near(measure: Measure, settings: Settings, shapes: Shapes) -> float:
+    """How near a start is; as long as most shapes are wrong, as many tensors as in the checkpoint say more."""
     found = measure(settings) or measure(settings | single_heads(settings, settings))
-    return FAR if found is None else nearness(found, shapes)
+    return FAR if found is None else nearness(found, shapes) + 2 * min(len(found), len(shapes))
 
 
 def _starts(
