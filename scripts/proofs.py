@@ -37,7 +37,7 @@ def built() -> None:
     times.sort()
     print(
         f"\nproven by building: of {len(MODELS)} small models, {own} as what they are, {others} as a model type "
-        f"that shapes cannot tell from it; median {times[len(times) // 2]:.1f} s, longest {times[-1]:.1f} s beside the "
+        f"that shapes cannot tell from it; median {times[len(times) // 2]:.1f} s, longest {times[-1]:.1f} s more than "
         f"ranking; with something more or less, of {tried} {len(wrong)}{': ' if wrong else ''}{', '.join(wrong)}\n"
     )
 

@@ -52,21 +52,34 @@ def prove(candidates: Sequence[Candidate], shapes: Mapping[str, Shape]) -> tuple
 
 def _proof(candidate: Candidate, cells: Sequence[Cell], tensors: int) -> Proof | None:
     """What is shown by the class of a candidate, or of its model type, that is nearest; None if none can be built."""
-    from transformers import CONFIG_MAPPING
-
-    config_class: type[Any] = CONFIG_MAPPING[candidate.model_type]
-    if not config_class.__module__.startswith("transformers.models."):
-        return None
-    limits = Limits(time.monotonic() + SECONDS, TIMES * tensors + MORE)
-    search = Settling(cells, config_class, limits)
     with alone():
-        classes = {each.__name__: each for each in classes_of(config_class)}
-        best = _best(search, classes, candidate.class_name, starts_of(config_class, candidate.config))
+        try:
+            config_class = _config_class(candidate.model_type)
+            classes = {each.__name__: each for each in classes_of(config_class)}
+            starts = starts_of(config_class, candidate.config)
+        except Exception:  # a model of a checkout that somebody works on raises anything
+            return None
+        search = Settling(cells, config_class, Limits(time.monotonic() + SECONDS, TIMES * tensors + MORE))
+        best = _best(search, classes, candidate.class_name, starts)
         if best is None:
             return None
         best = _settled(search, classes, best)
         best = search.told(classes[best.built.class_name], best)
         return _told(best, search.loose(classes[best.built.class_name], best))
+
+
+def _config_class(model_type: str) -> type[Any]:
+    """The config of a model type of Transformers itself.
+
+    Raises:
+        LookupError: there is none.
+    """
+    from transformers import CONFIG_MAPPING
+
+    found: type[Any] = CONFIG_MAPPING[model_type]
+    if not found.__module__.startswith("transformers.models."):
+        raise LookupError
+    return found
 
 
 def _best(

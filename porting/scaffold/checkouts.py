@@ -24,7 +24,8 @@ def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tu
     where = folder.relative_to(checkout.root)
     old = "its tests are copies, so the other model's checkpoint ids and expected values may still be in them"
     if folder.is_dir():
-        return (f"The skeleton is there, in {where}; {old}: porting check tests_are_own finds them.",)
+        own = "" if like in (None, name.snake) else " Without --like, the port is its own class."
+        return (f"The skeleton is there, in {where}; {old}: porting check tests_are_own finds them.{own}",)
     begin = like or "the nearest one: porting new NAME --checkpoint PATH --nearest"
     needed = () if find_spec(NEEDED) else (f"  it needs {NEEDED}, which is not here: pip install {NEEDED}",)
     return (
