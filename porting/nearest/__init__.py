@@ -7,8 +7,8 @@ comes of it. ``matching`` does that for all blocks of two models, ``converting``
 names already, ``ranking`` puts these together, and ``result`` is the answer.
 
 What structure suggests is proven by a model: ``configuring`` makes a config with some settings, ``limits`` bounds what
-may be built, ``exact`` compares what is built with the checkpoint, ``settling`` finds the settings, and ``proving``
-has that done for the nearest architectures.
+may be built, ``exact`` compares what is built with the checkpoint, ``settling`` finds the settings, for which
+``solving`` says what each must be, and ``proving`` has that done for the nearest architectures.
 """
 
 from __future__ import annotations

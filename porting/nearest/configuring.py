@@ -18,7 +18,7 @@ ABSENT = re.compile(r"inner|inter|size|dim|rank|ffn")
 """Settings, by their names, that may be a size where a config has none."""
 CLASSES = "num_labels"
 """A number of configs that is the length of something else in them."""
-LARGEST = 1 << 22
+LARGEST = 1 << 20
 """Above it, a number is no size of a model."""
 MOST_MEMBERS = 12
 
@@ -70,22 +70,23 @@ def _complete(part: Any) -> None:
             setattr(part, name, 0)
 
 
-def starts_of(config_class: type[Any], known: Settings) -> list[Settings]:
+def starts_of(config_class: type[Any], known: Mapping[str, int]) -> list[Settings]:
     """Where a search may begin: with what is known, and numbers of heads that go with its widths; or without.
 
     Heads of keys are fewer than those of queries where they may be, so that sizes differ that may.
     """
     default = config_class()
+    known = {name: value for name, value in known.items() if value <= LARGEST}
     fewer: dict[str, Value] = {}
     dividing: dict[str, Value] = {}
     for place, part in {"": default, **parts_of(default)}.items():
         front = f"{place}." if place else ""
         groups = filled_in(part).get(GROUPS)
         fewer |= {front + GROUPS: groups} if type(groups) is int else {}
-        width = known.get(front + getattr(part, "attribute_map", {}).get("hidden_size", "hidden_size"))
-        for name, value in vars(part).items() if type(width) is int else ():
-            if name.endswith("heads") and type(value) is int and value > 0:
-                count = gcd(value, int(width or 1))
+        width = known.get(front + getattr(part, "attribute_map", {}).get("hidden_size", "hidden_size"), 0)
+        for name, value in vars(part).items() if width else ():
+            if name.endswith(("head", "heads")) and type(value) is int and value > 0:
+                count = gcd(value, width)
                 dividing[front + name] = max(count // 2, 1) if front + name in fewer else count
     return [{**known, **fewer, **known}, {**known, **fewer, **dividing, **known}, known, {}]
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from porting.nearest.cells import Held, Shape
 from porting.nearest.fits import Binding, Open, Placing, Side
+from porting.nearest.naming import contrary
 from porting.weights.inference.words import block, words
 
 MOST_PARTS = 8
@@ -66,6 +67,13 @@ def told_apart(one: str, other: str, sure: Sure) -> bool:
 def other_part(one: str, other: str) -> bool:
     """Whether one of two names is that of a part, and the other of something else, or of another part."""
     return _parts(one) != _parts(other)
+
+
+@lru_cache(maxsize=1 << 17)
+def of_other_modules(one: str, other: str) -> bool:
+    """Whether two names say that their tensors are of different modules: tables, halves of a layer, or parts."""
+    halves = {block(one), block(other)} - {""}
+    return contrary(one, other) or len(halves) > 1 or told_apart(one, other, Sure.GUESSED)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -52,16 +52,15 @@ def prove(candidates: Sequence[Candidate], shapes: Mapping[str, Shape]) -> tuple
 
 def _proof(candidate: Candidate, cells: Sequence[Cell], tensors: int) -> Proof | None:
     """What is shown by the class of a candidate, or of its model type, that is nearest; None if none can be built."""
-    from transformers import CONFIG_MAPPING
-
-    config_class: type[Any] = CONFIG_MAPPING[candidate.model_type]
-    if not config_class.__module__.startswith("transformers.models."):
-        return None
-    limits = Limits(time.monotonic() + SECONDS, TIMES * tensors + MORE)
-    search = Settling(cells, config_class, limits)
     with alone():
-        classes = {each.__name__: each for each in classes_of(config_class)}
-        best = _best(search, classes, candidate.class_name, starts_of(config_class, candidate.config))
+        try:
+            config_class = _config_class(candidate.model_type)
+            classes = {each.__name__: each for each in classes_of(config_class)}
+            starts = starts_of(config_class, candidate.config)
+        except Exception:  # a model of a checkout that somebody works on raises anything
+            return None
+        search = Settling(cells, config_class, Limits(time.monotonic() + SECONDS, TIMES * tensors + MORE))
+        best = _best(search, classes, candidate.class_name, starts)
         if best is None:
             return None
         best = _settled(search, classes, best)
@@ -69,15 +68,31 @@ def _proof(candidate: Candidate, cells: Sequence[Cell], tensors: int) -> Proof |
         return _told(best, search.loose(classes[best.built.class_name], best))
 
 
+def _config_class(model_type: str) -> type[Any]:
+    """The config of a model type of Transformers itself.
+
+    Raises:
+        LookupError: there is none.
+    """
+    from transformers import CONFIG_MAPPING
+
+    found: type[Any] = CONFIG_MAPPING[model_type]
+    if not found.__module__.startswith("transformers.models."):
+        raise LookupError
+    return found
+
+
 def _best(
     search: Settling, classes: Mapping[str, type[Any]], first: str, starts: Sequence[Settings]
 ) -> Settled | None:
-    """The nearest of the classes with the first settings with which any can be built; ``first`` is tried first."""
+    """The nearest of the classes with the settings with which ``first`` is nearest, or else any can be built."""
     ordered = sorted(classes, key=lambda name: (name != first, not name.endswith("Model")))[:MOST_CLASSES]
-    for settings in starts:
+    tried = {at: each for at, given in enumerate(starts) if (each := search.tried(classes[ordered[0]], given))}
+    best = [starts[at] for at in sorted(tried, key=lambda at: _wrong(tried[at]))[:1]]
+    for settings in best or starts:
         found = [each for name in ordered if (each := search.tried(classes[name], settings)) is not None]
         if found:
-            return min(found, key=_wrong)
+            return min(found, key=_homeless)
     return None
 
 
@@ -86,9 +101,14 @@ def _settled(search: Settling, classes: Mapping[str, type[Any]], best: Settled) 
     best = search.settled(classes[best.built.class_name], best)
     if best.rest.wrong:
         others = [each for name in classes if (each := search.tried(classes[name], best.settings)) is not None]
-        for other in sorted(others, key=lambda each: (each.rest.left, _wrong(each)))[:OTHERS]:
+        for other in sorted(others, key=_homeless)[:OTHERS]:
             best = min(best, search.settled(classes[other.built.class_name], other), key=_wrong)
     return best
+
+
+def _homeless(each: Settled) -> tuple[int, float]:
+    """How many of the checkpoint's tensors have no place; a class may have more of its own, with other settings."""
+    return each.rest.left, each.rest.wrong
 
 
 def _wrong(each: Settled) -> float:

@@ -6,20 +6,17 @@ should be says what its value is. No setting is known by its name.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
-from math import isqrt
+from itertools import combinations, islice
 from typing import Any
 
 from porting.nearest.building import tensors_of
 from porting.nearest.cells import Cell, Held
 from porting.nearest.configuring import (
-    LARGEST,
     Settings,
-    Value,
     absent_of,
     configured,
     numbers_of,
@@ -30,12 +27,15 @@ from porting.nearest.likely import likeness
 from porting.nearest.limits import Limits
 from porting.nearest.matching import Match, match
 from porting.nearest.naming import agreement
+from porting.nearest.solving import moved, solutions
 
 ROUNDS = 12
 MOST_TRIED = 60
 """Settings that are tried in a round."""
 MOST_WANTED = 12
 """Sizes that should be others, of which a round takes care."""
+MOST_FIRST = 3
+"""Values of a number with each of which a second one is tried."""
 MOST_HELD = 40
 """Tensors of either side without a counterpart that are paired."""
 Wants = Counter[tuple[int, int]]
@@ -93,10 +93,12 @@ class Settling:
         for _ in range(ROUNDS):
             before = best
             for name, value in list(numbers_of(best.config).items())[:MOST_TRIED]:
-                if name not in self.still and best.rest.wrong:
+                if best.rest.wrong:
                     best = self._nearer(model_class, best, self._solved(model_class, best, name, value))
             if best is before and best.rest.wrong:
                 best = self._nearer(model_class, best, self._otherwise(best))
+            if best is before and best.rest.wrong:
+                best = self._twofold(model_class, best)
             if best is before or not best.rest.wrong:
                 break
         return best
@@ -127,26 +129,47 @@ class Settling:
                     return True
         return False
 
-    def _nearer(self, model_class: type[Any], best: Settled, proposals: Iterable[tuple[str, Value]]) -> Settled:
-        """The first of some proposals that is nearer; else what there is."""
-        for name, value in proposals:
-            found = None if self.limits.over else self.tried(model_class, {**best.settings, name: value})
-            if found is not None and found.rest.wrong < best.rest.wrong:
+    def _nearer(self, model_class: type[Any], best: Settled, changes: Iterable[Settings], by: float = 0.0) -> Settled:
+        """With the first of some changes with which it is nearer, by so many tensors; else what there is."""
+        for change in changes:
+            found = None if self.limits.over else self.tried(model_class, {**best.settings, **change})
+            if found is not None and found.rest.wrong < best.rest.wrong - by:
                 return found
         return best
 
-    def _solved(self, model_class: type[Any], best: Settled, name: str, value: int) -> Iterator[tuple[str, Value]]:
+    def _solved(self, model_class: type[Any], best: Settled, name: str, value: int) -> Iterator[Settings]:
         """What a number must be for the sizes that it decides to be the checkpoint's."""
+        if name in self.still or self.limits.over:
+            return
         for size, other, changed in self._moves(model_class, best, name, value):
             for (own, wish), _ in best.wants.most_common(MOST_WANTED):
                 if own == size:
-                    yield from ((name, each) for each in solutions(value, changed, (size, other), wish))
+                    yield from ({name: each} for each in solutions(value, changed, (size, other), wish))
 
-    def _otherwise(self, best: Settled) -> Iterator[tuple[str, Value]]:
+    def _twofold(self, model_class: type[Any], best: Settled) -> Settled:
+        """With two numbers changed that help only together, such as heads and their width."""
+        for name, value in list(numbers_of(best.config).items())[:MOST_TRIED]:
+            for change in islice(self._solved(model_class, best, name, value), MOST_FIRST):
+                middle = self.tried(model_class, {**best.settings, **change})
+                found = best if middle is None else self._second(model_class, best, middle, change)
+                if found is not best:
+                    return found
+        return best
+
+    def _second(self, model_class: type[Any], best: Settled, middle: Settled, change: Settings) -> Settled:
+        """With a change and the first of a second number with which it is nearer; else what there is."""
+        for name, value in list(numbers_of(middle.config).items())[:MOST_TRIED]:
+            further = self._solved(model_class, middle, name, value) if name not in change else ()
+            found = self._nearer(model_class, best, ({**change, **second} for second in further), by=1.0)
+            if found is not best:
+                return found
+        return best
+
+    def _otherwise(self, best: Settled) -> Iterator[Settings]:
         """What is there or not, and sizes that are left to others."""
-        yield from others_of(best.config).items()
+        yield from ({name: value} for name, value in others_of(best.config).items())
         for name in absent_of(best.config):
-            yield from ((name, wish) for (_, wish), _ in best.wants.most_common(MOST_WANTED))
+            yield from ({name: wish} for (_, wish), _ in best.wants.most_common(MOST_WANTED))
 
     def _moves(self, model_class: type[Any], best: Settled, name: str, value: int) -> Iterator[tuple[int, int, int]]:
         """The sizes that another value of a setting changes: each with what it becomes, and the value."""
@@ -167,31 +190,6 @@ class Settling:
         except Exception:  # settings that do not go together raise anything
             return None
         return Built(model_class.__name__, shapes, tied), settings, config
-
-
-def moved(before: Built, after: Built) -> list[tuple[int, int]]:
-    """The sizes and lengths of lists that are others, with what they are."""
-    found = {
-        pair
-        for name, shape in before.shapes.items()
-        if len(shape) == len(after.shapes.get(name, ()))
-        for pair in zip(shape, after.shapes.get(name, ()), strict=True)
-        if pair[0] != pair[1]
-    }
-    own, others = _lengths(before.shapes), _lengths(after.shapes)
-    found |= {(own[place], others[place]) for place in own.keys() & others.keys() if own[place] != others[place]}
-    return sorted(found)
-
-
-def _lengths(names: Iterable[str]) -> dict[str, int]:
-    """How long each list of modules is, by where it is."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for name in names:
-        pieces = name.split(".")
-        for at, piece in enumerate(pieces):
-            if piece.isdecimal():
-                found[".".join(pieces[:at])].add(piece)
-    return {place: len(numbers) for place, numbers in found.items()}
 
 
 def _lengthened(found: Match) -> Wants:
@@ -219,24 +217,3 @@ def _like(rest: Difference) -> Iterator[tuple[tuple[Cell, Held], tuple[Cell, Hel
 
 def _name(cell: Cell, held: Held) -> str:
     return f"{cell.path}.{held.name}"
-
-
-def solutions(value: int, changed: int, sizes: tuple[int, int], wish: int) -> list[int]:
-    """The values of a setting for which a size may be as wished, likeliest first.
-
-    Args:
-        value: with which the size is the first of ``sizes``.
-        changed: with which it is the second.
-        sizes: that are observed.
-        wish: what the size should be.
-    """
-    size, other = sizes
-    steps, rest = divmod((wish - size) * (changed - value), other - size)
-    found = [] if rest else [value + steps]
-    found += [value * wish // size] if size and value * wish % size == 0 else []
-    found += [value * size // wish] if wish and value * size % wish == 0 else []
-    for more in (0, 1, 2):  # a grid of so many positions, and up to two in front
-        if size > more and wish > more:
-            root = isqrt(value * value * (wish - more) // (size - more))
-            found += [root] if root * root * (size - more) == value * value * (wish - more) else []
-    return [each for each in dict.fromkeys(found) if 0 < each <= LARGEST and each != value]

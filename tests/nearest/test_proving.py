@@ -137,3 +137,21 @@ def test_hostile_sizes_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     found = proving.prove(nearest_architectures(shapes, limit=2), shapes)
     assert time.monotonic() - started < 30
     assert not any(each.proof is not None and each.proof.exact for each in found)
+
+
+def test_a_model_type_that_cannot_be_imported_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(config_class: type) -> list[type]:
+        raise SyntaxError("somebody works on it")
+
+    monkeypatch.setattr(proving, "classes_of", broken)
+    assert first(decoder(), "llama").proof is None
+
+
+def test_only_classes_of_transformers_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import CONFIG_MAPPING, LlamaConfig
+
+    asked: list[type] = []
+    monkeypatch.setitem(CONFIG_MAPPING._extra_content, "llama", type("OtherConfig", (LlamaConfig,), {}))
+    monkeypatch.setattr(proving, "classes_of", asked.append)
+    assert first(decoder(), "llama").proof is None
+    assert asked == []
