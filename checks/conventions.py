@@ -48,15 +48,17 @@ def check_structure(context: CheckContext) -> Figures:
 def check_mlinter(context: CheckContext) -> Figures:
     """mlinter, Transformers' own linter for model files, finds nothing in the port's.
 
-    Recipe, "today's way": ``make style`` and the checks of a pull request run it, too.
+    Recipe, "today's way": ``make style`` and the checks of a pull request run it, too. A checkout that brings a linter
+    of its own holds its models to the rules of that.
 
     Raises:
         ClaimRefuted: it finds something.
         Skip: the port is not written in a ``modeling_*.py``, or came with Transformers.
-        Lacking: mlinter is not installed.
+        Lacking: mlinter is not installed, or is newer than Transformers' and finds something, which may be new.
     """
+    from porting.checkout import find_checkout
     from porting.conventions.files import files_of, is_shipped
-    from porting.linting.mlinter import INSTALL, is_installed, lint
+    from porting.linting.mlinter import INSTALL, is_installed, lint, newer_than, rules_of
 
     path = modeling_of(context)
     if is_shipped(path):
@@ -65,9 +67,18 @@ def check_mlinter(context: CheckContext) -> Figures:
         raise Lacking(f"mlinter is not installed: {INSTALL}", hint=INSTALL)
     paths = [source.path for source in files_of(path)]
     context.reads(*paths)
-    found = lint(paths)
+    checkout = find_checkout(path)
+    rules = None if checkout is None else rules_of(checkout, path.parent.name)
+    found = [each for each in lint(paths) if rules is None or each.rule in rules]
     figures: Figures = {"files": len(paths), "findings": len(found)}
     lines = [f"  line {each.line}: {show(each.rule)} {show(each.message, 300)}" for each in found]
+    if lines and rules is None and (pinned := newer_than()):
+        raise Lacking(
+            f"mlinter is newer than the {show(pinned)} of Transformers, and has findings: "
+            f"{lines[0].strip()}\n{listed(lines)}",
+            hint=f"{INSTALL}=={show(pinned)}",
+            figures=figures,
+        )
     _refute(context, path, lines, "mlinter has findings", figures)
     return figures
 

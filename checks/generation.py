@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from porting.checks.shared.living import require_live
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.text import show
 
@@ -55,6 +56,9 @@ def check_greedy_tokens_equal(context: CheckContext) -> Figures:
     from porting.behaviour.greedy import TOKENS, generated
 
     reader, row = _prompt(context)
+    require_live(
+        context, "check_greedy_tokens_equal", "let the original generate there, and hold its tokens against the port's"
+    )
     own = "original_generate" in context.portfile.functions
     try:
         choices = followed(context.portfile, context.original, context.ported, reader, row, TOKENS)

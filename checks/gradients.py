@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from porting.checks.shared.living import require_live
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import MOST_LINES, more, require_agreement
 from porting.errors import CaptureError
@@ -35,6 +36,7 @@ def check_gradients_equal(context: CheckContext) -> Figures:
     verdict = context.verification.comparison.verdict
     if verdict != "match":
         raise Lacking(f"the outputs are compared first, and their verdict is {verdict}: see check_outputs_equal")
+    require_live(context, "check_gradients_equal", "run both backward from the same projection of their outputs")
     learning = _learning(context)
     figures: Figures = {
         "compared_parameters": learning.compared,

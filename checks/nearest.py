@@ -21,7 +21,7 @@ def check_nearest_named(context: CheckContext) -> Figures:
 
     Recipe step 1, "the nearest model": many a port was of a model that is there unmodified. Shapes cannot tell models
     apart that compute something else with the same tensors, so that whichever is found refutes nothing: the figures
-    say what fits, for a person to look at.
+    say what fits, and what a model of that class has that was built without memory, for a person to look at.
 
     Raises:
         Lacking: the portfile has no ``checkpoint()``, or the installed Transformers is not indexed yet.
@@ -34,7 +34,7 @@ def check_nearest_named(context: CheckContext) -> Figures:
             "without checkpoint() there are no tensors to compare with the architectures of Transformers",
             hint="add checkpoint() to the portfile: the path of the original's checkpoint",
         )
-    from porting.nearest import conclusion, is_indexed, nearest_architectures
+    from porting.nearest import conclusion, is_indexed, nearest_architectures, prove
     from porting.weights import read_headers
 
     if not is_indexed():
@@ -45,13 +45,15 @@ def check_nearest_named(context: CheckContext) -> Figures:
 
     note("version transformers")
     tensors = read_headers(path).tensors
-    found = nearest_architectures({name: tensor.shape for name, tensor in tensors.items()}, limit=TOLD)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    found = prove(nearest_architectures(shapes, limit=TOLD), shapes)
     if not found:
         raise Inconclusive(f"{show(path.name)} holds no tensors of weights", figures={"tensors": len(tensors)})
     return {
         "nearest": ", ".join(show(each.model_type, 60) for each in found),
         "share": round(found[0].share, 4),
         "verdict": found[0].verdict,
+        "built": found[0].proof.statement() if found[0].proof else "nothing",
         "conclusion": conclusion(found),
     }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.checks.publishing import require_written, text_of
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
+from porting.checks.shared.working import folder_for_hub
 from porting.evidence.asking import note
 from porting.text import show
 
@@ -40,7 +41,7 @@ def check_notebook_runs(context: CheckContext) -> Figures:
         require_written(context, path, left_in(text_of(context, path, "notebook")), "notebook")
         if needs_ipython(path) and not has_ipython():
             raise Lacking(f"{show(path.name)} has lines that only IPython understands", hint=INSTALL)
-        ran = run_notebook(path, seconds=SECONDS, standing_for=_local(context))
+        ran = run_notebook(path, seconds=SECONDS, standing_for=folder_for_hub(context))
         cells += ran.cells
         if ran.problem or not ran.cells:
             raise ClaimRefuted(
@@ -52,11 +53,3 @@ def check_notebook_runs(context: CheckContext) -> Figures:
 
 
 CHECKS = (check_notebook_runs,)
-
-
-def _local(context: CheckContext) -> dict[str, str]:
-    """What stands for the repository on the Hub, if there is such a folder."""
-    from porting.weights.conversion.latest import converted_folder
-
-    folder, hub_id = converted_folder(context.portfile.folder), context.portfile.constants.get("HUB_ID")
-    return {hub_id: str(folder)} if folder is not None and isinstance(hub_id, str) else {}

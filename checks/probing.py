@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from porting.checks.shared.living import require_live
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Skip
 from porting.checks.shared.wording import place
 from porting.text import show
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 STEP = 8
 LONGER = ("long", "scaled-rotation", "odd-length")
 PADDED = ("padded-right", "padded-left")
+BY_HAND = "porting verify --portfile of a copy of the portfile, whose inputs() are of that kind"
 OTHERS = ("batch", "single-token", "image-size", "image-odd")
 
 
@@ -28,7 +30,7 @@ def check_longer_sequences(context: CheckContext) -> Figures:
         Inconclusive: an output could not be compared.
         Skip: there is nothing longer to give to both.
     """
-    return _require(context, LONGER)
+    return _require(context, "check_longer_sequences", LONGER)
 
 
 def check_padded_sequences(context: CheckContext) -> Figures:
@@ -41,7 +43,7 @@ def check_padded_sequences(context: CheckContext) -> Figures:
         Inconclusive: an output could not be compared.
         Skip: the two do not take the same mask.
     """
-    return _require(context, PADDED)
+    return _require(context, "check_padded_sequences", PADDED)
 
 
 def check_other_inputs(context: CheckContext) -> Figures:
@@ -54,13 +56,14 @@ def check_other_inputs(context: CheckContext) -> Figures:
         Inconclusive: an output could not be compared.
         Skip: no such inputs can be given to both.
     """
-    return _require(context, OTHERS)
+    return _require(context, "check_other_inputs", OTHERS)
 
 
 CHECKS = (check_longer_sequences, check_padded_sequences, check_other_inputs)
 
 
-def _require(context: CheckContext, names: tuple[str, ...]) -> Figures:
+def _require(context: CheckContext, claim: str, names: tuple[str, ...]) -> Figures:
+    require_live(context, claim, BY_HAND)
     probes = [probe for probe in context.probes if probe.name in names]
     made = [probe for probe in probes if probe.verdict != "skipped"]
     if not made:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.checking import run_checkers
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking
 from porting.checks.shared.wording import listed
 from porting.checks.shared.working import repository_of, working_checkout
+from porting.evidence.asking import note
+from porting.evidence.moments import until
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ def check_branch_up_to_date(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: it conflicts, lacks more than 200 commits, or has nothing in common with it.
-        Lacking: there is no checkout, or what it has of the main branch is missing or older.
+        Lacking: there is no checkout, or what it has of the main branch is missing, shallow or older.
     """
     from porting.environment.remotes import UPSTREAM, upstream_of
 
@@ -90,7 +93,10 @@ def check_branch_up_to_date(context: CheckContext) -> Figures:
     if not repository.has(main):
         raise Lacking(f"the main branch of {show(remote)} was never fetched", hint=fetch)
     context.reads(repository.own_file("logs/HEAD"), repository.own_file(f"logs/{main}"))
-    return _up_to_date(repository, main, repository.days_since_fetch(remote), fetch)
+    days = repository.days_since_fetch(remote)
+    if days is not None:
+        note(until(datetime.now(UTC) + timedelta(days=MOST_DAYS - days)))
+    return _up_to_date(repository, main, days, fetch)
 
 
 CHECKS = (check_repository_state, check_tree_clean, check_branch_up_to_date)
@@ -107,6 +113,8 @@ def _brought(repository: Repository) -> tuple[Path, ...]:
 def _up_to_date(repository: Repository, main: str, days: float | None, fetch: str) -> Figures:
     merge = f"{fetch}, then: git merge {main.removeprefix('refs/remotes/')}"
     if not repository.is_related(main):
+        if repository.is_shallow:
+            raise Lacking("the clone is shallow, so that git cannot compare the branches", hint=f"{fetch} --unshallow")
         raise ClaimRefuted("the branch has no commit in common with Transformers' main branch", hint="start it there")
     behind, conflicts = repository.missing(main), repository.conflicts(main)
     figures: Figures = {

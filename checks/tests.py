@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Inconclusive, Lacking, Skip
 from porting.checks.shared.wording import listed
-from porting.checks.shared.working import own_checkout, python_files
+from porting.checks.shared.working import folder_for_hub, own_checkout, python_files
 from porting.errors import PortingError
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from porting.checkout import Checkout
     from porting.checks.shared.context import CheckContext
-    from porting.conventions.borrowed import Borrowed, Facts
+    from porting.conventions.borrowed import Borrowed
     from porting.testing import TestRun
 
 STEP = 8
@@ -28,12 +32,14 @@ SECONDS_OF_MODEL = 1800.0
 def check_generated_tests(context: CheckContext) -> Figures:
     """The integration tests with the original's values, which ``porting tests`` wrote, pass.
 
-    Recipe step 8. They are run with the slow ones, without the network; if all are skipped, that is no pass.
+    Recipe step 8. They are run with the slow ones, without the network; if all are skipped, that is no pass. Before
+    the weights are on the Hub, while the portfile has no ``REVISION``, the converted folder stands for ``HUB_ID``, and
+    the figures say so; once it has one, they load from there.
 
     Raises:
         ClaimRefuted: one fails, or there is none in the files.
-        Inconclusive: none ran, or they did not end.
-        Lacking: they are not written.
+        Inconclusive: none ran, or they did not end, or all that fail need files of the Hub.
+        Lacking: they are not written, or all that fail need a package that is not installed.
     """
     from porting.testing import run_tests
 
@@ -42,8 +48,15 @@ def check_generated_tests(context: CheckContext) -> Figures:
     if not found:
         raise Lacking("there are no integration tests with the original's values", hint=context.command("tests"))
     _ask_for_port(context)
-    runs = [run_tests(paths, root, slow=True, seconds=SECONDS_OF_INTEGRATION) for root, paths in found.items()]
-    return _judged(context, runs)
+    run = partial(run_tests, slow=True, seconds=SECONDS_OF_INTEGRATION)
+    runs = [run(paths, root) for root, paths in found.items()]
+    by_hand = _run_by_hand([path for paths in found.values() for path in paths], slow=True)
+    needs_file = any(each.needs_file for ran in runs for each in ran.failures)
+    folders = _before_the_upload(context) if needs_file else {}
+    if not folders:
+        return _judged(context, runs, by_hand)
+    runs = [run(paths, root, standing_for=folders) for root, paths in found.items()]
+    return {"not on the Hub yet, loaded from": show(Path(*folders.values()).name), **_judged(context, runs, by_hand)}
 
 
 def check_model_tests(context: CheckContext) -> Figures:
@@ -55,7 +68,7 @@ def check_model_tests(context: CheckContext) -> Figures:
         ClaimRefuted: one fails, or the file has none.
         Inconclusive: none ran, or they did not end, or all that fail need files of the Hub.
         Skip: the port came with Transformers.
-        Lacking: it lies in no checkout, or has no model test there.
+        Lacking: it lies in no checkout, or has no model test there, or lacks packages that the tests need.
     """
     from porting.stubs.layout import has_model_test
     from porting.testing import run_tests
@@ -66,7 +79,8 @@ def check_model_tests(context: CheckContext) -> Figures:
             f"{show(path.name)} has no class of the common tests, such as a ...ModelTest",
             hint="see another model's test: CausalLMModelTest, or ModelTesterMixin with a tester",
         )
-    return _judged(context, [run_tests([path], checkout.root, slow=False, seconds=SECONDS_OF_MODEL)])
+    run = run_tests([path], checkout.root, slow=False, seconds=SECONDS_OF_MODEL)
+    return _judged(context, [run], _run_by_hand([path], slow=False))
 
 
 def check_tests_are_own(context: CheckContext) -> Figures:
@@ -81,20 +95,28 @@ def check_tests_are_own(context: CheckContext) -> Figures:
         Skip: the port came with Transformers, or there is no other model's test.
         Lacking: it lies in no checkout, or has no model test there.
     """
-    from porting.conventions.borrowed import Facts
+    from porting.conventions.borrowed import Facts, borrowed, cased_name
     from porting.conventions.files import Source, classes_in
     from porting.conventions.parents import parents_of
 
     checkout, path = _model_test(context)
     modeling = own_checkout(context)[1]
-    own = Facts.of(Source.read(path), classes_in(python_files(modeling)))
-    parents = parents_of(checkout, modeling.parent.name, python_files(modeling), path)
+    source, model = Source.read(path), modeling.parent.name
+    own = Facts.of(source, classes_in(python_files(modeling)))
+    parents = parents_of(checkout, model, python_files(modeling), path)
     tests = {name: checkout.tests_folder(name) / f"test_modeling_{name}.py" for name in parents}
-    others = {name: Facts.of(Source.read(test)) for name, test in tests.items() if test.is_file()}
+    others = {name: Source.read(test) for name, test in tests.items() if test.is_file()}
     context.reads(*python_files(modeling), *tests.values())
     if not others:
         raise Skip("there is no test of another model that this one may have been copied from")
-    return _all_own(context, path, own, others)
+    called = cased_name(source, model)
+    found = [
+        (name, each)
+        for name, other in others.items()
+        for each in borrowed(own, Facts.of(other), (cased_name(other, name), called))
+    ]
+    figures: Figures = {"held against": ", ".join(others), "found": 0}
+    return _all_own(context, path, found, figures, names_checkpoint=bool(own.checkpoints))
 
 
 CHECKS = (check_tests_are_own, check_model_tests, check_generated_tests)
@@ -126,6 +148,19 @@ def _ask_for_port(context: CheckContext) -> None:
         _ = context.ported_model
 
 
+def _before_the_upload(context: CheckContext) -> dict[str, str]:
+    """The converted folder by the ``HUB_ID`` that it stands for; none once a ``REVISION`` names what was uploaded."""
+    from porting.documents.contents import CARD
+
+    if context.portfile.constants.get("REVISION"):
+        return {}
+    folders = folder_for_hub(context)
+    for folder in map(Path, folders.values()):
+        note(*(f"folder {folder.absolute() / pattern}" for pattern in ("*.json", "*.safetensors")))
+        context.reads(*(path for path in folder.rglob("*") if path.is_file() and path.name != CARD))
+    return folders
+
+
 def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
     """The checkout that the port lies in, and its model test there.
 
@@ -142,22 +177,42 @@ def _model_test(context: CheckContext) -> tuple[Checkout, Path]:
     return checkout, path
 
 
-def _judged(context: CheckContext, runs: list[TestRun]) -> Figures:
-    """The figures of test runs that passed."""
+def _run_by_hand(paths: list[Path], *, slow: bool) -> str:
+    """The command that runs test files, to be typed."""
+    names = " ".join(shlex.quote(os.path.relpath(path)) for path in paths)
+    return show(f"{'RUN_SLOW=1 ' if slow else ''}python -m pytest {names}", 300)
+
+
+def _judged(context: CheckContext, runs: list[TestRun], by_hand: str) -> Figures:
+    """The figures of test runs that passed.
+
+    Args:
+        context: of the check.
+        runs: what came of them.
+        by_hand: the command that runs the same.
+    """
     counted = {word: sum(getattr(run, word) for run in runs) for word in ("passed", "failed", "skipped")}
     figures: Figures = {**counted}
-    failures = [line for run in runs for line in run.failures]
-    if any(run.failures and not run.lacks_files for run in runs):
+    failures = [each for run in runs for each in run.failures]
+    if any(run.failures and not run.lacks for run in runs):
+        lines = [each.line for each in failures if not each.package and not each.needs_file]
+        lines += [each.line for each in failures if each.line not in lines]
         raise ClaimRefuted(
-            f"{counted['failed']} tests fail: {failures[0]}\n{listed([f'  {line}' for line in failures])}",
-            hint="run it alone with python -m pytest, and mend the port or the test",
+            f"{_tests(counted['failed'], 'fails', 'fail')}: {lines[0]}\n{listed([f'  {line}' for line in lines])}",
+            hint=f"mend the port or the test, and run it alone: {by_hand}",
             figures=figures,
+        )
+    if packages := sorted({each.package for each in failures if each.package}):
+        raise Lacking(
+            f"{_tests(counted['failed'], 'needs', 'need')} packages that are not installed: {', '.join(packages)}",
+            hint=f"pip install {' '.join(packages)}, or all that Transformers' tests need: the extra [testing] of it",
         )
     for run in runs:
         if run.failures:
             raise Inconclusive(
-                f"{run.failed} tests need files of the Hub that are not here: {run.failures[0]}",
-                hint="run them once with the network",
+                f"{_tests(run.failed, 'needs', 'need')} files of the Hub that are not here: {run.failures[0].line}",
+                hint=f"run them once with the network: {by_hand}; before the upload, while the portfile has no "
+                f"REVISION, the converted folder stands for HUB_ID: {context.command('convert converted')}",
                 figures=figures,
             )
         if not run.complete or not run.passed:
@@ -166,15 +221,26 @@ def _judged(context: CheckContext, runs: list[TestRun]) -> Figures:
     return figures
 
 
-def _all_own(context: CheckContext, path: Path, own: Facts, others: Mapping[str, Facts]) -> Figures:
-    """The figures of a test that has nothing of others."""
-    from porting.conventions.borrowed import borrowed
+def _tests(count: int, one: str, more: str) -> str:
+    return f"1 test {one}" if count == 1 else f"{count} tests {more}"
 
-    found = [(name, each) for name, other in others.items() for each in borrowed(own, other)]
+
+def _all_own(
+    context: CheckContext, path: Path, found: list[tuple[str, Borrowed]], figures: Figures, *, names_checkpoint: bool
+) -> Figures:
+    """The figures of a test that has nothing of others.
+
+    Args:
+        context: of the port.
+        path: of its test.
+        found: what it has of others, each with the other's name.
+        figures: to be completed.
+        names_checkpoint: whether it names one, so that a text may rightly be that of another model, too.
+    """
     mine = str(context.portfile.constants.get("HUB_ID") or "")
     found = sorted(((name, each) for name, each in found if each.what != mine), key=lambda each: _is_text(each[1]))
-    figures: Figures = {"held against": ", ".join(others), "found": len(found)}
-    if not found or (own.checkpoints and _is_text(found[0][1])):
+    figures = {**figures, "found": len(found)}
+    if not found or (names_checkpoint and _is_text(found[0][1])):
         return figures
     lines = [f"  {show(path.name)}:{_described(name, each)}" for name, each in found]
     kind = Inconclusive if _is_text(found[0][1]) else ClaimRefuted
@@ -191,4 +257,5 @@ def _is_text(found: Borrowed) -> bool:
 
 def _described(name: str, found: Borrowed) -> str:
     what = {"checkpoint": "the checkpoint", "numbers": "the expected numbers", "text": "the expected text"}[found.kind]
-    return f"{found.line} {what} {show(found.what, 80)}: also in the tests of {show(name)}"
+    there = f" ({show(found.there, 80)})" if found.there else ""
+    return f"{found.line} {what} {show(found.what, 80)}: also in the tests of {show(name)}{there}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from porting.errors import PortingError
+from porting.offspring import end_marked, new_mark
 from porting.text import show
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -65,6 +66,8 @@ def run_child(
 ) -> Ended:
     """Run a program to its end, or to the end of its time; the processes that it started end with it.
 
+    On Linux also those that left its session (`porting.offspring`).
+
     It reads nothing. What it says is read as it comes, and only the beginning and the end of it are kept.
 
     Args:
@@ -76,14 +79,15 @@ def run_child(
     Raises:
         ChildError: it cannot be started.
     """
-    with _started(command, folder, environment or {}) as child:
+    mark = new_mark()
+    with _started(command, folder, {**(environment or {}), mark: "1"}) as child:
         heard = [_Heard(stream) for stream in (child.stdout, child.stderr) if stream is not None]
         try:
             code: int | None = child.wait(seconds)
         except subprocess.TimeoutExpired:
             code = None
         finally:
-            end_session(child)
+            end_session(child, mark)
             for each in heard:
                 each.finish()
     output, errors = heard
@@ -134,8 +138,14 @@ class _Heard(threading.Thread):
         return (self.first + self.last).decode("utf-8", "backslashreplace")
 
 
-def end_session(child: subprocess.Popen[bytes]) -> None:
-    """End a child that leads a session, and whatever of that still runs."""
+def end_session(child: subprocess.Popen[bytes], mark: str) -> None:
+    """End a child that leads a session, whatever of that still runs, and what it started with a session of its own.
+
+    Args:
+        child: started with ``start_new_session``.
+        mark: that its environment has (`porting.offspring.new_mark`).
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
+    end_marked(mark)
     child.wait()

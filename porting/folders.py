@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from porting.errors import OutputError
+from porting.partial import runs
 from porting.text import show
 
 UNFINISHED = re.compile(r"(?P<target>.+)\.(?P<kind>partial|replaced)-(?P<process>\d+)(-\d+)?")
@@ -105,7 +106,7 @@ def refuse_other(target: Path, kind: Kind) -> None:
         OutputError: that is so.
     """
     if target.parent.is_dir():
-        with _only_writer(target.parent):
+        with only_writer(target.parent):
             _refuse_other(target, kind)
 
 
@@ -167,7 +168,7 @@ def _named(target: Path, kind: Kind) -> Path:
 
 def _swap(partial: Path, target: Path, old: Path, kind: Kind) -> None:
     """Move what is at ``target`` to ``old``, and ``partial`` to its place; if that fails, what was there back."""
-    with _only_writer(target.parent):
+    with only_writer(target.parent):
         _refuse_other(target, kind)
         try:
             if target.exists():
@@ -189,7 +190,7 @@ def _put_back(old: Path, target: Path) -> None:
 
 
 @contextmanager
-def _only_writer(parent: Path) -> Iterator[None]:
+def only_writer(parent: Path) -> Iterator[None]:
     """Keep other threads and processes from moving folders in ``parent``, where its file system can do that."""
     descriptor = os.open(parent, os.O_RDONLY)
     try:
@@ -206,28 +207,15 @@ def _tidy(target: Path, kind: Kind) -> None:
     """Clear away what killed processes left; a folder that one had moved aside and not replaced is put back."""
     if not target.parent.is_dir():
         return
-    with _only_writer(target.parent):
+    with only_writer(target.parent):
         for left in target.parent.iterdir():
             name = UNFINISHED.fullmatch(left.name)
-            if name is None or name["target"] != target.name or left.name in _own or _runs(int(name["process"])):
+            if name is None or name["target"] != target.name or left.name in _own or runs(int(name["process"])):
                 continue
             if name["kind"] == "replaced" and _may_be_replaced(left, kind):
                 _put_back(left, target)
             else:
                 shutil.rmtree(left, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    """Whether another process with this number runs; one of ours that had it before is gone."""
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _make_parents(path: Path) -> list[Path]:

@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
 import os
 import shlex
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from porting.contract import CONSTANTS, FUNCTIONS, check_kind, execute, line_in, near_misses
-from porting.errors import PortfileError, PortingError, ToleranceError, TraceError
-from porting.evidence.asking import Asked, note
-from porting.evidence.functions import source_of
-from porting.evidence.using import Used, checkpoint_files
+from porting.contract import CONSTANTS, FUNCTIONS, check_kind, execute, near_misses
+from porting.errors import PortfileError, ToleranceError, TraceError
+from porting.evidence.asking import note
+from porting.evidence.using import checkpoint_files
 from porting.kinds import kind_of, parts_of
 from porting.runs import Inputs, OutputPairs, Side
 from porting.text import show
 from porting.tolerance import Tolerance
+from porting.userfile import UserFile, ask_for
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True)
-class Portfile:
-    """A loaded portfile: every function of the contract with its default, every answer checked.
-
-    Attributes:
-        path: the file.
-        functions: those of the contract that it defines.
-        constants: those of the contract that it defines.
-        warnings: names that look like a misspelt one of the contract.
-        sha256: of the file as it was run.
-        source: the file as it was run.
-        answers: what the input functions returned: they are asked once, as their answers may be random.
-        used: what the functions read and returned, for evidence.
-    """
-
-    path: Path
-    functions: Mapping[str, Callable[..., Any]]
-    constants: Mapping[str, Any]
-    warnings: tuple[str, ...] = ()
-    sha256: str = ""
-    source: str = field(default="", repr=False, compare=False)
-    answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    used: Used = field(default_factory=Used, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Have it noted what is looked up."""
-        object.__setattr__(self, "functions", Asked("function", self.functions))
-        object.__setattr__(self, "constants", Asked("constant", self.constants))
+class Portfile(UserFile):
+    """A loaded portfile: every function of the contract with its default, every answer checked."""
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = "portfile.py", *, both_sides: bool = True) -> Portfile:
@@ -84,14 +54,9 @@ class Portfile:
             source=content.decode(errors="replace"),
         )
         if both_sides:
-            portfile._require("ported", *([] if portfile.original_trace else ["original", "inputs"]))
+            portfile.require("ported", *([] if portfile.original_trace else ["original", "inputs"]))
         portfile.tolerance()
         return portfile
-
-    @property
-    def folder(self) -> Path:
-        """The folder that the portfile's relative paths start from."""
-        return self.path.parent
 
     def build(self, side: Side) -> torch.nn.Module:
         """Call ``original()`` or ``ported()``: the model, weights loaded, in the mode in which it is returned."""
@@ -113,7 +78,7 @@ class Portfile:
             note("trace")
             return self._recorded[0].fresh()
         name = f"{side}_inputs" if f"{side}_inputs" in self.functions else "inputs"
-        _ask_for(name)
+        ask_for(name)
         if name not in self.answers:
             self.answers[name] = self.call(name)
         value = self.answers[name]
@@ -279,91 +244,11 @@ class Portfile:
         """``MODEL_NAME``, else the name of the portfile's folder."""
         return str(self.constants.get("MODEL_NAME") or self.folder.name)
 
-    def watched(self, name: str) -> Callable[..., Any] | None:
-        """A function of the portfile that is called often, which notes what it reads; None without it.
-
-        The caller sees to the folder (`running`), and to what the function raises.
-        """
-        _ask_for(name)
-        function = self.functions.get(name)
-        if function is None:
-            return None
-
-        @functools.wraps(function)
-        def noting(*args: Any) -> Any:
-            with self._watching(name, builds=False):
-                return function(*args)
-
-        return noting
-
-    def call(self, name: str, *args: Any) -> Any:
-        """Call a function of the portfile in its folder, its prints on stderr.
-
-        Raises:
-            PortfileError: it is missing, or raised; the message names the function, the exception and the line.
-        """
-        self._require(name)
-        _ask_for(name)
-        try:
-            with self.running(), self._watching(name, builds=not args):
-                made = self.functions[name](*args)
-            if not args:
-                self.used.made(name, made)
-            return made
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            module = self.path.stem
-            said = error.hint if isinstance(error, PortingError) else ""
-            raise PortfileError(
-                f"{name}() raised {type(error).__name__}: {show(error, 500)}{line_in(self.path, error)}",
-                hint=said or f'run it alone: python -c "import {module}; {module}.{name}()" (or add --debug)',
-            ) from error
-
-    def ran_elsewhere(self, side: Side, read: Sequence[str], code: Sequence[str], began: int) -> None:
-        """Note what a side used that another interpreter built and ran.
-
-        Args:
-            side: that was run.
-            read: files that were opened.
-            code: files of the modules that were loaded.
-            began: when it was started, in nanoseconds.
-        """
-        _ask_for(side)
-        note(f"function run_{side}")
-        self.used.elsewhere(side, read, code)
-        self.used.add_named(side, source_of(self.source), self.folder, began)
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Run the user's code in the portfile's folder, with what it prints on stderr."""
-        with contextlib.chdir(self.folder), contextlib.redirect_stdout(sys.stderr):
-            yield
-
-    @contextlib.contextmanager
-    def _watching(self, name: str, *, builds: bool) -> Iterator[None]:
-        """Note what a function reads."""
-        with self.used.watching(name, source_of(self.source), self.folder, builds=builds):
-            yield
-
-    def _require(self, *names: str) -> None:
-        for name in names:
-            if name not in self.functions:
-                raise PortfileError(
-                    f"{show(self.path)} has no function {name}()" + "".join(f"; {text}" for text in self.warnings),
-                    hint=f"add: def {name}(): ...  (see the README for what it returns)",
-                )
-
 
 def command_line(portfile_name: str, command: str) -> str:
     """A command of ``porting`` as it is typed, for a portfile of this name."""
     option = "" if portfile_name == "portfile.py" else f" --portfile {shlex.quote(portfile_name)}"
     return f"porting {command}{option}"
-
-
-def _ask_for(name: str) -> None:
-    """Note that a function is asked for: itself, what it reads, and the code of what it returns."""
-    note(f"function {name}", f"files {name}", f"code {name}")
 
 
 def _is_output_pair(pair: Any) -> bool:

@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
+import proofs
 from nearest import named
 from pairs import catalogue
+from renaming import CHANGES, Shapes, changed, foreign, full, larger
 
 from porting.nearest import Candidate, nearest_architectures
 from porting.nearest.architectures import Architecture, Index, read_index
-from porting.nearest.cells import Cell, Shape
-
-Shapes = dict[str, Shape]
-FOREIGN = (
-    ("self_attn", "attention"),
-    ("attention.self", "mha"),
-    ("layernorm", "ln"),
-    ("layer_norm", "ln"),
-    ("LayerNorm", "ln"),
-    ("embed_tokens", "tok_emb"),
-    ("embeddings", "emb"),
-    ("encoder.layers", "encoder.blocks"),
-    ("encoder.layer.", "enc.blocks."),
-    ("model.layers", "blocks"),
-    ("fc1", "c_fc"),
-    ("fc2", "c_proj"),
-    ("gate_proj", "w1"),
-    ("down_proj", "w2"),
-    ("up_proj", "w3"),
-    ("o_proj", "wo"),
-)
-"""What Transformers says, and what others do."""
-LARGE = 24
-FUSED = ("q_proj", "k_proj", "v_proj")
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -52,7 +28,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 
 def rank(options: argparse.Namespace) -> None:
-    """Print all four tables."""
+    """Print all five tables."""
     started = time.perf_counter()
     index = read_index()
     print(f"{len(index.architectures)} architectures of Transformers {index.version}, read in {since(started)}\n")
@@ -61,6 +37,7 @@ def rank(options: argparse.Namespace) -> None:
     renamed(chance.sample(index.architectures, options.nearest_types))
     modified(index, chance, options.nearest_types)
     strange()
+    proofs.built()
 
 
 def since(started: float) -> str:
@@ -83,7 +60,7 @@ def renamed(architectures: list[Architecture]) -> None:
     """Default models of other sizes under foreign names, q, k and v fused where they are three."""
     tell(
         "renamed defaults",
-        [placed(each.model_type, foreign(full(each)), each.model_type) for each in architectures],
+        [placed(each.model_type, foreign(larger(full(each))), each.model_type) for each in architectures],
     )
 
 
@@ -118,53 +95,6 @@ def tell(what: str, places: list[tuple[int, bool, float]]) -> None:
     )
 
 
-def full(architecture: Architecture) -> Shapes:
-    """The tensors of an architecture without the optional ones."""
-    return {
-        name: held.shape
-        for cell in architecture.cells
-        for held in cell.held
-        if not held.optional
-        for name in names(cell, held.name)
-    }
-
-
-def names(cell: Cell, name: str) -> Iterator[str]:
-    """The names of a block's tensor in all its repetitions."""
-    for number in range(cell.times):
-        yield f"{cell.path.replace('*', str(number), 1)}.{name}" if cell.path else name
-
-
-def foreign(shapes: Mapping[str, Shape]) -> Shapes:
-    """The same under other names, one level deeper, half as large again, with q, k and v as one."""
-    found: Shapes = {}
-    shapes = {name: larger(shape) for name, shape in shapes.items()}
-    for name, shape in shapes.items():
-        part = next((part for part in FUSED if f".{part}." in name), None)
-        siblings = [shapes.get(name.replace(f".{part}.", f".{other}.")) for other in FUSED] if part else []
-        if part and all(each is not None and each[1:] == shape[1:] for each in siblings):
-            whole = (sum(each[0] for each in siblings if each), *shape[1:])
-            found.setdefault(other_name(name.replace(f".{part}.", ".qkv.")), whole)
-        else:
-            found[other_name(name)] = shape
-    return found
-
-
-def larger(shape: Shape) -> Shape:
-    """Sizes that are no default's; those of kernels and lists stay."""
-    return tuple(size * 3 // 2 if size >= LARGE and size % 2 == 0 else size for size in shape)
-
-
-def other_name(name: str) -> str:
-    """A name as somebody else may have it."""
-    for theirs, other in FOREIGN:
-        name = name.replace(theirs, other)
-    return f"net.{name}"
-
-
-CHANGES = ("an extra norm", "another bias", "an added matrix", "a norm less")
-
-
 def modified(index: Index, chance: random.Random, count: int) -> None:
     """Models with something more or less must not be called unmodified ones of their own architecture."""
     wrong, tried = [], 0
@@ -179,26 +109,6 @@ def modified(index: Index, chance: random.Random, count: int) -> None:
     print(
         f"modified models: of {tried}, {len(wrong)} are called unmodified{': ' if wrong else ''}{', '.join(wrong)}\n"
     )
-
-
-def changed(architecture: Architecture, change: str) -> Shapes | None:
-    """An architecture's tensors with a change in every block of its largest list; None where it has no place."""
-    cell = max((each for each in architecture.cells if each.times > 1), key=lambda each: each.total)
-    shapes = full(architecture)
-    norms = [held for held in cell.held if re.search(r"norm\w*\.weight$", held.name, re.IGNORECASE)]
-    matrices = [held for held in cell.held if held.name.endswith(".weight") and len(held.dims) == 2]
-    own = {held.name for held in cell.held}
-    if change == "a norm less" and norms and not norms[0].optional:
-        return {name: shape for name, shape in shapes.items() if name not in set(names(cell, norms[0].name))}
-    if change == "an extra norm" and norms:
-        return shapes | dict.fromkeys(names(cell, "further_norm.weight"), norms[0].shape)
-    if change == "an added matrix" and matrices:
-        return shapes | dict.fromkeys(names(cell, "adapter.weight"), matrices[0].shape)
-    bare = [held for held in matrices if held.name.removesuffix("weight") + "bias" not in own]
-    if change == "another bias" and bare:
-        name = bare[0].name.removesuffix("weight") + "bias"
-        return shapes | dict.fromkeys(names(cell, name), (bare[0].shape[0],))
-    return None
 
 
 def strange() -> None:

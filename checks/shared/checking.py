@@ -10,10 +10,16 @@ from porting.checks.shared.working import own_checkout, python_files, test_files
 from porting.text import show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from porting.checks.shared.context import CheckContext
     from porting.linting.checkers import Said
 
-INSTALL = 'pip install -e ".[quality]"'
+INSTALL = (
+    'in the checkout: pip install -e ".[quality]"; if models are imported that need more: pip install -e ".[dev]"'
+)
+TABLES = ("__init__.py", "auto/configuration_auto.py", "auto/modeling_auto.py")
+"""Where models are registered."""
 
 
 def run_checkers(context: CheckContext, step: int) -> Figures:
@@ -25,20 +31,25 @@ def run_checkers(context: CheckContext, step: int) -> Figures:
         Skip: the port came with Transformers, or its checkout has no such checkers.
         Lacking: the port lies in no checkout, or a checker could not be run.
     """
-    from porting.linting.checkers import checkers_of, run_checker
+    from porting.environment.repository import RepositoryError
     from porting.linting.naming import Naming
+    from porting.linting.registry import checkers_of
+    from porting.linting.running import run_checkers_of
 
     checkout, path = own_checkout(context)
     checkers = checkers_of(checkout, step)
     if not checkers:
         raise Skip(f"the checkout {show(checkout.root)} has no checkers of this in utils/")
     pages = (checkout.doc_page(path.parent.name), checkout.toctree)
+    tables = (checkout.package / "models" / each for each in TABLES)
     scripts = (checkout.root / "utils" / each.script for each in checkers)
-    context.reads(*python_files(path), *test_files(context, path), *pages, *scripts)
-    naming = Naming.of(path.parent)
-    said = [run_checker(each, checkout, naming) for each in checkers]
+    context.reads(*python_files(path), *test_files(context, path), *pages, *tables, *scripts)
+    try:
+        said = run_checkers_of(checkout, Naming.of(path.parent), checkers)
+    except (RepositoryError, OSError) as error:
+        raise Lacking(f"the checkers of {show(checkout.root)} cannot be run: {show(error, 300)}") from error
     figures = {each.script: each.status for each in said}
-    _refute(context, said, figures)
+    _refute(context, said, {each.script: each.fix for each in checkers}, figures)
     for each in said:
         if each.status == "unable":
             raise Lacking(f"utils/{each.script} could not be run: {each.lines[0]}", hint=INSTALL, figures=figures)
@@ -52,12 +63,13 @@ def run_checkers(context: CheckContext, step: int) -> Figures:
     return figures
 
 
-def _refute(context: CheckContext, said: list[Said], figures: Figures) -> None:
+def _refute(context: CheckContext, said: list[Said], fixes: Mapping[str, str | None], figures: Figures) -> None:
     finding = [each for each in said if each.status == "findings"]
-    if finding:
-        lines = [f"  utils/{each.script}: {line}" for each in finding for line in each.lines]
-        raise ClaimRefuted(
-            f"{lines[0].strip()}\n{listed(lines)}",
-            hint=f"mend them by hand or with make fix-repo, then: {context.command('check')}",
-            figures=figures,
-        )
+    if not finding:
+        return
+    lines = [f"  utils/{each.script}: {line}" for each in finding for line in each.lines]
+    commands = "; ".join(dict.fromkeys(fix for each in finding if (fix := fixes[each.script])))
+    by_hand = "mend them by hand" if not commands else f"in the checkout: {commands}; what is left by hand"
+    raise ClaimRefuted(
+        f"{lines[0].strip()}\n{listed(lines)}", hint=f"{by_hand}, then: {context.command('check')}", figures=figures
+    )

@@ -48,7 +48,10 @@ def answered(context: CheckContext, both: BothTokenizers) -> Compared:
         return both.compared
     except PortfileError as error:
         if context.portfile.original_python is not None and "raised for each" in error.message:
-            raise Lacking(f"original_tokenize() is called here, not by ORIGINAL_PYTHON, and {error.message}") from None
+            raise Lacking(
+                f"original_tokenize() is called here, not by ORIGINAL_PYTHON, and {error.message}",
+                hint="let it ask that interpreter by subprocess, or look up ids that were written there",
+            ) from None
         raise
 
 

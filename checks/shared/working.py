@@ -87,6 +87,14 @@ def own_checkout(context: CheckContext) -> tuple[Checkout, Path]:
     return checkout, path
 
 
+def folder_for_hub(context: CheckContext) -> dict[str, str]:
+    """The converted folder beside the portfile, by the ``HUB_ID`` that it is to be uploaded as; none without both."""
+    from porting.weights.conversion.latest import converted_folder
+
+    folder, hub_id = converted_folder(context.portfile.folder), context.portfile.constants.get("HUB_ID")
+    return {hub_id: str(folder)} if folder is not None and isinstance(hub_id, str) else {}
+
+
 def python_files(modeling: Path) -> list[Path]:
     """The port's files: in the models of a checkout all of its folder, else those of the same name."""
     from porting.checkout import find_checkout

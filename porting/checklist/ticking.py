@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from porting.checklist.judging import failure_that_stands
 from porting.checklist.making import listed_claims
 from porting.errors import PortingError
-from porting.evidence import Outcome, changes, forget_ticks, record, records_by_claim
+from porting.evidence import Outcome, changes, forget_ticks, keep, records_by_claim
 from porting.evidence.asking import listening
 from porting.evidence.renewing import about_today
 from porting.evidence.subjects import about
@@ -31,7 +31,7 @@ PORT = "function ported"
 """What a tick speaks of where no check has run that tells it better."""
 
 
-CIRCUMSTANCES = ("version", "expected", "evidence")
+CIRCUMSTANCES = ("version", "expected", "evidence", "until")
 """Kinds of subjects that a check speaks of and a person does not."""
 
 
@@ -56,7 +56,8 @@ def tick(portfile: Portfile, claim_name: str, by: str, reason: str) -> Claim:
 
     Raises:
         TickError: there is no such claim, a program found it wrong or verified it, or name or reason are empty.
-        EvidenceError: the evidence file is damaged, or cannot be written.
+        EvidenceError: the evidence file is damaged.
+        OutputError: it cannot be written.
     """
     claim = claim_named(claim_name)
     _keep(portfile, [claim], "ticked", by, reason)
@@ -78,7 +79,8 @@ def set_aside(portfile: Portfile, claim_or_step: str, by: str, reason: str) -> t
     Raises:
         TickError: there is no such claim or step, a program found one wrong or verified it, or name or reason are
             empty.
-        EvidenceError: the evidence file is damaged, or cannot be written.
+        EvidenceError: the evidence file is damaged.
+        OutputError: it cannot be written.
     """
     claims = [claim_named(claim_or_step)] if not claim_or_step.isdecimal() else _open_of(portfile, int(claim_or_step))
     _keep(portfile, claims, "not applicable", by, reason)
@@ -90,7 +92,8 @@ def untick(portfile: Portfile, claim_or_step: str) -> tuple[Claim, ...]:
 
     Raises:
         TickError: there is no such claim or step, or nobody said anything of it.
-        EvidenceError: the evidence file is damaged, or cannot be written.
+        EvidenceError: the evidence file is damaged.
+        OutputError: it cannot be written.
     """
     claims = [claim_named(claim_or_step)] if not claim_or_step.isdecimal() else _of_step(int(claim_or_step))
     records = records_by_claim(portfile)
@@ -155,8 +158,7 @@ def _keep(portfile: Portfile, claims: Sequence[Claim], result: str, by: str, rea
         Outcome(claim.name, claim.step, result, about=_about(portfile, claim, records), by=by, reason=reason)
         for claim in claims
     ]
-    if warning := record(portfile, outcomes, command_line(portfile.path.name, "checklist")):
-        raise TickError(warning.removeprefix("Warning: "))
+    keep(portfile, outcomes, command_line(portfile.path.name, "checklist"))
 
 
 def _require_free(portfile: Portfile, listed: ListedClaim, records: Sequence[Record]) -> None:

@@ -78,6 +78,7 @@ class Wanted:
         Raises:
             TickError: it cannot be said of this claim.
             EvidenceError: the evidence file is damaged.
+            OutputError: the evidence cannot be written.
         """
         from porting.checklist import set_aside, tick, untick
 

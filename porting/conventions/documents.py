@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from porting.conventions.files import Source
 from porting.text import show
@@ -21,6 +21,9 @@ TO_FILL_IN = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """What templates and guides leave for the author to replace."""
+MODEL = "PreTrainedModel"
+LAYER = re.compile(r"^Module$|Layer$")
+"""Classes from elsewhere that layers are made of."""
 LEFT = re.compile(r"\s*(?:TODO|FIXME)\b")
 """How a docstring begins that is still to be written."""
 Finding = tuple[int, str]
@@ -29,15 +32,16 @@ Finding = tuple[int, str]
 def undocumented(source: Source, only: str | None = None) -> Iterator[Finding]:
     """Line and words of each public model class of a file, and each ``forward`` of one, without a docstring.
 
-    Public is what ``__all__`` names, else what is not underscored; a model has a ``forward``. A decorator that writes
-    docstrings counts. In a modular file documents may be those of another model.
+    Public is what ``__all__`` names, else what is not underscored; a model has a ``forward``, and is no layer beside
+    models that are of ``PreTrainedModel``. A decorator that writes docstrings counts. In a modular file documents may
+    be those of another model.
 
     Args:
         source: the file.
         only: a class that Transformers has accepted: one docstring of the two is enough there, and others are not
             looked at.
     """
-    named = _exported(source.tree) if only is None else {only}
+    named = _exported(source.tree) - _layers(source.tree) if only is None else {only}
     for node in [] if source.path.name.startswith("modular_") else source.tree.body:
         forward = _forward(node)
         if not isinstance(node, ast.ClassDef) or node.name not in named or forward is None:
@@ -79,6 +83,22 @@ def _exported(tree: ast.Module) -> set[str]:
             values = node.value.elts if isinstance(node.value, (ast.List, ast.Tuple)) else []
             return {each.value for each in values if isinstance(each, ast.Constant) and isinstance(each.value, str)}
     return {node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
+
+
+def _layers(tree: ast.Module) -> set[str]:
+    """The classes that are made of no model, in a file that has models of ``PreTrainedModel``."""
+    bases = {node.name: [_name(each) for each in node.bases] for node in tree.body if isinstance(node, ast.ClassDef)}
+    roots = {name: _roots(name, bases) for name in bases}
+    layers = {name for name, found in roots.items() if all(LAYER.search(each) for each in found)}
+    has_models = any(each.endswith(MODEL) for found in roots.values() for each in found)
+    return layers if has_models else set()
+
+
+def _roots(name: str, bases: Mapping[str, list[str]], seen: frozenset[str] = frozenset()) -> set[str]:
+    """The names of the classes from elsewhere that a class is made of."""
+    if name not in bases or name in seen:
+        return {name}
+    return {root for each in bases[name] for root in _roots(each, bases, seen | {name})}
 
 
 def _documented(node: ast.ClassDef | ast.FunctionDef) -> bool:

@@ -17,10 +17,10 @@ MOST = 3
 
 def neighbours_of(port: Port) -> tuple[Candidate, ...]:
     """The nearest models by the tensors of the original checkpoint, or of the converted one; none without either."""
-    from porting.nearest import nearest_architectures
+    from porting.nearest import nearest_architectures, prove
 
     shapes = _shapes(port)
-    return tuple(nearest_architectures(shapes)[:MOST]) if shapes else ()
+    return prove(nearest_architectures(shapes, limit=MOST), shapes) if shapes else ()
 
 
 def _shapes(port: Port) -> Mapping[str, tuple[int, ...]]:

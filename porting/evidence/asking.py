@@ -4,8 +4,8 @@ A topic is a kind and a name: ``function ported`` (a function of the portfile), 
 ported``, the files that were read while ``ported()`` ran, ``settings ported``, the config files among these, and
 ``code ported``, the code of what it returned; ``headers checkpoint``, the names, shapes and dtypes in the checkpoint;
 ``trace``, the recorded original. ``path /a/b`` is any other file, ``folder /a`` and ``folder /a/*.py`` are which files
-there are, ``version torch`` is the version of a package, and ``evidence 14`` says how the claims of other steps than
-14 ended.
+there are, ``version torch`` is the version of a package, ``evidence 14`` says how the claims of other steps than 14
+ended, and ``until 2026-01-31 12:00 UTC`` until when the claim holds by itself.
 """
 
 from __future__ import annotations

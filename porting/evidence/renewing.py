@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from porting.evidence.files import fingerprint
 from porting.evidence.headers import headers_of
+from porting.evidence.moments import moment_today
 from porting.evidence.naming import path_of, place_of
 from porting.evidence.subjects import (
     ABSENT,
@@ -28,11 +29,13 @@ def about_today(portfile: Portfile, subjects: Iterable[str]) -> dict[str, str]:
 
     No model is built.
     """
-    found = {subject: _fingerprint(portfile, *subject.partition(" ")[::2]) for subject in subjects}
+    found = {subject: fingerprint_today(portfile, subject) for subject in subjects}
     return {subject: value for subject, value in sorted(found.items()) if value is not None}
 
 
-def _fingerprint(portfile: Portfile, kind: str, name: str) -> str | None:
+def fingerprint_today(portfile: Portfile, subject: str) -> str | None:
+    """The fingerprint of one subject, `ABSENT` for some that are not there; None for what cannot be found."""
+    kind, _, name = subject.partition(" ")
     renew = KINDS.get(kind)
     try:
         return None if renew is None else renew(portfile, name)
@@ -63,5 +66,6 @@ KINDS: dict[str, Callable[[Portfile, str], str | None]] = {
     "expected": expectation_today,
     "version": lambda _, name: version_of(name) or ABSENT,
     "headers": _headers,
+    "until": lambda _, name: moment_today(name),
 }
 """The fingerprint of today for each kind of subject, by the rest of its words."""

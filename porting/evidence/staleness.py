@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from porting.evidence.files import is_same
 from porting.evidence.headers import has_headers
-from porting.evidence.naming import path_of, place_of
-from porting.evidence.subjects import (
-    ABSENT,
-    constant_today,
-    evidence_today,
-    expectation_today,
-    folder_today,
-    function_today,
-)
-from porting.evidence.versions import version_of
+from porting.evidence.naming import path_of
+from porting.evidence.renewing import KINDS, fingerprint_today
+from porting.evidence.subjects import ABSENT
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -27,7 +19,6 @@ if TYPE_CHECKING:
     from porting.portfile import Portfile
 
 MOST_TOLD = 100
-STEP = re.compile(r"[1-9][0-9]?")
 
 
 def changes(record: Record, portfile: Portfile) -> tuple[str, ...]:
@@ -45,11 +36,18 @@ def _changes(record: Record, portfile: Portfile) -> Iterator[str]:
 
 
 def _told(portfile: Portfile, subject: str, earlier: str) -> str:
-    told = _KINDS.get(subject.partition(" ")[0])
-    try:
-        return f"{show(subject)} is nothing that is known here" if told is None else told(portfile, subject, earlier)
-    except (OSError, ValueError):  # a name that no disk can have, or a folder that may not be looked into
+    kind, _, name = subject.partition(" ")
+    if kind not in KINDS:
+        return f"{show(subject)} is nothing that is known here"
+    if kind in _READ:
+        try:
+            return _READ[kind](portfile, subject, earlier)
+        except (OSError, ValueError):  # a name that no disk can have, or a folder that may not be looked into
+            return f"{show(subject)} cannot be found"
+    now = fingerprint_today(portfile, subject)
+    if now is None:
         return f"{show(subject)} cannot be found"
+    return "" if now == earlier else _WORDS[kind](portfile, name, earlier, now)
 
 
 def _file(portfile: Portfile, subject: str, earlier: str) -> str:
@@ -70,53 +68,44 @@ def _headers(portfile: Portfile, subject: str, earlier: str) -> str:
     return "" if has_headers(path, earlier) else f"{name} holds other names, shapes or dtypes"
 
 
-def _folder(portfile: Portfile, subject: str, earlier: str) -> str:
-    named = subject.partition(" ")[2]
-    same = folder_today(place_of(named, portfile.folder)) == earlier
-    return "" if same else f"the files of {show(named.partition(' ')[2])} are others"
+def _folder(_: Portfile, name: str, _earlier: str, _now: str) -> str:
+    return f"the files of {show(name.partition(' ')[2])} are others"
 
 
-def _evidence(portfile: Portfile, subject: str, earlier: str) -> str:
-    step = subject.partition(" ")[2]
-    same = STEP.fullmatch(step) is not None and evidence_today(portfile, step) == earlier
-    return "" if same else f"claims of other steps than {show(step)} ended otherwise"
+def _evidence(_: Portfile, name: str, _earlier: str, _now: str) -> str:
+    return f"claims of other steps than {show(name)} ended otherwise"
 
 
-def _function(portfile: Portfile, subject: str, earlier: str) -> str:
-    name = subject.partition(" ")[2]
-    now = function_today(portfile, name)
-    if now == earlier:
-        return ""
+def _function(portfile: Portfile, name: str, earlier: str, now: str) -> str:
     what = "was added to" if earlier == ABSENT else "was removed from" if now == ABSENT else "changed in"
     return f"{show(name)}() {what} {show(portfile.path.name)}"
 
 
-def _constant(portfile: Portfile, subject: str, earlier: str) -> str:
-    name = subject.partition(" ")[2]
-    now = constant_today(portfile, name)
-    return "" if now == earlier else f"{show(name)} was {show(earlier)}, and is {show(now)}"
+def _constant(_: Portfile, name: str, earlier: str, now: str) -> str:
+    return f"{show(name)} was {show(earlier)}, and is {show(now)}"
 
 
-def _expected(portfile: Portfile, subject: str, earlier: str) -> str:
-    name = subject.partition(" ")[2]
-    now = expectation_today(portfile, name)
-    return "" if now == earlier else f"{show(name)} in EXPECTED_FAILURES was {show(earlier)}, and is {show(now)}"
+def _expected(portfile: Portfile, name: str, earlier: str, now: str) -> str:
+    return _constant(portfile, f"{name} in EXPECTED_FAILURES", earlier, now)
 
 
-def _version(_: Portfile, subject: str, earlier: str) -> str:
-    name = subject.partition(" ")[2]
-    now = version_of(name) or ABSENT
-    return "" if now == earlier else f"{show(name)} {show(earlier)}, then {show(now)}"
+def _until(_: Portfile, name: str, _earlier: str, _now: str) -> str:
+    return f"{show(name)} is over"
 
 
-_KINDS: dict[str, Callable[[Portfile, str, str], str]] = {
-    "file": _file,
-    "package": _file,
+def _version(_: Portfile, name: str, earlier: str, now: str) -> str:
+    return f"{show(name)} {show(earlier)}, then {show(now)}"
+
+
+_READ: dict[str, Callable[[Portfile, str, str], str]] = {"file": _file, "package": _file, "headers": _headers}
+"""What is read again only where it was touched, so that no fingerprint is made of what was not."""
+_WORDS: dict[str, Callable[[Portfile, str, str, str], str]] = {
     "folder": _folder,
     "evidence": _evidence,
     "function": _function,
     "constant": _constant,
     "expected": _expected,
     "version": _version,
-    "headers": _headers,
+    "until": _until,
 }
+"""What is said of the others, by name, where the fingerprints of then and now differ."""

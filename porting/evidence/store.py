@@ -46,19 +46,31 @@ def record(
     Returns:
         A warning if they could not be added, else None.
     """
+    try:
+        keep(portfile, outcomes, command, circumstances)
+    except PortingError as error:
+        return f"Warning: no evidence was recorded: {error.message}"
+    return None
+
+
+def keep(
+    portfile: Portfile, outcomes: Sequence[Outcome], command: str, circumstances: Circumstances | None = None
+) -> None:
+    """Add outcomes to the evidence, as `record` does.
+
+    Raises:
+        EvidenceError: the evidence file is damaged, or another process keeps it for too long.
+        OutputError: the disk refuses; the evidence is what it was.
+    """
     if not outcomes:
-        return None
+        return
     now = circumstances or Circumstances.of(portfile)
     facts = {"portfile": portfile.path.name, "sha256": portfile.sha256, "command": command, **asdict(now)}
     new = [_entry(outcome, facts) for outcome in outcomes]
     path = portfile.folder / FILE
-    try:
-        with _alone(portfile.folder):
-            kept = [asdict(item) for item in _read(path)]
-            _write(path, _recent([*kept, *new]))
-    except PortingError as error:
-        return f"Warning: no evidence was recorded: {error.message}"
-    return None
+    with _alone(portfile.folder):
+        kept = [asdict(item) for item in _read(path)]
+        _write(path, _recent([*kept, *new]))
 
 
 def newest_records(portfile: Portfile) -> dict[str, Record]:
@@ -159,7 +171,10 @@ def _alone(folder: Path) -> Iterator[None]:
         until = time.monotonic() + PATIENCE
         while not _locked(fcntl, descriptor):
             if time.monotonic() > until:
-                raise EvidenceError(f"another process is writing evidence in {show(folder)}")
+                raise EvidenceError(
+                    f"another process is writing evidence in {show(folder)}",
+                    hint="wait until that has ended, then run this again",
+                )
             time.sleep(0.02)
         yield
     finally:

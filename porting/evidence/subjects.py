@@ -3,8 +3,8 @@
 The kind of a subject is its first word: ``function ported`` (of the portfile), ``constant TOLERANCE``, ``expected
 check_x`` (its entry in ``EXPECTED_FAILURES``), ``version torch``, ``file`` or ``package`` (`porting.evidence.naming`),
 ``headers`` before one of these (what a checkpoint holds, whatever its values are), ``folder`` before one (which files
-are there: ``folder file converted``, ``folder file *.ipynb``); and ``evidence 14`` is how the claims of other steps
-than 14 ended.
+are there: ``folder file converted``, ``folder file *.ipynb``); ``evidence 14`` is how the claims of other steps than
+14 ended, and ``until 2026-01-31 12:00 UTC`` whether that is over (`porting.evidence.moments`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from porting.evidence.files import fingerprint
 from porting.evidence.functions import source_of
 from porting.evidence.headers import headers_of
+from porting.evidence.moments import moment_today
 from porting.evidence.naming import subject_of
 from porting.evidence.reading import facts_of
 from porting.evidence.store import newest_records
@@ -179,6 +180,10 @@ def _folder(portfile: Portfile, name: str) -> dict[str, str]:
     return {f"folder {subject_of(Path(name), portfile.folder)}": folder_today(Path(name))}
 
 
+def _until(_: Portfile, name: str) -> dict[str, str]:
+    return {f"until {name}": moment_today(name)}
+
+
 def _evidence(portfile: Portfile, step: str) -> dict[str, str]:
     return {f"evidence {step}": evidence_today(portfile, step)}
 
@@ -204,5 +209,6 @@ _OF_KIND = {
     "version": _version,
     "folder": _folder,
     "evidence": _evidence,
+    "until": _until,
 }
 """What each kind of topic becomes."""

@@ -2,6 +2,8 @@
 
 - ``mlinter``: Transformers' linter for model files.
 - ``ruff``: with Transformers' settings, or those of the checkout.
-- ``checkers``: the scripts of a checkout's ``utils/`` that a pull request has to pass, each with its recipe step.
-- ``naming``: which lines of what they say are about the port.
+- ``registry``: which scripts of a checkout's ``utils/`` a pull request has to pass, each with its recipe step.
+- ``running``: they run in a copy of the checkout (``copying``), so that nothing that they do is done to the port.
+- ``checkers``: what one of them says; ``naming``: which lines of that are about the port; ``mending``: what its own
+  fix changes, where it does not say what it objects to.
 """

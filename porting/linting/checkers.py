@@ -6,12 +6,15 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from porting.checkout import Checkout
 from porting.children import Ended, run_child
 from porting.environment.repository import quiet_git
-from porting.linting.naming import Naming, names_models
+from porting.linting.naming import Naming
+from porting.linting.registry import Checker
+from porting.text import show
 
 SECONDS = 600.0
 Status = Literal["clean", "findings", "elsewhere", "unclear", "unable"]
@@ -19,41 +22,15 @@ RAISED = re.compile(r"^(?:\w+\.)*(?P<name>\w*(?:Error|Exception|Interrupt)\w*|Sy
 """The last line of a traceback, or the first of its message."""
 OBJECTING = ("Exception", "ValueError", "AssertionError", "RuntimeError")
 """What a checker raises that has found something."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checker:
-    """A script that looks at a checkout, and changes nothing in it.
-
-    Attributes:
-        script: in ``utils/``.
-        step: of the recipe.
-        arguments: with which it only looks.
-    """
-
-    script: str
-    step: int
-    arguments: tuple[str, ...] = ()
-
-
-CHECKERS = (
-    Checker("check_copies.py", 5),
-    Checker("check_modular_conversion.py", 5),
-    Checker("check_modeling_structure.py", 5),
-    Checker("check_inits.py", 5),
-    Checker("check_dummies.py", 5),
-    Checker("check_config_attributes.py", 5),
-    Checker("custom_init_isort.py", 5, ("--check_only",)),
-    Checker("sort_auto_mappings.py", 5, ("--check_only",)),
-    Checker("check_docstrings.py", 11),
-    Checker("check_config_docstrings.py", 11),
-    Checker("check_doc_toc.py", 11),
-    Checker("check_doctest_list.py", 11),
-    Checker("check_repo.py", 14),
-    Checker("check_pipeline_typing.py", 14),
-    Checker("update_metadata.py", 14, ("--check-only",)),
+FAILED = re.compile(r"Failed to ", re.IGNORECASE)
+"""How a line begins that says of a model that it was not looked at, after all."""
+FRAME = re.compile(r'^[ \t]*File "(?P<path>[^"\n]*)", line (?P<line>\d+).*\n?', re.MULTILINE)
+"""A place in a traceback."""
+LACKING = re.compile(
+    r"^(?:\w+\.)*(?:ModuleNotFoundError|ImportError): (?!cannot import name)(?P<package>No module named )?.*",
+    re.MULTILINE,
 )
-"""Those of them that need no network. None is run with an option that lets it write."""
+"""What is raised where a package is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +49,6 @@ class Said:
     lines: tuple[str, ...] = ()
 
 
-def checkers_of(checkout: Checkout, step: int) -> tuple[Checker, ...]:
-    """The checkers of a step of the recipe that a checkout has."""
-    there = (each for each in CHECKERS if (checkout.root / "utils" / each.script).is_file())
-    return tuple(each for each in there if each.step == step)
-
-
 def run_checker(checker: Checker, checkout: Checkout, naming: Naming) -> Said:
     """Run one of them as ``make check-repo`` does, without the network, for a limited time.
 
@@ -90,26 +61,51 @@ def run_checker(checker: Checker, checkout: Checkout, naming: Naming) -> Said:
         ChildError: Python cannot be started.
     """
     command = (sys.executable, os.path.join("utils", checker.script), *checker.arguments)  # noqa: PTH118
-    path = os.pathsep.join(filter(None, (str(checkout.package.parent), os.environ.get("PYTHONPATH"))))
-    environment = {
+    ended = run_child(command, checkout.root, seconds=SECONDS, environment=_environment(checkout))
+    return _judge(checker.script, ended, f"{checkout.root}{os.sep}", naming)
+
+
+def _environment(checkout: Checkout) -> dict[str, str | None]:
+    """Variables of a checker: the checkout is imported, tools of this interpreter are found, and nobody is asked."""
+    return {
         **quiet_git(),
-        "PYTHONPATH": path,
+        "PYTHONPATH": _joined(str(checkout.package.parent), os.environ.get("PYTHONPATH")),
+        "PATH": _joined(str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HF_HUB_OFFLINE": "1",
         "NO_COLOR": "1",
         "COLUMNS": "1000",
     }
-    return _judge(checker.script, run_child(command, checkout.root, seconds=SECONDS, environment=environment), naming)
 
 
-def _judge(script: str, ended: Ended, naming: Naming) -> Said:
+def _joined(*paths: str | None) -> str:
+    return os.pathsep.join(filter(None, paths))
+
+
+def _judge(script: str, ended: Ended, root: str, naming: Naming) -> Said:
+    """What a checker said, by how it ended and by what it names."""
+    text = ended.said.replace(root, "")
+    raised = [*RAISED.finditer(text)]
     if ended.code == 0:
-        return Said(script, "clean")
-    if ended.code is not None and (own := naming.lines(ended.said)):
+        skipped = [line for line in naming.lines(text) if FAILED.match(line)]
+        return Said(script, "findings" if skipped else "clean", tuple(skipped))
+    if ended.code is None:
+        return Said(script, "unable", (f"its time was up after {SECONDS:.0f} seconds",))
+    if raised and (raised[-1]["name"] not in OBJECTING):
+        return _failed(script, text, raised[-1].start(), naming)
+    if own := naming.lines(FRAME.sub("", text)):
         return Said(script, "findings", tuple(own))
-    raised = [found["name"] for found in RAISED.finditer(ended.said)]
-    if ended.code is None or ended.code < 0 or (raised and raised[-1] not in OBJECTING):
-        last = f"its time was up after {SECONDS:.0f} seconds" if ended.code is None else ended.last_line
-        return Said(script, "unable", (last,))
-    message = ended.said[[*RAISED.finditer(ended.said)][-1].start() :] if raised else ended.said
-    return Said(script, "elsewhere" if names_models(message) else "unclear", (ended.last_line,))
+    if ended.code < 0:
+        return Said(script, "unable", (ended.last_line,))
+    message = text[raised[-1].start() :] if raised else text
+    return Said(script, "elsewhere" if naming.names_others(message) else "unclear", (ended.last_line,))
+
+
+def _failed(script: str, text: str, at: int, naming: Naming) -> Said:
+    """Of a checker that fell over something: a fault of the model's code, if that raised it, else what is missing."""
+    message = show(text[at:].strip().partition("\n")[0], 300)
+    frames = [f"{found['path']}:{found['line']}" for found in FRAME.finditer(text)]
+    if frames and naming.lines(frames[-1]) and not LACKING.match(text, at):
+        return Said(script, "findings", (f"{show(frames[-1])}: {message}",))
+    missing = next((show(found[0], 300) for found in LACKING.finditer(text) if found["package"]), message)
+    return Said(script, "unable", (missing,))

@@ -5,16 +5,22 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tempfile
+import tomllib
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from packaging.version import InvalidVersion, Version
+
 from porting import strictjson
+from porting.checkout import Checkout
 from porting.children import ChildError, run_child
 from porting.errors import PortingError
 from porting.text import show
 
 SECONDS = 120.0
-INSTALL = "pip install transformers-mlinter"
+PACKAGE = "transformers-mlinter"
+INSTALL = f"pip install {PACKAGE}"
 
 
 class LinterError(PortingError):
@@ -41,6 +47,37 @@ class Lint:
 def is_installed() -> bool:
     """Whether mlinter can be run by this interpreter."""
     return importlib.util.find_spec("mlinter") is not None
+
+
+def rules_of(checkout: Checkout, name: str) -> frozenset[str] | None:
+    """The rules that a checkout itself holds a model to, where it brings its own linter; None if it brings none.
+
+    Args:
+        checkout: that may have ``utils/mlinter``.
+        name: of the model's folder, which may be excepted from some.
+    """
+    try:
+        rules = tomllib.loads((checkout.root / "utils" / "mlinter" / "rules.toml").read_text(encoding="utf-8"))[
+            "rules"
+        ]
+        return frozenset(
+            rule
+            for rule, each in rules.items()
+            if each.get("default_enabled", True) and name not in each.get("allowlist_models", ())
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def newer_than() -> str | None:
+    """The version of mlinter that the installed Transformers is linted with, if the one that is installed is newer."""
+    from transformers.dependency_versions_table import deps
+
+    pinned = deps.get(PACKAGE, "").partition("==")[2]
+    try:
+        return pinned if pinned and Version(version(PACKAGE)) > Version(pinned) else None
+    except (InvalidVersion, PackageNotFoundError):
+        return None
 
 
 def lint(paths: list[Path]) -> list[Lint]:

@@ -13,14 +13,11 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from porting.nearest.architectures import Architecture, Index
 from porting.nearest.cells import cells_of
 from porting.progress import Progress, silent
-
-if TYPE_CHECKING:
-    pass
 
 HEADS = ("ForPreTraining", "ForCausalLM", "ForConditionalGeneration", "ForMaskedLM", "ForImageClassification", "For")
 """Classes with a head, by their names, the first that there is."""
@@ -46,7 +43,7 @@ def build_index(progress: Progress = silent) -> Index:
     found: list[Architecture] = []
     skipped: dict[str, str] = {}
     names = sorted(CONFIG_MAPPING_NAMES)
-    with _quiet():
+    with alone():
         for number, name in enumerate(names):
             progress("looking at the architectures of Transformers", number, len(names))
             try:
@@ -59,17 +56,21 @@ def build_index(progress: Progress = silent) -> Index:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings about default configs, which are none of the user's."""
+def alone() -> Iterator[None]:
+    """Without the Hub, which some default configs ask, and without warnings, which are none of the user's."""
+    from huggingface_hub import constants
+
     logger = logging.getLogger("transformers")
-    level = logger.level
+    level, offline = logger.level, constants.HF_HUB_OFFLINE
     logger.setLevel(logging.CRITICAL)
+    constants.HF_HUB_OFFLINE = True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(level)
+        constants.HF_HUB_OFFLINE = offline
 
 
 def _built(model_type: str) -> Architecture | None:
@@ -77,7 +78,7 @@ def _built(model_type: str) -> Architecture | None:
     from transformers import CONFIG_MAPPING
 
     config_class: type[Any] = CONFIG_MAPPING[model_type]
-    classes = _classes(config_class)
+    classes = classes_of(config_class)
     if not classes:
         return None
     try:
@@ -89,10 +90,10 @@ def _built(model_type: str) -> Architecture | None:
 def _architecture(model_type: str, classes: list[type[Any]], config: Callable[[], Any]) -> Architecture:
     whole = next((each for each in classes if each.__name__.endswith("Model")), classes[0])
     headed = next((each for part in HEADS for each in classes if part in each.__name__), None)
-    tensors, tied = _tensors(whole, config)
+    tensors, tied = tensors_of(whole, config)
     chosen, others = whole, set[str]()
     if headed is not None and headed is not whole:
-        more, further = _tensors(headed, config)
+        more, further = tensors_of(headed, config)
         prefix = f"{whole.base_model_prefix}."
         own = {name if prefix + name not in more else prefix + name: shape for name, shape in tensors.items()}
         if len(own.keys() & more.keys()) >= ALIKE * len(own):
@@ -118,7 +119,7 @@ def _optional(known: set[str], others: set[str], varied: Sequence[Mapping[str, S
 def _varied(model_class: type[Any], config: Callable[[], Any]) -> list[dict[str, Shape]]:
     """The tensors that a model has with other settings of what is there or not, one at a time."""
     found = []
-    for place, name, value in _settings(config()):
+    for place, name, value in other_settings(config()):
 
         def other(place: str = place, name: str = name, value: object = value) -> Any:
             changed = config()
@@ -126,13 +127,13 @@ def _varied(model_class: type[Any], config: Callable[[], Any]) -> list[dict[str,
             return changed
 
         with suppress(Exception):  # whatever a constructor raises for a setting that it does not take
-            found.append({name: shape for each in _tensors(model_class, other) for name, shape in each.items()})
+            found.append({name: shape for each in tensors_of(model_class, other) for name, shape in each.items()})
     return found
 
 
-def _settings(config: Any) -> Iterator[tuple[str, str, object]]:
+def other_settings(config: Any) -> Iterator[tuple[str, str, object]]:
     """Settings of a config, and of those in it, that are set otherwise: the place, the name and the other value."""
-    for place, part in {"": config, **_parts(config)}.items():
+    for place, part in {"": config, **parts_of(config)}.items():
         for name, value in vars(part).items():
             if isinstance(value, bool) and FLAGS.search(name):
                 yield place, name, not value
@@ -140,7 +141,8 @@ def _settings(config: Any) -> Iterator[tuple[str, str, object]]:
                 yield place, name, "rotary"
 
 
-def _classes(config_class: type[Any]) -> list[type[Any]]:
+def classes_of(config_class: type[Any]) -> list[type[Any]]:
+    """The models that Transformers builds from a config of this class, the bare one among them."""
     from transformers import PreTrainedModel
 
     place = config_class.__module__.replace("configuration_", "modeling_")
@@ -156,7 +158,7 @@ def _classes(config_class: type[Any]) -> list[type[Any]]:
     ]
 
 
-def _tensors(model_class: type[Any], config: Callable[[], Any]) -> tuple[dict[str, Shape], dict[str, Shape]]:
+def tensors_of(model_class: type[Any], config: Callable[[], Any]) -> tuple[dict[str, Shape], dict[str, Shape]]:
     """The shapes of what a model has, each tensor once; and those of the further names of some."""
     import torch
     from transformers.initialization import no_init_weights
@@ -178,13 +180,14 @@ def _telling(config: Any) -> Any:
 
     So that what may be of another size is.
     """
-    for part in (config, *_parts(config).values()):
-        for name, value in _filled(part).items():
+    for part in (config, *parts_of(config).values()):
+        for name, value in filled_in(part).items():
             setattr(part, name, value)
     return config
 
 
-def _filled(part: Any) -> dict[str, Any]:
+def filled_in(part: Any) -> dict[str, Any]:
+    """What a config, or one in it, leaves open, with values; and fewer heads of keys where it may have fewer."""
     heads, hidden = getattr(part, "num_attention_heads", None), getattr(part, "hidden_size", None)
     groups = getattr(part, "num_key_value_heads", 0)
     filled: dict[str, Any] = {}
@@ -212,7 +215,7 @@ def _heirs() -> Mapping[str, int]:
     return counts
 
 
-def _parts(config: Any) -> dict[str, Any]:
+def parts_of(config: Any) -> dict[str, Any]:
     """The configs in a config, by the names of their places."""
     from transformers import PreTrainedConfig
 
@@ -222,7 +225,7 @@ def _parts(config: Any) -> dict[str, Any]:
 
 def _sizes(config: Any) -> dict[str, int]:
     """The whole numbers of a config and of those in it."""
-    places: Mapping[str, Any] = {"": config, **{f"{name}.": part for name, part in _parts(config).items()}}
+    places: Mapping[str, Any] = {"": config, **{f"{name}.": part for name, part in parts_of(config).items()}}
     return {
         prefix + name: value
         for prefix, part in places.items()

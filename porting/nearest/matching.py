@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +29,27 @@ MOST_PAIRS = 5
 """Blocks of an architecture into which each of the checkpoint's is tried to fit, the likeliest ones."""
 WORDS = 0.2
 """How much the names count beside the shapes."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How blocks are compared.
+
+    Attributes:
+        fit: one with another.
+        outside: what stands outside of blocks, where each of the blocks' sizes may be meant.
+        likeness: at a glance, which are worth trying; higher is likelier.
+        most: blocks of an architecture that are tried.
+    """
+
+    fit: Callable[[Cell, Cell], Fit]
+    outside: Callable[[Cell, Cell, Sequence[Binding]], Fit]
+    likeness: Callable[[Cell, Cell], float]
+    most: int
+
+
+STRUCTURE = Way(fit, fit_with, likeness, MOST_CELLS)
+"""A size of the architecture may stand for any other."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +111,21 @@ class Match:
         return sum(times * score for times, score in found) / total if total else 0.0
 
 
-def match(cells: Sequence[Cell], architecture: Architecture) -> Match:
-    """Fit the blocks of a checkpoint into those of an architecture, each into one, the best first."""
-    sources, targets = [c for c in cells if c.path], largest([c for c in architecture.cells if c.path])
+def match(cells: Sequence[Cell], architecture: Architecture, way: Way = STRUCTURE) -> Match:
+    """Fit the blocks of a checkpoint into those of an architecture, each into one, the best first.
+
+    Args:
+        cells: of the checkpoint.
+        architecture: that is tried.
+        way: whether sizes may stand for others.
+    """
+    fit = way.fit
+    sources, targets = [c for c in cells if c.path], largest([c for c in architecture.cells if c.path], way.most)
     scored = sorted(
         (
-            (_cell_score(source, target), -at, -other)
+            (_cell_score(source, target, way), -at, -other)
             for at, source in enumerate(sources)
-            for other, target in _likeliest(source, targets)
+            for other, target in _likeliest(source, targets, way)
         ),
         reverse=True,
     )
@@ -110,19 +138,19 @@ def match(cells: Sequence[Cell], architecture: Architecture) -> Match:
             taken[1].add(other)
             pairs.append((sources[at], targets[other], fit(sources[at], targets[other])))
     left = [source for at, source in enumerate(sources) if at not in taken[0]]
-    pairs += [(source, *same) for source in left if (same := _same(source, pairs)) is not None]
+    pairs += [(source, *same) for source in left if (same := _same(source, pairs, way)) is not None]
     placed = {id(source) for source, _, _ in pairs}
     left = [source for source in left if id(source) not in placed]
     empty = [target for other, target in enumerate(targets) if other not in taken[1]]
-    pairs += _outside(cells, architecture.cells, pairs, left, empty)
+    pairs += _outside(cells, architecture.cells, pairs, left, empty, way)
     return Match(architecture, tuple(pairs), tuple(left), tuple(empty))
 
 
-def largest(cells: Sequence[Cell]) -> list[Cell]:
+def largest(cells: Sequence[Cell], most: int = MOST_CELLS) -> list[Cell]:
     """The blocks that are tried, in their order."""
-    if len(cells) <= MOST_CELLS:
+    if len(cells) <= most:
         return list(cells)
-    kept = set(heapq.nlargest(MOST_CELLS, range(len(cells)), key=lambda at: (not cells[at].path, cells[at].total)))
+    kept = set(heapq.nlargest(most, range(len(cells)), key=lambda at: (not cells[at].path, cells[at].total)))
     return [cell for at, cell in enumerate(cells) if at in kept]
 
 
@@ -132,6 +160,7 @@ def _outside(
     pairs: Sequence[tuple[Cell, Cell, Fit]],
     left: list[Cell],
     empty: list[Cell],
+    way: Way,
 ) -> list[tuple[Cell, Cell, Fit]]:
     """How what stands outside of blocks fits; what has no counterpart goes to ``left`` or ``empty``."""
     source = next((cell for cell in cells if not cell.path), None)
@@ -139,33 +168,32 @@ def _outside(
     if source and target:
         ordered = sorted(pairs, key=lambda pair: -pair[0].total)
         bindings: list[Binding] = [found.binding for _, _, found in ordered]
-        return [(source, target, fit_with(source, target, bindings))]
+        return [(source, target, way.outside(source, target, bindings))]
     left += [source] if source else []
     empty += [target] if target else []
     return []
 
 
-def _same(source: Cell, pairs: Sequence[tuple[Cell, Cell, Fit]]) -> tuple[Cell, Fit] | None:
+def _same(source: Cell, pairs: Sequence[tuple[Cell, Cell, Fit]], way: Way) -> tuple[Cell, Fit] | None:
     """The block that a further one is wholly, too."""
     for _, target, _ in pairs:
-        found = fit(source, target)
+        found = way.fit(source, target)
         if not found.left and not any(not held.optional for held in found.empty):
             return target, found
     return None
 
 
-def _likeliest(source: Cell, targets: Sequence[Cell]) -> list[tuple[int, Cell]]:
+def _likeliest(source: Cell, targets: Sequence[Cell], way: Way) -> list[tuple[int, Cell]]:
     """The blocks with their numbers into which one may fit."""
     sized = [
         (at, target) for at, target in enumerate(targets) if 1 / LIKE <= len(source.held) / len(target.held) <= LIKE
     ]
-    return heapq.nlargest(MOST_PAIRS, sized, key=lambda pair: likeness(source, pair[1]))
+    return heapq.nlargest(MOST_PAIRS, sized, key=lambda pair: way.likeness(source, pair[1]))
 
 
-def _cell_score(source: Cell, target: Cell) -> float:
-    return fit(source, target).share * min(len(source.held), len(target.held)) + WORDS * agreement(
-        source.path, target.path
-    )
+def _cell_score(source: Cell, target: Cell, way: Way) -> float:
+    share = way.fit(source, target).share
+    return share * min(len(source.held), len(target.held)) + WORDS * agreement(source.path, target.path)
 
 
 def _needed(held: Held, found: Fit) -> bool:

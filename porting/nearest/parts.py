@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from porting.nearest.cells import Held, Shape
 from porting.nearest.fits import Binding, Open, Placing, Side
+from porting.nearest.naming import contrary
 from porting.weights.inference.words import block, words
 
 MOST_PARTS = 8
@@ -54,11 +55,30 @@ def joined(free: Side, wanted: Side, binding: Open, sure: Sure) -> list[Placing]
     return found
 
 
+@lru_cache(maxsize=1 << 17)
+def told_apart(one: str, other: str, sure: Sure) -> bool:
+    """Whether one of two names is that of several parts, and the other of fewer; of none, where nothing is a guess."""
+    left, right = _parts(one), _parts(other)
+    fewer = max(len(left), len(right)) > 1 and left != right
+    return fewer and (sure is not Sure.GUESSED or bool(left and right))
+
+
+@lru_cache(maxsize=1 << 17)
+def other_part(one: str, other: str) -> bool:
+    """Whether one of two names is that of a part, and the other of something else, or of another part."""
+    return _parts(one) != _parts(other)
+
+
+@lru_cache(maxsize=1 << 17)
+def of_other_modules(one: str, other: str) -> bool:
+    """Whether two names say that their tensors are of different modules: tables, halves of a layer, or parts."""
+    halves = {block(one), block(other)} - {""}
+    return contrary(one, other) or len(halves) > 1 or told_apart(one, other, Sure.GUESSED)
+
+
 @lru_cache(maxsize=1 << 16)
-def several(one: str, other: str) -> bool:
-    """Whether one of two names is that of several parts, and the other of fewer."""
-    left, right = (PARTS.intersection(words(name)) for name in (one, other))
-    return max(len(left), len(right)) > 1 and left != right
+def _parts(name: str) -> frozenset[str]:
+    return PARTS.intersection(words(name))
 
 
 @dataclass(frozen=True)
@@ -79,9 +99,16 @@ def _siblings(side: Side) -> list[tuple[Held, ...]]:
     groups: dict[tuple[str, bool, int], list[Held]] = defaultdict(list)
     for (role, _), held in side.free.items():
         for each in held:
-            place = each.name.rsplit(".", 2)[0] if each.name.count(".") > 1 else ""
-            groups[place, role == "", len(each.dims)].append(each)
+            groups[_place(each.name), role == "", len(each.dims)].append(each)
     return [tuple(group[:MOST_PARTS]) for group in groups.values() if len(group) > 1]
+
+
+@lru_cache(maxsize=1 << 16)
+def _place(name: str) -> str:
+    """Where the module is that a name says to be a part, however deep its tensor lies in it; else the tensor's."""
+    modules = name.split(".")[:-1]
+    parts = [at for at, piece in enumerate(modules) if _parts(piece)]
+    return ".".join(modules[: parts[-1] if parts else -1])
 
 
 @lru_cache(maxsize=1 << 15)

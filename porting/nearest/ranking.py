@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from porting.nearest.architectures import Architecture, Index, read_index
-from porting.nearest.cells import Cell, Held, Shape, cells_of
+from porting.nearest.cells import Cell, Shape, cells_of
 from porting.nearest.converting import converted_kinds
 from porting.nearest.likely import likelihood
 from porting.nearest.matching import WORDS, Match, largest, match
-from porting.nearest.result import FAR, LINES, NEAR, UNMODIFIED, Candidate
+from porting.nearest.result import FAR, NEAR, UNMODIFIED, Candidate, lines_of
 from porting.progress import Progress, silent
-from porting.text import show
 from porting.weights.inference.words import words
 
 NEAR_SHARE = 0.75
@@ -101,21 +100,13 @@ def _candidate(found: Match, total: int) -> Candidate:
         kinds=kinds,
         names=found.names,
         config=_config(found),
-        left=_lines(
+        left=lines_of(
             [*((c, h) for c, _, f in found.pairs for h in f.left), *((c, h) for c in found.left for h in c.held)]
         ),
-        empty=_lines(found.missing),
+        empty=lines_of(found.missing),
         ways=_ways(found),
         heirs=architecture.heirs,
     )
-
-
-def _lines(held: Sequence[tuple[Cell, Held]]) -> tuple[str, ...]:
-    lines = []
-    for cell, each in held[:LINES]:
-        name = f"{cell.path}.{each.name}" if cell.path else each.name
-        lines.append(f"{show(name, 80)} {show(each.shape, 60)}")
-    return (*lines, *([f"and {len(held) - LINES} more"] if len(held) > LINES else []))
 
 
 def _ways(found: Match) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from itertools import islice, product
 from porting.nearest.cells import Cell, Held, Shape
 from porting.nearest.fits import Binding, Key, Side
 from porting.nearest.naming import agreement
-from porting.nearest.parts import several
+from porting.nearest.parts import Sure, told_apart
 
 KERNEL = 11
 """The size up to which a dimension of a kernel is one that no config sets."""
@@ -52,13 +52,13 @@ def _kernel(role: str, shape: Shape, at: int) -> bool:
     return not role and len(shape) > 2 and shape[at] <= KERNEL
 
 
-def next_size(free: Side, wanted: Side, binding: Binding) -> tuple[int, int] | None:
+def next_size(free: Side, wanted: Side, binding: Binding, sure: Sure) -> tuple[int, int] | None:
     """The size of the architecture for which most speaks that it is a certain one of the checkpoint."""
     votes: dict[tuple[int, int], float] = defaultdict(float)
     for key, targets in wanted.free.items():
         ways, open_ = known_sizes(key, binding)
         if targets and len(set(open_)) == 1:
-            _vote(votes, free, key, ways, open_, targets)
+            _vote(votes, free, key, ways, open_, targets, sure)
     return _elected(votes) if votes else _any(free, wanted, binding)
 
 
@@ -69,8 +69,12 @@ def another_size(free: Side, wanted: Side, binding: Binding) -> tuple[int, int] 
         for size in set(key[1]) if targets else ():
             ways, open_ = known_sizes(key, {known: values for known, values in binding.items() if known != size})
             if len(set(open_)) == 1:
-                _vote(votes, free, key, ways, open_, targets)
-    several = {pair: count for pair, count in votes.items() if count >= SEVERAL and pair[1] not in binding[pair[0]]}
+                _vote(votes, free, key, ways, open_, targets, Sure.NAMED)
+    several = {
+        (size, value): count
+        for (size, value), count in votes.items()
+        if count >= SEVERAL and size in binding and value not in binding[size]
+    }
     return _elected(several) if several else None
 
 
@@ -85,10 +89,11 @@ def _vote(
     ways: Sequence[Sequence[int]],
     open_: Sequence[int],
     targets: Sequence[Held],
+    sure: Sure,
 ) -> None:
     """Count for each value of the open size how many tensors would find their like."""
     for (role, shape), held in free.free.items():
-        sources = [one for one in held if not several(one.name, targets[0].name)]
+        sources = [one for one in held if not told_apart(one.name, targets[0].name, sure)]
         values = {_rest(shape, known, len(open_)) for known in ways} if role == key[0] and sources else set()
         for value in values - {None}:
             likeness = max(agreement(one.name, other.name) for one in sources[:4] for other in targets[:4])

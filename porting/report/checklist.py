@@ -135,7 +135,7 @@ def _subjects(record: Record) -> str:
 
 def _subject(subject: str, value: str) -> str:
     kind, _, name = subject.partition(" ")
-    words = {"function": f"{name}()", "version": f"{name} {value}", "expected": ""}
+    words = {"function": f"{name}()", "version": f"{name} {value}", "expected": "", "until": subject}
     if kind in ("headers", "folder"):
         name = name.partition(" ")[2]
     return show(words.get(kind, name), 80)

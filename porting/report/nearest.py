@@ -29,6 +29,19 @@ def render_nearest(candidates: Sequence[Candidate]) -> RenderableType:
     return Group(Text(conclusion(candidates), style="bold"), *(_candidate(each) for each in apart))
 
 
+def _built(each: Candidate) -> list[tuple[str, str]]:
+    """What a model shows that is not exactly the checkpoint."""
+    if each.proof is None or each.proof.exact:
+        return []
+    told = [("built", each.proof.statement())]
+    if each.proof.telling:
+        told += [
+            ("no place in that for", "; ".join(each.proof.of_left)),
+            ("and nothing for", "; ".join(each.proof.of_empty)),
+        ]
+    return told
+
+
 def _candidate(each: Candidate) -> RenderableType:
     head = Text.assemble(
         (show(each.model_type), "bold"),
@@ -43,6 +56,7 @@ def _candidate(each: Candidate) -> RenderableType:
         ("no place for", "; ".join(each.left)),
         ("nothing for", "; ".join(each.empty)),
         ("on the way", "; ".join(each.ways)),
+        *_built(each),
         (
             "converted already",
             f"{each.converted[0]} of {each.converted[1]} kinds of names" if each.converted[0] else "",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from porting.nearest.result import UNMODIFIED, conclusion
+from porting.nearest.result import conclusion
 from porting.report.detail import next_line
 from porting.report.nearest import render_nearest
 from porting.text import show
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def _loudly(scaffold: Scaffold) -> Iterator[Text]:
     """That there may be nothing to port, where the nearest architecture has every tensor's place."""
     for each in scaffold.nearest[:1]:
-        if each.verdict == UNMODIFIED:
-            text = f"Try {show(each.class_name)} first, before anything is written: an unmodified model needs no port"
+        if each.unmodified:
+            name = each.proof.class_name if each.proof else each.class_name
+            text = f"Try {show(name)} first, before anything is written: an unmodified model needs no port"
             yield Text(text, style="bold red")
 
 

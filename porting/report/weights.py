@@ -70,6 +70,8 @@ def _next(report: WeightsReport) -> str:
         return 'rename what is left over in rules(), or leave it out by name and reason: Drop("…", "…")'
     if {finding.status for finding in report.failures()} <= {"MISSING"} and not report.values:
         return f"make what is missing with a rule ({typed('weights --infer')} proposes some), then: {typed('weights')}"
+    if {finding.cause for finding in report.failures()} == {"buffer-wrong"}:
+        return f"compute it in _init_weights, or wherever the port computes it, then: {typed('weights --audit')}"
     if report.values:
         return f"correct the code that loads, or the rules, then: {typed('weights --audit')}"
     return f"correct the model, or the portfile's rules(), then: {typed('weights')}"

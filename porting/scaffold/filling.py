@@ -43,6 +43,7 @@ def portfile_text(plan: Plan) -> str:
         "half": saved is not None and saved.half,
         "folder_given": saved is not None and saved.given.is_dir(),
         "tokenizer": saved is not None and saved.tokenizer and port is not None,
+        "vocabulary": saved.vocabulary if saved and port else "",
         "far_repository": repository is not None and Path(repository).is_absolute(),
         "far_checkpoint": checkpoint is not None and Path(checkpoint).is_absolute(),
     }

@@ -33,9 +33,14 @@ def by_name(found: Shapes, wanted: Shapes) -> float:
 def by_shape(found: Shapes, wanted: Shapes) -> float:
     """How near shapes are to wanted ones of whatever names; 0 where there are as many of each."""
     ones, others = Counter(map(_canonical, found.values())), Counter(map(_canonical, wanted.values()))
-    score = -float(sum(((ones - others) + (others - ones)).values()))
     axes, more = Counter(_axes(ones - others)), Counter(_axes(others - ones))
-    return score + 0.2 * sum((axes & more).values()) / 4
+    return 0.2 * sum((axes & more).values()) / 4 - unmatched(found, wanted)
+
+
+def unmatched(found: Shapes, wanted: Shapes) -> int:
+    """How many shapes, of whatever names, only one side has."""
+    ones, others = Counter(map(_canonical, found.values())), Counter(map(_canonical, wanted.values()))
+    return sum(((ones - others) + (others - ones)).values())
 
 
 def in_place_by_name(found: Shapes, wanted: Shapes, names: Set[str]) -> bool:

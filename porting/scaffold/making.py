@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from porting.atomic import write_text
 from porting.checkout import find_checkout, installed_checkout
 from porting.nearest import Candidate as Near
-from porting.nearest import nearest_architectures
+from porting.nearest import nearest_architectures, prove
 from porting.parts import parts_of
 from porting.progress import Progress, silent
 from porting.scaffold.checkouts import skeleton_advice
@@ -27,7 +28,7 @@ from porting.scaffold.writing import IGNORED, place, refuse_existing, staged
 
 def nearest_to(saved: Saved | None) -> Sequence[Near]:
     """The architectures of Transformers that are nearest to a checkpoint; none without one."""
-    return () if saved is None else nearest_architectures(saved.shapes)
+    return () if saved is None else prove(nearest_architectures(saved.shapes), saved.shapes)
 
 
 def look(request: Request) -> Scaffold:
@@ -143,7 +144,7 @@ def _checklist(staging: Path, text: str) -> str:
     from porting.report.checklist_markdown import checklist_markdown
 
     portfile = staging / "portfile.py"
-    portfile.write_text(text, encoding="utf-8")
+    write_text(portfile, text)
     checklist = make_checklist(Portfile.load(portfile))
     return checklist_markdown(checklist)
 

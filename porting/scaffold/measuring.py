@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from porting.scaffold.fitting import Criterion, Shapes, by_shape, in_place_by_shape
+from porting.scaffold.fitting import Criterion, Shapes, by_shape, in_place_by_shape, unmatched
 from porting.scaffold.settings import Layout, Settings, scope
 from porting.weights import build_on_meta
 
@@ -80,9 +80,18 @@ def _shapes(model: torch.nn.Module) -> Shapes:
 
 
 def nearness(found: Shapes, wanted: Shapes) -> float:
-    """How near shapes are to a checkpoint's, in which tied tensors are once, or under each of their names."""
-    once = {name: shape for name, shape in found.items() if not name.startswith(TIED)}
-    return max(by_shape(found, wanted), by_shape(once, wanted))
+    """How near shapes are to a checkpoint's; 0 is equal, and what a shape shares with another counts, too."""
+    return max(by_shape(each, wanted) for each in _once(found))
+
+
+def apart(found: Shapes | None, wanted: Shapes) -> float:
+    """How many tensors only one side has, whole ones; infinite for a model that cannot be built."""
+    return float("inf") if found is None else min(unmatched(each, wanted) for each in _once(found))
+
+
+def _once(found: Shapes) -> tuple[Shapes, Shapes]:
+    """The ways in which a checkpoint has tied tensors: under each of their names, or once."""
+    return found, {name: shape for name, shape in found.items() if not name.startswith(TIED)}
 
 
 NEAREST = Criterion(nearness, in_place_by_shape)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from porting.atomic import write_text
 from porting.scaffold.filling import portfile_text
 from porting.scaffold.plan import Plan
 from porting.scaffold.settings import changed
@@ -121,7 +122,7 @@ def proven(plan: Plan, portfile: Path, *, seconds: float) -> Proof:
 
 
 def _told(plan: Plan, portfile: Path, request: Mapping[str, Any], seconds: float) -> list[Mapping[str, Any]]:
-    portfile.write_text(portfile_text(plan), encoding="utf-8")
+    write_text(portfile, portfile_text(plan))
     environment = dict(os.environ, HF_HUB_OFFLINE="1", PYTHONDONTWRITEBYTECODE="1")
     with tempfile.TemporaryDirectory(prefix="porting-") as name:
         told = {**request, "portfile": str(portfile.absolute())}

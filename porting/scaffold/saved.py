@@ -18,7 +18,10 @@ CONFIGS = ("config.json", "params.json", "model_config.json", "model_config.yaml
            "hparams.yaml", "lit_config.json", "model_args.json")  # fmt: skip
 OTHER_CONFIG = re.compile(r"(?!tokenizer|generation|.*processor)\w*(?:config|params|args)\.(?:json|ya?ml)")
 """Names of other files with a model's settings."""
-TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model")
+"""Files that say all of a tokenizer."""
+VOCABULARIES = ("vocab.txt", "vocab.json")
+"""Files of a tokenizer that do not say of which kind it is."""
 SETTINGS = (
     "config", "args", "model_args", "hparams", "hyper_parameters", "params", "dims", "cfg", "model_config", "model",
 )  # fmt: skip
@@ -38,7 +41,8 @@ class Saved:
         values: settings that lie beside the weights.
         model_type: of Transformers, where a config.json of it lies beside the weights; else an empty text.
         architectures: the classes that the same file names.
-        tokenizer: whether a folder was named, and files of a tokenizer are in it.
+        tokenizer: whether a folder was named, and its files say which tokenizer it is.
+        vocabulary: in such a folder the file of a tokenizer whose kind nothing says; else an empty text.
     """
 
     given: Path
@@ -49,6 +53,7 @@ class Saved:
     model_type: str = ""
     architectures: tuple[str, ...] = ()
     tokenizer: bool = False
+    vocabulary: str = ""
 
     @property
     def file(self) -> Path:
@@ -78,16 +83,28 @@ def read_saved(path: Path) -> Saved:
     config = _read(folder / "config.json")
     values = {**within, **_flat(_settings_beside(folder))}
     named = config.get("architectures")
+    model_type = str(config.get("model_type") or "") if _is_sane(config) else ""
+    tokenizer, vocabulary = _tokenizer_in(path, model_type)
     return Saved(
         given=path,
         headers=headers,
         reader=reader,
         inside=inside,
         values=values,
-        model_type=str(config.get("model_type") or "") if _is_sane(config) else "",
+        model_type=model_type,
         architectures=tuple(map(str, named)) if isinstance(named, list) else (),
-        tokenizer=path.is_dir() and any((path / name).is_file() for name in TOKENIZERS),
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
     )
+
+
+def _tokenizer_in(folder: Path, model_type: str) -> tuple[bool, str]:
+    """Whether the files of a folder say which tokenizer it is, and if not, the file of its vocabulary."""
+    if any((folder / name).is_file() for name in TOKENIZERS):
+        return True, ""
+    vocabulary = next((name for name in VOCABULARIES if (folder / name).is_file()), "")
+    named = bool(model_type or _read(folder / "tokenizer_config.json").get("tokenizer_class"))
+    return (named, "") if named and vocabulary else (False, vocabulary)
 
 
 def _reader(headers: CheckpointHeaders) -> tuple[str, tuple[str, ...], dict[str, Any]]:

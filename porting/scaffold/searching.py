@@ -14,7 +14,7 @@ import torch
 from porting.scaffold.facts import Facts, facts_of
 from porting.scaffold.fitting import FAR, Shapes, fit
 from porting.scaffold.heads import is_groups, is_heads, single_heads, usual_heads
-from porting.scaffold.measuring import NEAREST, Measure
+from porting.scaffold.measuring import NEAREST, Measure, apart
 from porting.scaffold.options import MOST_OPTIONS, free_options
 from porting.scaffold.settings import Layout, Settings, is_list, last, scope
 from porting.scaffold.stages import OF_ROLE, UNSEEN, role_of, staged
@@ -34,13 +34,15 @@ class Search:
         chosen: the class that is nearest.
         others: those that are as near.
         settings: with which it is.
-        near: how near; 0 is equal.
+        near: how near; 0 is equal, and what a shape shares with another counts, too.
+        apart: how many tensors only one side has; infinite if it cannot be built.
     """
 
     chosen: str
     others: tuple[str, ...]
     settings: Settings
     near: float
+    apart: float
 
 
 def search(
@@ -71,7 +73,8 @@ def search(
         nearest = max(classes, key=lambda kind: _rank(*found[kind.__name__]))
     chosen = nearest.__name__
     equal = tuple(name for name, (_, near) in found.items() if near == found[chosen][1] and name != chosen)
-    return Search(chosen, equal, *found[chosen])
+    built = Measure(nearest, layout)(found[chosen][0])
+    return Search(chosen, equal, *found[chosen], apart(built, shapes))
 
 
 def _rank(settings: Settings, near: float) -> tuple[float, bool]:

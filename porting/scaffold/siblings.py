@@ -15,7 +15,7 @@ from porting.nearest import Candidate
 from porting.quieting import quiet
 from porting.scaffold.fitting import FAR, Shapes, unseen
 from porting.scaffold.heads import unseen_heads, usual_heads, with_heads
-from porting.scaffold.measuring import Measure, lost_ids, nearness, shapes_with
+from porting.scaffold.measuring import Measure, apart, lost_ids, nearness, shapes_with
 from porting.scaffold.options import known_settings
 from porting.scaffold.searching import LABELS, Search, search
 from porting.scaffold.settings import Layout, Settings, is_list
@@ -130,7 +130,7 @@ def _declared(model_type: str, config: Any, shapes: Shapes, architectures: tuple
     best = max(near.values(), default=0.0)
     names = [name for name in built if near.get(name) == best] or list(built)
     chosen, *others = sorted(names, key=lambda name: name not in architectures)
-    distance = -near[chosen] if chosen in near else None
+    distance = apart(built[chosen], shapes) if chosen in near else None
     return Sibling(model_type, chosen, type(config).__name__, {}, True, (), distance, tuple(others))
 
 
@@ -148,10 +148,10 @@ def _fitted(
     found = search(layout, kinds, shapes, hints | known, known)
     if found.near < 0 and known:  # the original may mean something else by a name
         freely = search(layout, kinds, shapes, known | hints, {})
-        found, known = (freely, {}) if freely.near > found.near else (found, known)
+        found, known = (freely, {}) if freely.apart < found.apart else (found, known)
     if found.near == FAR:
         told = layout.arguments(known)
-        return Sibling(model_type, found.chosen, config_class.__name__, told, distance=found.near)
+        return Sibling(model_type, found.chosen, config_class.__name__, told, distance=found.apart)
     return _told(model_type, layout, found, known)
 
 
@@ -171,7 +171,7 @@ def _told(model_type: str, layout: Layout, found: Search, known: Mapping[str, An
         config_name=layout.config_class.__name__,
         settings=layout.arguments({name: told[name] for name in [*defaults, LABELS] if name in told}),
         open=(*heads, *unseen(measure, settings, resized)),
-        distance=-found.near,
+        distance=found.apart,
         others=found.others,
         ways={name: _ways(measure, defaults, told, name) for name in heads},
     )

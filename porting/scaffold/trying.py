@@ -19,6 +19,7 @@ from typing import Any
 
 from porting import strictjson
 from porting.children import end_session
+from porting.offspring import new_mark
 from porting.scaffold.concepts import CONCEPTS
 from porting.scaffold.locating import Location
 from porting.scaffold.ranking import Candidate
@@ -222,10 +223,11 @@ def listen(
     reading, writing = os.pipe()
     file = folder / "request.json"
     file.write_text(json.dumps({**request, "messages": writing}), encoding="utf-8")
-    quiet = subprocess.DEVNULL
+    quiet, mark = subprocess.DEVNULL, new_mark()
+    variables = {**(os.environ if environment is None else environment), mark: "1"}
     try:
         child = subprocess.Popen(
-            [*command, str(file)], cwd=folder, env=environment, stdin=quiet, stdout=quiet, stderr=quiet,
+            [*command, str(file)], cwd=folder, env=variables, stdin=quiet, stdout=quiet, stderr=quiet,
             pass_fds=(writing,), start_new_session=True,
         )  # fmt: skip
     except OSError as error:
@@ -248,7 +250,7 @@ def listen(
             yield {"ended": f"its process ended with exit code {child.returncode}{more}"}
     finally:
         os.close(reading)
-        end_session(child)
+        end_session(child, mark)
 
 
 def _messages(reading: int, child: subprocess.Popen[bytes], seconds: float) -> Iterator[Mapping[str, Any]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from porting.atomic import refused
 from porting.errors import OutputError
+from porting.folders import only_writer, write_new
+from porting.partial import clear_away, partial_of
 from porting.text import show
 
 HINT = "name another folder with --output"
@@ -41,21 +43,24 @@ def refuse_existing(folder: Path) -> None:
 def staged(folder: Path) -> Iterator[Path]:
     """A folder beside the wanted one, in which relative paths mean the same; it is gone afterwards.
 
+    One that a killed process left is removed.
+
     Raises:
         OutputError: it cannot be made.
     """
-    staging = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    staging = partial_of(folder)
     missing = [each for each in staging.parents if not each.exists()]
+    clear_away(folder)
     try:
         staging.mkdir(parents=True)
     except OSError as error:
-        raise OutputError(f"cannot write {show(folder)}: {error.strerror}", hint=HINT) from None
+        raise refused(folder, error, HINT) from None
     try:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         for each in missing:
-            if each.is_dir() and not any(each.iterdir()):
+            with suppress(OSError):  # it is not there, or holds what another process made
                 each.rmdir()
 
 
@@ -69,24 +74,25 @@ def place(files: Mapping[str, str], staging: Path, folder: Path) -> tuple[Path, 
         shutil.rmtree(staging)
         staging.mkdir()
         for name, text in files.items():
-            staging.joinpath(name).write_text(text, encoding="utf-8")
-        if folder.is_dir():
-            _move(staging, folder)
-        else:
-            staging.rename(folder)
+            write_new(staging / name, text.encode())
+        with only_writer(folder.parent):
+            refuse_existing(folder)
+            if folder.is_dir():
+                _move(sorted(files), staging, folder)
+            else:
+                staging.rename(folder)
     except OSError as error:
-        raise OutputError(f"cannot write {show(folder)}: {error.strerror}", hint=HINT) from None
+        raise refused(folder, error, HINT) from None
     return tuple(folder / name for name in files)
 
 
-def _move(staging: Path, folder: Path) -> None:
+def _move(names: Sequence[str], staging: Path, folder: Path) -> None:
     """Move all files or none: the folder may be the one that the command runs in, which has to stay itself."""
-    moved: list[Path] = []
     try:
-        for path in sorted(staging.iterdir()):
-            moved.append(folder / path.name)
-            path.rename(moved[-1])
+        for name in names:
+            (staging / name).rename(folder / name)
     except BaseException:
-        for path in moved:
-            path.unlink(missing_ok=True)
+        for name in names:
+            if not (staging / name).exists():
+                (folder / name).unlink(missing_ok=True)
         raise

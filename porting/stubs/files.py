@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,14 +31,24 @@ def _has(path: Path, marker: bytes) -> bool:
 
 
 def write_files(files: Mapping[Path, str | bytes], *, hint: str) -> None:
-    """Write files, each whole or not at all, and the folders that they need.
+    """Write files, each whole or not at all, and the folders that they need; a folder that stays empty is not left.
 
     Raises:
         OutputError: the disk refuses.
     """
-    for path, text in files.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot make the folder {show(path.parent)}: {error.strerror}", hint=hint) from None
-        write_whole(path, text)
+    missing = {folder for path in files for folder in path.parents if not folder.exists()}
+    try:
+        for path, text in files.items():
+            _make_folder(path.parent, hint)
+            write_whole(path, text)
+    finally:
+        for folder in sorted(missing, reverse=True):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _make_folder(folder: Path, hint: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {show(folder)}: {error.strerror}", hint=hint) from None

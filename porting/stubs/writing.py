@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -132,12 +132,16 @@ def untested_outputs(material: Material) -> Iterator[str]:
     """Which outputs have no test, and why."""
     comparison = material.verification.comparison
     tested = {output.name.split("#")[0] for output in material.outputs}
-    for output in comparison.outputs:
-        if output.name not in tested:
-            yield f"{show(output.name)}: the port's forward does not return it as it is, or it holds no real numbers"
-    for name in comparison.unpaired:
-        if name.startswith("ported "):
-            yield f"{show(name.removeprefix('ported '))}: the original has no counterpart of it"
+    others = [show(output.name) for output in comparison.outputs if output.name not in tested]
+    alone = [show(name.removeprefix("ported ")) for name in comparison.unpaired if name.startswith("ported ")]
+    if others:
+        yield f"{_first_of(others)}: the port's forward does not return it as it is, or it holds no real numbers"
+    if alone:
+        yield f"{_first_of(alone)}: the original has no counterpart of it"
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _left(material: Material) -> tuple[str, ...]:

@@ -136,3 +136,9 @@ def test_a_race_ends_at_the_first_low_margin() -> None:
 def test_a_model_without_generate_is_skipped(tmp_path: Path) -> None:
     context = context_with(tmp_path, ported=lambda: nn.Linear(3, 3), inputs=lambda: {"input": torch.ones(1, 3)})
     assert result_of(LOOP, context).status == result_of(EQUAL, context).status == "skipped"
+
+
+def test_an_original_in_another_interpreter_is_left_to_a_person(tmp_path: Path) -> None:
+    result = result_of(EQUAL, context_of(decoder(), tmp_path, ORIGINAL_PYTHON="/elsewhere/python"))
+    assert (result.lacking, "let the original generate there" in result.message) == (True, True)
+    assert f"checklist --tick {EQUAL} --by NAME" in result.hint

@@ -15,6 +15,7 @@ from torch import nn
 
 from porting.checks import CheckResult
 from porting.evidence.asking import listening
+from porting.linting.mlinter import Lint
 from porting.linting.ruff import find_ruff, version_of
 
 RUFF = "check_ruff"
@@ -87,6 +88,30 @@ def test_what_another_version_may_not_find_is_no_failure(
     assert (result.status, result.lacking) == ("failed" if same else "skipped", not same)
     path.write_text(path.read_text() + "import os\n")
     assert said(RUFF, path, tmp_path).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("rules", "newer", "status"),
+    [
+        (None, None, "failed"),
+        ("[rules.TRF900]", None, "failed"),
+        ("[rules.TRF001]", None, "passed"),
+        (None, "0.1", "skipped"),
+        ("[rules.TRF900]", "0.1", "failed"),
+    ],
+)
+def test_mlinter_knows_what_is_a_rule_here(
+    rules: str | None, newer: str | None, status: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, {} if rules is None else {"utils/mlinter/rules.toml": rules})
+    monkeypatch.setattr("porting.linting.mlinter.is_installed", lambda: True)
+    monkeypatch.setattr(
+        "porting.linting.mlinter.lint", lambda _paths: [Lint("TRF900", 3, "it is not as it should be")]
+    )
+    monkeypatch.setattr("porting.linting.mlinter.newer_than", lambda: newer)
+    result = said("check_mlinter", root / FOLDER / "modeling_first.py", tmp_path)
+    assert (result.status, result.lacking) == (status, status == "skipped")
+    assert ("TRF900 it is not as it should be" in result.message) == (status != "passed")
 
 
 @pytest.mark.parametrize("name", [RUFF, *REPOSITORY])

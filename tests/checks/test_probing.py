@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from behaving import context_for, llama, said
 from blindness import Decoder, Pooled, Seer, ids
@@ -52,6 +53,19 @@ def test_an_output_of_another_shape_has_no_difference_that_is_a_number() -> None
     assert result.status == "failed"
     assert "an output has another shape, or NaN or Inf at other places" in result.message
     assert "nan" not in result.message
+
+
+@pytest.mark.parametrize(
+    ("constant", "where"),
+    [("ORIGINAL_TRACE", "is a recorded one"), ("ORIGINAL_PYTHON", "runs in another interpreter")],
+)
+@pytest.mark.parametrize("name", ["check_longer_sequences", "check_padded_sequences", "check_other_inputs"])
+def test_where_the_original_is_not_live_a_person_is_told_what_to_do(name: str, constant: str, where: str) -> None:
+    model = nn.Sequential(nn.Linear(3, 3)).eval()
+    result = said(name, context_for(model, model, {"input": torch.ones(2, 3)}, **{constant: "elsewhere"}))
+    assert (result.lacking, where in result.message, constant in result.message) == (True, True, True)
+    assert "by hand: porting verify --portfile of a copy" in result.message
+    assert f"checklist --tick {name} --by NAME" in result.hint
 
 
 def test_a_recorded_original_and_inputs_without_a_text_are_skipped() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from checkouts import checkout_at, commit, git, imported_from, write
 from porting.checks import CheckResult
 from porting.environment.repository import Repository
 from porting.evidence.asking import listening
+from porting.evidence.moments import FORMAT, moment_today
 
 CLEAN, RECENT = "check_tree_clean", "check_branch_up_to_date"
 MAIN = "refs/remotes/upstream/main"
@@ -46,6 +48,22 @@ def test_a_committed_branch_that_is_up_to_date_passes(root: Path) -> None:
     assert said(CLEAN, root).status == "passed"
     recent = said(RECENT, root)
     assert (recent.status, recent.figures["behind"], recent.figures["conflicts"]) == ("passed", 0, 0)
+
+
+def test_of_a_shallow_clone_nothing_is_said_that_git_cannot_know(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        commit(root, str(number), {"README.md": f"{number}\n"})
+    shallow = root.parent / "shallow"
+    git(root.parent, "clone", "--quiet", "--depth", "1", f"file://{root}", str(shallow))
+    git(shallow, "switch", "--quiet", "--create", "mine")
+    git(shallow, "remote", "add", "upstream", "https://github.com/huggingface/transformers.git")
+    git(shallow, "fetch", "--quiet", "--depth", "1", f"file://{root}", f"main:{MAIN}")
+    imported_from(monkeypatch, shallow)
+    result = said(RECENT, shallow)
+    assert (result.status, result.lacking, "shallow" in result.message) == ("skipped", True, True)
+    assert "git fetch upstream main --unshallow" in result.hint
+    git(shallow, "fetch", "--quiet", "--unshallow", f"file://{root}")
+    assert said(RECENT, shallow).status == "passed"
 
 
 @pytest.mark.parametrize("path", ["README.md", "tests/models/a\x1b[31m\nb.py"])
@@ -116,6 +134,17 @@ def test_what_was_fetched_long_ago_is_to_be_fetched_again(root: Path, monkeypatc
     assert (result.status, result.lacking, "not known" in result.message) == ("skipped", True, True)
     git(root, "update-ref", "-d", MAIN)
     assert "never fetched" in said(RECENT, root).message
+
+
+@pytest.mark.parametrize(("fetched", "state"), [(6.9, "to come"), (7.1, "over")])
+def test_the_claim_holds_for_a_week_after_the_fetch(fetched: float, state: str, root: Path) -> None:
+    then = time.time() - fetched * 86400
+    os.utime(root / ".git" / "logs" / MAIN, (then, then))
+    with listening() as heard:
+        result = said(RECENT, root)
+    (moment,) = (topic.removeprefix("until ") for topic in heard if topic.startswith("until "))
+    assert (result.status, moment_today(moment)) == ("passed" if state == "to come" else "skipped", state)
+    assert abs(datetime.strptime(moment, FORMAT).replace(tzinfo=UTC).timestamp() - then - 7 * 86400) < 120
 
 
 def test_without_a_checkout_both_are_still_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

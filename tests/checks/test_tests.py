@@ -95,9 +95,10 @@ def test_without_other_tests_nothing_is_held_against(root: Path) -> None:
     ("body", "status", "words"),
     [
         ("pass", "passed", ""),
-        ("self.fail('not \\x1b[31mright')", "failed", "1 tests fail: tests/models/first"),
+        ("self.fail('not \\x1b[31mright')", "failed", "1 test fails: tests/models/first"),
+        ("raise ImportError('use `pip install no-such-one`')", "skipped", "not installed: no-such-one"),
         ("self.skipTest('no GPU')", "inconclusive", "all tests were skipped"),
-        ("raise OSError('We could not: offline mode')", "inconclusive", "need files of the Hub"),
+        ("raise OSError('We could not: offline mode')", "inconclusive", "needs files of the Hub"),
         ("__import__('os')._exit(0)", "inconclusive", "no test showed anything"),
     ],
 )
@@ -140,3 +141,54 @@ def test_generated_tests_in_the_checkout_are_run_there(tmp_path: Path, monkeypat
 def test_a_folder_without_a_name_has_no_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported_from(monkeypatch, None)
     assert result_of(GENERATED, context_with(tmp_path, MODEL_NAME="123")).lacking
+
+
+LOADING = f"""{MARKER}
+from pathlib import Path
+
+CHECKPOINT = "me/first"
+
+
+def test_it():
+    if not Path(CHECKPOINT).is_dir():
+        raise OSError("We couldn't connect to 'https://huggingface.co' to load the files")
+    assert Path(CHECKPOINT, "config.json").read_text() == "{{}}"
+"""
+WORDS = "not on the Hub yet, loaded from"
+
+
+def of_generated(root: Path, **constants: Any) -> CheckResult:
+    return result_of(GENERATED, context_with(root, MODEL_NAME="first", **constants))
+
+
+def test_before_the_upload_the_converted_folder_stands_for_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported_from(monkeypatch, None)
+    write(tmp_path, {"test_first_standalone.py": LOADING})
+    result = of_generated(tmp_path, HUB_ID="me/first")
+    assert (result.status, "porting convert converted" in result.hint) == ("inconclusive", True)
+    write(tmp_path, {"converted/config.json": "{}", "converted/README.md": "card"})
+    with listening() as heard:
+        result = of_generated(tmp_path, HUB_ID="me/first")
+    assert result.status == "passed", result.message
+    assert (result.figures[WORDS], result.figures["passed"]) == ("converted", 1)
+    assert {"constant HUB_ID", "constant REVISION", f"path {tmp_path / 'converted/config.json'}"} <= heard
+    assert f"path {tmp_path / 'converted/README.md'}" not in heard
+    write(tmp_path, {"converted/config.json": "[]"})
+    assert of_generated(tmp_path, HUB_ID="me/first").status == "failed"
+
+
+def test_once_a_revision_is_named_the_tests_load_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported_from(monkeypatch, None)
+    write(tmp_path, {"test_first_standalone.py": LOADING, "converted/config.json": "{}"})
+    result = of_generated(tmp_path, HUB_ID="me/first", REVISION="0123abc")
+    assert (result.status, "needs files of the Hub" in result.message) == ("inconclusive", True)
+    assert of_generated(tmp_path, HUB_ID="me/second").status == "inconclusive"
+
+
+def test_what_is_here_of_the_hub_is_taken_before_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported_from(monkeypatch, None)
+    write(tmp_path, {"test_first_standalone.py": f"{MARKER}\ndef test_it(): ...\n", "converted/config.json": "{}"})
+    result = of_generated(tmp_path, HUB_ID="me/first")
+    assert (result.status, WORDS in result.figures) == ("passed", False)

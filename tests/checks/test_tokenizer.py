@@ -295,6 +295,7 @@ def test_an_original_that_always_raises_is_an_error(results_of: Results) -> None
     elsewhere = results_of(**given, ORIGINAL_PYTHON="/elsewhere/python")["token_ids_equal"]
     assert elsewhere.status == "skipped"
     assert "ORIGINAL_PYTHON" in elsewhere.message
+    assert "subprocess" in elsewhere.hint
 
 
 def test_an_original_that_returns_no_ids_is_an_error(results_of: Results) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -246,3 +247,19 @@ def test_no_columns_are_no_width(tmp_path: Path) -> None:
     empty_port(tmp_path)
     given: dict[str, Any] = {**settings(tmp_path), "env": {**ENVIRONMENT, "COLUMNS": "0"}}
     assert "Next:" in subprocess.run(command("checklist"), check=False, **given).stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--tick", "theory", *SAID), ("--markdown", "--output", "list.md"), ("--html", "--output", "list.html")],
+)
+def test_a_disk_without_room_is_an_error_that_leaves_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    empty_port(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    begin = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8)); from porting.cli import main; "
+    given = [sys.executable, "-c", begin + "main()", "checklist", *arguments]
+    done = subprocess.run(given, timeout=120, check=False, **settings(tmp_path))
+    assert done.returncode == 4, done.stderr
+    assert "File too large\nHint: make room on its disk" in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+    assert checklist(tmp_path, *arguments).returncode == 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -206,6 +208,55 @@ def test_the_nearest_models_are_told_with_their_figures(portfile: Portfile) -> N
     assert "`llama`" in block
 
 
+ASKED = """
+<!-- - [ ] never shown -->
+## Before submitting
+- [ ] I am a [person](https://example.com), and
+      read all of it.
+- [x] ticked by nobody
+* [ ] I wrote <b>tests</b>
+"""
+
+
+def test_the_boxes_of_the_repositorys_own_template_are_left_to_a_person(tmp_path: Path) -> None:
+    clone_in(tmp_path)
+    (tmp_path / ".github").mkdir()
+    (tmp_path / ".github" / "PULL_REQUEST_TEMPLATE.md").write_text(ASKED)
+    portfile = portfile_in(tmp_path)
+    (document,) = written(portfile, "pull-request").documents
+    text = document.path.read_text()
+    assert [line for line in text.splitlines() if line.startswith("- [ ]")] == [
+        "- [ ] `I am a person, and read all of it.`",
+        "- [ ] `I wrote <b>tests</b>`",
+    ]
+    assert any("tick what is so" in part.what for part in document.parts)
+
+
 def test_without_weights_no_model_is_said_to_be_near(tmp_path: Path) -> None:
     written(portfile_in(tmp_path, converted=False), "pull-request")
     assert "Nothing is known of the checkpoint's tensors" in (tmp_path / "pull-request.md").read_text()
+
+
+def contents(folder: Path) -> dict[str, str]:
+    found = [path for path in folder.rglob("*") if path.suffix in (".md", ".ipynb") or "partial" in path.name]
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
+
+
+def test_a_disk_that_is_full_keeps_what_was_there_and_takes_all_once_there_is_room(
+    portfile: Portfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    written(portfile, "pull-request")
+    before = contents(portfile.folder)
+    proven(portfile)
+    with monkeypatch.context() as patched:
+        patched.setattr("porting.atomic.os.fsync", refuse)
+        with pytest.raises(OutputError, match="No space left") as caught:
+            written(portfile, "page", "pull-request", "notebook")
+    assert "make room" in caught.value.hint
+    assert contents(portfile.folder) == before
+    assert not (portfile.folder / "docs").exists()
+    states_again = states(written(portfile, "page", "pull-request", "notebook"))
+    assert states_again == {"page": "new", "pull-request": "changed", "notebook": "new"}

@@ -190,7 +190,7 @@ def test_another_version_makes_stale_what_ran_with_it(
     def other(name: str) -> str | None:
         return "9.9" if name == package else version_of(name)
 
-    monkeypatch.setattr("porting.evidence.staleness.version_of", other)
+    monkeypatch.setattr("porting.evidence.renewing.version_of", other)
     found = stale(port)
     assert set(found) == set(expected), set(found) ^ set(expected)
     assert all(changed == (f"{package} {version_of(package)}, then 9.9",) for changed in found.values())

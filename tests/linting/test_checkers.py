@@ -8,8 +8,9 @@ import pytest
 from checkouts import checkout_at, write
 
 from porting.checkout import Checkout
-from porting.linting.checkers import CHECKERS, Checker, Said, checkers_of, run_checker
+from porting.linting.checkers import Said, run_checker
 from porting.linting.naming import Naming
+from porting.linting.registry import CHECKERS, Checker, checkers_of
 
 NAMING = Naming("first", ["FirstModel"])
 SCRIPT = "check_copies.py"
@@ -17,6 +18,9 @@ SCRIPT = "check_copies.py"
 
 def said(root: Path, script: str) -> Said:
     write(root, {"src/transformers/__init__.py": "", f"utils/{SCRIPT}": script, "utils/helper.py": "X = 1\n"})
+    texts = {"broken": "nothing", "lacking": "import no_such_package", "asking": "from os import nothing"}
+    for model in ("first", "second"):
+        write(root, {f"src/transformers/models/{model}/{name}.py": text for name, text in texts.items()})
     return run_checker(Checker(SCRIPT, 5, ("--look",)), Checkout(root), NAMING)
 
 
@@ -33,6 +37,13 @@ OTHER = "- src/transformers/models/second/modeling_second.py: copy does not matc
         (f"raise ValueError('Found:\\n{OTHER}')", "elsewhere", "modeling_second"),
         ("raise ValueError('Not sorted: src/transformers/models/auto/modeling_auto.py')", "unclear", "modeling_auto"),
         ("raise ValueError('The table is not sorted')", "unclear", "not sorted"),
+        ("print('Failed to convert src/transformers/models/first/x.py: it broke')", "findings", "it broke"),
+        ("print('No differences found for src/transformers/models/first/x.py: failed 0')", "clean", ""),
+        ("import shutil; assert shutil.which('python')", "clean", ""),
+        ("import transformers.models.first.broken", "findings", "first/broken.py:1: NameError"),
+        ("import transformers.models.first.lacking", "unable", "No module named 'no_such_package'"),
+        ("import transformers.models.first.asking", "findings", "cannot import name 'nothing'"),
+        ("import transformers.models.second.broken", "unable", "NameError"),
         ("import no_such_package", "unable", "No module named 'no_such_package'"),
         ("open('/no/such/file')", "unable", "No such file"),
         ("import os; os.abort()", "unable", ""),

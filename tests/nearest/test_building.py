@@ -32,3 +32,16 @@ def test_what_cannot_be_built_is_skipped_and_counted(monkeypatch: pytest.MonkeyP
     assert [each.model_type for each in index.architectures] == ["vit"]
     assert set(index.skipped) == {"chameleon"}
     assert seen == [(0, 2), (1, 2)]
+
+
+def test_the_hub_is_not_asked_while_architectures_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import is_offline_mode
+    from transformers.models.auto import configuration_auto
+
+    asked: list[bool] = []
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(configuration_auto, "CONFIG_MAPPING_NAMES", {"brand_new": "BrandNewConfig"})
+    monkeypatch.setattr(building, "_built", lambda name: asked.append(is_offline_mode()))
+    building.build_index()
+    assert asked == [True]
+    assert not is_offline_mode()

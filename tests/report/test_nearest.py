@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from porting.nearest import Candidate
+from porting.nearest.result import Proof
 from porting.report.nearest import render_nearest
 
 
@@ -33,6 +34,34 @@ def test_what_is_left_over_is_shown_on_either_side() -> None:
     text = shown(candidate("near", placed=40, left=("a.norm.weight (3,)",), empty=("b.bias (4,)",)))
     assert "no place for: a.norm.weight (3,)" in text
     assert "nothing for: b.bias (4,)" in text
+
+
+def test_a_model_that_was_built_is_told_with_its_settings() -> None:
+    proof = Proof("LlamaModel", {"hidden_size": 640, "num_attention_heads": 4}, ("num_attention_heads",), tensors=48)
+    text = " ".join(shown(candidate("unmodified", proof=proof, tied=("gemma",))).split())
+    assert text.startswith(
+        "nearest is llama; LlamaModel with hidden_size=640, num_attention_heads=4 (of these, shapes leave open "
+        "num_attention_heads) was built and has exactly these tensors: this may be an unmodified one (by shapes alone "
+        "it may as well be gemma)"
+    )
+
+
+def test_what_a_model_that_was_built_does_not_hold_is_counted_and_named() -> None:
+    proof = Proof("LlamaModel", {}, tensors=48, left=3, empty=1, of_left=("a.b (3,)",), of_empty=("c (4,)",))
+    text = shown(candidate("near", proof=proof))
+    assert (
+        "built: as near as it was built, LlamaModel with its default settings: 3 tensors of the checkpoint have"
+        in text
+    )
+    assert "1 tensor of its own has no counterpart" in text
+    assert "no place in that for: a.b (3,)" in text
+    assert "and nothing for: c (4,)" in text
+
+
+def test_far_from_every_settings_no_tensors_are_counted() -> None:
+    text = shown(candidate("near", proof=Proof("LlamaModel", {}, tensors=48, left=30, of_left=("a.b (3,)",))))
+    assert "no settings were found with which LlamaModel has exactly these tensors" in text
+    assert "a.b" not in text
 
 
 def test_nothing_near_is_said() -> None:

@@ -33,10 +33,18 @@ def runs(number: int) -> bool:
     return "zombie" not in Path(f"/proc/{number}/status").read_text() if Path("/proc").is_dir() else True
 
 
-def test_what_an_original_started_ends_with_it_and_is_not_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "",
+        pytest.param("os.setsid()", marks=pytest.mark.skipif(sys.platform != "linux", reason="cannot be found here")),
+    ],
+)
+def test_what_an_original_started_ends_with_it_and_is_not_waited_for(leave: str, tmp_path: Path) -> None:
     began = time.monotonic()
     found = told(
-        "child = os.fork(); child or time.sleep(60); os.write(to, json.dumps({'ran': str(child)}).encode() + b'\\n')",
+        f"child = os.fork(); child or ({leave or None}, time.sleep(60)); "
+        "os.write(to, json.dumps({'ran': str(child)}).encode() + b'\\n')",
         tmp_path,
     )
     assert time.monotonic() - began < 10

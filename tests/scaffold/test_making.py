@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from scaffolding import MODEL, SIZES, write_checkpoint, write_repository
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, WhisperConfig, WhisperModel
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, Qwen3Config, Qwen3ForCausalLM, WhisperConfig, WhisperModel
 
 from porting.errors import CheckpointError, OutputError, PortfileError
 from porting.nearest import nearest_architectures
@@ -250,6 +250,19 @@ def test_shapes_overrule_what_the_original_calls_by_the_same_name() -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     port = sibling_of("gpt_neox", shapes, {"vocab_size": 256, "n_layer": 2})
     assert (port.class_name, port.distance, port.settings["vocab_size"]) == ("GPTNeoXForCausalLM", 0, 97)
+
+
+def test_shapes_that_are_merely_alike_do_not_overrule_what_the_original_says() -> None:
+    settings = {"hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 160, "head_dim": 8, "vocab_size": 97}
+    with torch.device("meta"):
+        model = Qwen3ForCausalLM(Qwen3Config(**settings, num_attention_heads=8, num_key_value_heads=2))
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    fused = {name: shape for name, shape in shapes.items() if not name.endswith(("q_proj.weight", "k_proj.weight"))}
+    fused = {name: (96, 64) if name.endswith("v_proj.weight") else shape for name, shape in fused.items()}
+    values = {"n_embd": 64, "n_head": 8, "n_kv_head": 2, "n_layer": 2, "head_size": 8}
+    port = sibling_of("qwen3", fused | {"cosines": (128, 4)}, values)
+    assert {port.settings.get(name) for name in ("num_attention_heads", "num_key_value_heads")} == {8, 2}
+    assert port.distance == 9
 
 
 def test_a_vocabulary_smaller_than_the_special_tokens_of_the_defaults_is_found() -> None:
