@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -103,6 +103,15 @@ def cells_of(shapes: Mapping[str, Shape], optional: Mapping[str, int] = NOTHING)
     return (*found, _cell("", 1, outside)) if outside else found
 
 
+def are_told_apart(names: Collection[str]) -> bool:
+    """Whether `cells_of` has a place of its own for each name: they are not too many, too long, too deep or alike."""
+    return len(names) <= MOST_NAMES and len({tuple(_pieces(name)) for name in names}) == len(names)
+
+
+def _pieces(name: str) -> list[str]:
+    return re.split(r"[./]", name[-LONGEST:])[-DEEPEST:]
+
+
 def _cell(path: str, times: int, held: Sequence[Held]) -> Cell:
     return Cell(path, times, tuple(held[:MOST_HELD]), max(len(held) - MOST_HELD, 0))
 
@@ -115,10 +124,9 @@ def computed(name: str) -> bool:
 
 
 def _insert(root: _Node, name: str, shape: Shape, *, optional: int) -> None:
-    pieces = re.split(r"[./]", name[-LONGEST:])[-DEEPEST:]
     node = root
     node.count += 1
-    for piece in pieces:
+    for piece in _pieces(name):
         node = node.children.setdefault(piece, _Node())
         node.count += 1
     node.shape, node.optional = tuple(shape), optional

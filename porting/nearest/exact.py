@@ -79,7 +79,7 @@ def _wrong(one: Difference) -> float:
 
 
 def _difference(cells: Sequence[Cell], architecture: Architecture) -> Difference:
-    found = _with_odd_ones(match(cells, architecture, EXACTLY))
+    found = _with_odd_ones(_with_untried(match(cells, architecture, EXACTLY)))
     left, empty = list(_left(found)), list(_empty(found))
     counts = sum(cell.times * cell.more for cell in (*cells, *architecture.cells))
     return Difference(
@@ -89,6 +89,12 @@ def _difference(cells: Sequence[Cell], architecture: Architecture) -> Difference
         tuple((cell, held) for cell, held, _ in empty),
         _apart(left, empty),
     )
+
+
+def _with_untried(found: Match) -> Match:
+    """The same with the blocks of a model that were too many to be tried among those that nothing fills."""
+    tried = {*(target for _, target, _ in found.pairs), *found.empty}
+    return replace(found, empty=(*found.empty, *(cell for cell in found.architecture.cells if cell not in tried)))
 
 
 def _with_odd_ones(found: Match) -> Match:

@@ -71,12 +71,12 @@ class Side:
     free: dict[Key, list[Held]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def of(cls, cell: Cell) -> Side:
-        """All tensors of a block; of one with very many kinds, the first."""
+    def of(cls, cell: Cell, most: int = MOST_KINDS) -> Side:
+        """All tensors of a block; of one with very many kinds, the first ``most``."""
         side = cls()
         for held, role in zip(cell.held, roles(cell), strict=True):
             key = role, tuple(sorted(held.dims))
-            if key in side.free or len(side.free) < MOST_KINDS:
+            if key in side.free or len(side.free) < most:
                 side.free[key].append(held)
         return side
 

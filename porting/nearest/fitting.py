@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from porting.nearest.cells import Cell, Held
-from porting.nearest.fits import Binding, Fit, Open, Placing, Side
+from porting.nearest.cells import MOST_HELD, Cell, Held
+from porting.nearest.fits import MOST_KINDS, Binding, Fit, Open, Placing, Side
 from porting.nearest.naming import agreement, contrary
 from porting.nearest.parts import Sure, joined, of_other_modules, other_part
 from porting.nearest.sizes import another_size, known_sizes, next_size, starts
@@ -57,7 +57,7 @@ def fit_exactly(source: Cell, target: Cell) -> Fit:
 
 def _fitted(source: Cell, target: Cell, binding: Open, *, loose: bool = False, exactly: bool = False) -> Fit:
     differ = of_other_modules if exactly else contrary
-    free, wanted = Side.of(source), Side.of(target)
+    free, wanted = (Side.of(cell, MOST_HELD if exactly else MOST_KINDS) for cell in (source, target))
     placings = _same(free, wanted, binding, differ)
     for sure in Sure:
         found: tuple[int, int] | None = (0, 0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from porting.nearest.building import alone, classes_of
-from porting.nearest.cells import Cell, Shape, cells_of
+from porting.nearest.cells import Cell, Shape, are_told_apart, cells_of
 from porting.nearest.configuring import Settings, starts_of
 from porting.nearest.exact import MOST_CELLS
 from porting.nearest.limits import Limits
@@ -39,7 +39,7 @@ def prove(candidates: Sequence[Candidate], shapes: Mapping[str, Shape]) -> tuple
     """
     cells = cells_of(shapes)
     found = list(candidates)
-    if len(cells) > MOST_CELLS or any(cell.more for cell in cells):
+    if len(cells) > MOST_CELLS or any(cell.more for cell in cells) or not are_told_apart(shapes):
         return tuple(found)
     for at, each in enumerate(found[:FIRST]):
         proof = None if each.verdict == FAR else _proof(each, cells, len(shapes))

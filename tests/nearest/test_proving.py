@@ -139,6 +139,11 @@ def test_hostile_sizes_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(each.proof is not None and each.proof.exact for each in found)
 
 
+def test_what_cannot_be_told_apart_proves_nothing() -> None:
+    found = first(decoder() | {"layers/0.attention.wq.weight": (640, 641)}, "llama")
+    assert found.proof is None
+
+
 def test_a_model_type_that_cannot_be_imported_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(config_class: type) -> list[type]:
         raise SyntaxError("somebody works on it")
