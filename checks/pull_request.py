@@ -79,7 +79,7 @@ def check_branch_up_to_date(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: it conflicts, lacks more than 200 commits, or has nothing in common with it.
-        Lacking: there is no checkout, or what it has of the main branch is missing or older.
+        Lacking: there is no checkout, or what it has of the main branch is missing, shallow or older.
     """
     from porting.environment.remotes import UPSTREAM, upstream_of
 
@@ -113,6 +113,8 @@ def _brought(repository: Repository) -> tuple[Path, ...]:
 def _up_to_date(repository: Repository, main: str, days: float | None, fetch: str) -> Figures:
     merge = f"{fetch}, then: git merge {main.removeprefix('refs/remotes/')}"
     if not repository.is_related(main):
+        if repository.is_shallow:
+            raise Lacking("the clone is shallow, so that git cannot compare the branches", hint=f"{fetch} --unshallow")
         raise ClaimRefuted("the branch has no commit in common with Transformers' main branch", hint="start it there")
     behind, conflicts = repository.missing(main), repository.conflicts(main)
     figures: Figures = {

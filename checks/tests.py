@@ -17,11 +17,11 @@ from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from porting.checkout import Checkout
     from porting.checks.shared.context import CheckContext
-    from porting.conventions.borrowed import Borrowed, Facts
+    from porting.conventions.borrowed import Borrowed
     from porting.testing import TestRun
 
 STEP = 8
@@ -95,20 +95,28 @@ def check_tests_are_own(context: CheckContext) -> Figures:
         Skip: the port came with Transformers, or there is no other model's test.
         Lacking: it lies in no checkout, or has no model test there.
     """
-    from porting.conventions.borrowed import Facts
+    from porting.conventions.borrowed import Facts, borrowed, cased_name
     from porting.conventions.files import Source, classes_in
     from porting.conventions.parents import parents_of
 
     checkout, path = _model_test(context)
     modeling = own_checkout(context)[1]
-    own = Facts.of(Source.read(path), classes_in(python_files(modeling)))
-    parents = parents_of(checkout, modeling.parent.name, python_files(modeling), path)
+    source, model = Source.read(path), modeling.parent.name
+    own = Facts.of(source, classes_in(python_files(modeling)))
+    parents = parents_of(checkout, model, python_files(modeling), path)
     tests = {name: checkout.tests_folder(name) / f"test_modeling_{name}.py" for name in parents}
-    others = {name: Facts.of(Source.read(test)) for name, test in tests.items() if test.is_file()}
+    others = {name: Source.read(test) for name, test in tests.items() if test.is_file()}
     context.reads(*python_files(modeling), *tests.values())
     if not others:
         raise Skip("there is no test of another model that this one may have been copied from")
-    return _all_own(context, path, own, others)
+    called = cased_name(source, model)
+    found = [
+        (name, each)
+        for name, other in others.items()
+        for each in borrowed(own, Facts.of(other), (cased_name(other, name), called))
+    ]
+    figures: Figures = {"held against": ", ".join(others), "found": 0}
+    return _all_own(context, path, found, figures, names_checkpoint=bool(own.checkpoints))
 
 
 CHECKS = (check_tests_are_own, check_model_tests, check_generated_tests)
@@ -217,15 +225,22 @@ def _tests(count: int, one: str, more: str) -> str:
     return f"1 test {one}" if count == 1 else f"{count} tests {more}"
 
 
-def _all_own(context: CheckContext, path: Path, own: Facts, others: Mapping[str, Facts]) -> Figures:
-    """The figures of a test that has nothing of others."""
-    from porting.conventions.borrowed import borrowed
+def _all_own(
+    context: CheckContext, path: Path, found: list[tuple[str, Borrowed]], figures: Figures, *, names_checkpoint: bool
+) -> Figures:
+    """The figures of a test that has nothing of others.
 
-    found = [(name, each) for name, other in others.items() for each in borrowed(own, other)]
+    Args:
+        context: of the port.
+        path: of its test.
+        found: what it has of others, each with the other's name.
+        figures: to be completed.
+        names_checkpoint: whether it names one, so that a text may rightly be that of another model, too.
+    """
     mine = str(context.portfile.constants.get("HUB_ID") or "")
     found = sorted(((name, each) for name, each in found if each.what != mine), key=lambda each: _is_text(each[1]))
-    figures: Figures = {"held against": ", ".join(others), "found": len(found)}
-    if not found or (own.checkpoints and _is_text(found[0][1])):
+    figures = {**figures, "found": len(found)}
+    if not found or (names_checkpoint and _is_text(found[0][1])):
         return figures
     lines = [f"  {show(path.name)}:{_described(name, each)}" for name, each in found]
     kind = Inconclusive if _is_text(found[0][1]) else ClaimRefuted
@@ -242,4 +257,5 @@ def _is_text(found: Borrowed) -> bool:
 
 def _described(name: str, found: Borrowed) -> str:
     what = {"checkpoint": "the checkpoint", "numbers": "the expected numbers", "text": "the expected text"}[found.kind]
-    return f"{found.line} {what} {show(found.what, 80)}: also in the tests of {show(name)}"
+    there = f" ({show(found.there, 80)})" if found.there else ""
+    return f"{found.line} {what} {show(found.what, 80)}: also in the tests of {show(name)}{there}"

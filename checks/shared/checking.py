@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from porting.checks.shared.context import CheckContext
     from porting.linting.checkers import Said
 
-INSTALL = 'pip install -e ".[quality]"'
+INSTALL = (
+    'in the checkout: pip install -e ".[quality]"; if models are imported that need more: pip install -e ".[dev]"'
+)
+TABLES = ("__init__.py", "auto/configuration_auto.py", "auto/modeling_auto.py")
+"""Where models are registered."""
 
 
 def run_checkers(context: CheckContext, step: int) -> Figures:
@@ -37,8 +41,9 @@ def run_checkers(context: CheckContext, step: int) -> Figures:
     if not checkers:
         raise Skip(f"the checkout {show(checkout.root)} has no checkers of this in utils/")
     pages = (checkout.doc_page(path.parent.name), checkout.toctree)
+    tables = (checkout.package / "models" / each for each in TABLES)
     scripts = (checkout.root / "utils" / each.script for each in checkers)
-    context.reads(*python_files(path), *test_files(context, path), *pages, *scripts)
+    context.reads(*python_files(path), *test_files(context, path), *pages, *tables, *scripts)
     try:
         said = run_checkers_of(checkout, Naming.of(path.parent), checkers)
     except (RepositoryError, OSError) as error:

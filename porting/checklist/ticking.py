@@ -31,7 +31,7 @@ PORT = "function ported"
 """What a tick speaks of where no check has run that tells it better."""
 
 
-CIRCUMSTANCES = ("version", "expected", "evidence")
+CIRCUMSTANCES = ("version", "expected", "evidence", "until")
 """Kinds of subjects that a check speaks of and a person does not."""
 
 

@@ -76,19 +76,41 @@ class Borrowed:
         line: in the port's test file.
         kind: ``checkpoint``, ``numbers`` or ``text``.
         what: it is.
+        there: what the other model's tests have, where the one name was replaced by the other in it.
     """
 
     line: int
     kind: str
     what: str
+    there: str = ""
 
 
-def borrowed(own: Facts, other: Facts) -> list[Borrowed]:
-    """What the tests of a model have from those of another, by line."""
-    found = [Borrowed(line, "checkpoint", each) for each, line in own.checkpoints.items() if each in other.checkpoints]
-    found += [Borrowed(line, "numbers", str(list(row))) for row, line in own.rows.items() if row in other.rows]
-    found += [Borrowed(line, "text", each) for each, line in own.texts.items() if each in other.texts]
+def borrowed(own: Facts, other: Facts, renamed: tuple[str, str] | None = None) -> list[Borrowed]:
+    """What the tests of a model have from those of another, by line.
+
+    Args:
+        own: what the tests of the model say.
+        other: what those of the other say.
+        renamed: what the other is called in names of classes, and what the model is; the one may have been replaced by
+            the other in ids and texts, too (``org/Old-7b``, ``org/New-7b``).
+    """
+    found = [Borrowed(line, "numbers", str(list(row))) for row, line in own.rows.items() if row in other.rows]
+    for kind, mine, theirs in (("checkpoint", own.checkpoints, other.checkpoints), ("text", own.texts, other.texts)):
+        known = {**({each.replace(*renamed): each for each in theirs} if renamed else {}), **dict.fromkeys(theirs, "")}
+        found += [Borrowed(line, kind, each, known[each]) for each, line in mine.items() if each in known]
     return sorted(found, key=lambda each: each.line)
+
+
+def cased_name(source: Source, name: str) -> str:
+    """What a model is called in the names of its classes (``BrandNew``), as a file writes it.
+
+    Args:
+        source: the file.
+        name: of its folder (``brand_new``).
+    """
+    plain = re.escape(name.replace("_", ""))
+    found = re.search(rf"\b((?i:{plain}))(?:Config|Model|For[A-Z])", source.text)
+    return found[1] if found else name.title().replace("_", "")
 
 
 def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:

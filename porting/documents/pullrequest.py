@@ -18,6 +18,13 @@ TEMPLATE = "pull_request.md.jinja"
 NAME = "pull-request.md"
 OWN_STEP = 14
 """The step of the text itself: what is said of it before it is there says nothing of the port."""
+REPOSITORY_TEMPLATE = Path(".github", "PULL_REQUEST_TEMPLATE.md")
+"""What a repository asks of whoever opens a pull request, in a checkout of it."""
+LARGEST = 100_000
+"""Bytes of it."""
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+BOX = re.compile(r"^[-*] \[ \] (?P<text>\S.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\([^)]*\)")
 STATES = re.compile(r"<!-- steps: (?P<states>[^>]*) -->")
 
 
@@ -42,7 +49,16 @@ def pull_request_text(port: Port) -> str:
         nearest=neighbours_of(port),
         evidence=Harmless(evidence_of(checklist)),
         runs=runs_of(port.portfile),
+        boxes=[] if port.checkout is None else boxes_of(port.checkout.root / REPOSITORY_TEMPLATE),
     )
+
+
+def boxes_of(path: Path) -> list[str]:
+    """What a repository's own template asks to be ticked, each in a line without links; empty without a template."""
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        return []
+    text = COMMENT.sub("", path.read_text(encoding="utf-8", errors="replace"))
+    return [" ".join(LINK.sub(r"\g<text>", found["text"]).split()) for found in BOX.finditer(text)]
 
 
 def evidence_of(checklist: Checklist) -> str:

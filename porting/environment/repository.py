@@ -109,6 +109,11 @@ class Repository:
         """Whether HEAD and another branch have a commit in common."""
         return self._run("merge-base", "HEAD", reference).code == 0
 
+    @property
+    def is_shallow(self) -> bool:
+        """Whether it lacks the older commits, so that git cannot tell what two branches have in common."""
+        return self.said("rev-parse", "--is-shallow-repository") == "true"
+
     def conflicts(self, reference: str) -> tuple[str, ...] | None:
         """The files in which HEAD and another branch conflict; None where this git cannot say, or would run a driver.
 

@@ -52,8 +52,8 @@ class Circumstances:
         own = root_of(portfile.folder)
         others = (root_of(path.parent) for path in code)
         other = next((root for root in others if root is not None and root != own), None)
-        commit, dirty = state_of(own)
-        code_commit, code_dirty = state_of(other)
+        commit, dirty = state_of(own, portfile.folder)
+        code_commit, code_dirty = state_of(other, portfile.folder)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(versions(), device, commit, dirty, code_commit, code_dirty, now)
 

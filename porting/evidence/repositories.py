@@ -21,13 +21,26 @@ def root_of(folder: Path) -> Path | None:
     return next((root for root in (folder, *folder.parents) if (root / ".git").exists()), None)
 
 
-def state_of(root: Path | None) -> tuple[str | None, bool | None]:
-    """Commit of a repository, and whether anything but evidence is not committed; None where git does not say it."""
+def state_of(root: Path | None, beside: Path | None = None) -> tuple[str | None, bool | None]:
+    """Commit of a repository, and whether anything but evidence is not committed; None where git does not say it.
+
+    Args:
+        root: of the repository.
+        beside: a working folder, which does not count where it lies in the repository and git knows nothing of it.
+    """
     lines = None if root is None else _status(root)
     if lines is None:
         return None, None
     commit = _said(lines, "branch.oid")
-    return (None if commit.startswith("(") else commit), any(not line.startswith("#") for line in lines)
+    changes = [line for line in lines if not line.startswith("#") and not _is_apart(line, root, beside)]
+    return (None if commit.startswith("(") else commit), bool(changes)
+
+
+def _is_apart(line: str, root: Path | None, beside: Path | None) -> bool:
+    """Whether git says with a line that it knows nothing of a folder, or of one above it."""
+    if not (root and beside and line.startswith("? ") and line.endswith("/")):
+        return False
+    return beside.is_relative_to(root / line.removeprefix("? "))
 
 
 def _said(lines: tuple[str, ...], name: str) -> str:

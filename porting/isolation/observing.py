@@ -209,7 +209,7 @@ class Fed(Feeder):
         self.origin.made(call, _tensors(output))
         plan = self.plans.get(call.key)
         if plan is not None and not plan.outputs:
-            self._free[call.path].update(self.flow.nodes(_tensors(output)))
+            self._free[call.path].update(self.origin.handed_out(call, _tensors(output)))
 
     def replaced(self, call: OpenCall, tensors: Sequence[torch.Tensor]) -> None:
         """These are the original's."""

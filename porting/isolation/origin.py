@@ -61,6 +61,13 @@ class Origin:
         for tensor in tensors:
             self._known(tensor, call, given)
 
+    def handed_out(self, call: OpenCall, tensors: Sequence[torch.Tensor]) -> list[int]:
+        """The operations that made what a call hands out; what it only hands on, beyond doubt, is moved by it."""
+        for tensor in tensors:
+            if (node := self.flow.node(tensor)) in self._trusted and node is not None:
+                self.flow.add([tensor], (node,), call, Kind.MOVES)
+        return self.flow.nodes(tensors)
+
     def trust(self, tensors: Sequence[torch.Tensor], call: OpenCall | None) -> None:
         """These are the original's own."""
         self._trusted.add(self.flow.add(tensors, (), call))

@@ -59,17 +59,32 @@ def copied(checkout: Checkout, own: Sequence[Path]) -> Iterator[Checkout]:
         yield Checkout(copy)
 
 
-def changed_in(copy: Checkout) -> str:
-    """What was changed in a copy since it was made, as a diff with the lines around each change.
+def changed_in(copy: Checkout, *, blank_lines: bool = True) -> str:
+    """What was changed in a copy since it was made or kept, as a diff with the lines around each change.
+
+    Args:
+        copy: of a checkout.
+        blank_lines: whether lines without anything on them count.
 
     Raises:
         RepositoryError: git cannot say.
     """
-    return _git(copy.root, "diff", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--unified=3")
+    ignoring = () if blank_lines else ("--ignore-blank-lines",)
+    plainly = ("--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--unified=3")
+    return _git(copy.root, "diff", *plainly, *ignoring)
+
+
+def keep(copy: Checkout) -> None:
+    """Let what was changed in a copy stand until it is restored.
+
+    Raises:
+        RepositoryError: git cannot do it.
+    """
+    _git(copy.root, "add", "--all")
 
 
 def restore(copy: Checkout) -> None:
-    """Take back what was changed in a copy.
+    """Take back what was changed in a copy since it was made.
 
     Raises:
         RepositoryError: git cannot do it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,17 @@ class Checker:
     arguments: tuple[str, ...] = ()
     fixing: tuple[str, ...] | None = None
     narrowing: str | None = None
+
+    @property
+    def mending(self) -> Checker | None:
+        """The script as it mends what it finds; None if it cannot."""
+        return None if self.fixing is None else replace(self, arguments=self.fixing)
+
+    def among(self, paths: Sequence[str]) -> Checker:
+        """The script as it looks at some modular files alone, or mends these."""
+        only = () if self.narrowing is None else (self.narrowing, *paths)
+        fixing = None if self.fixing is None else (*self.fixing, *only)
+        return replace(self, arguments=(*self.arguments, *only), fixing=fixing)
 
     @property
     def fix(self) -> str | None:

@@ -86,6 +86,12 @@ def find_with_ruff(ruff: Sequence[str], paths: Sequence[Path], root: Path, own: 
     return found
 
 
+def lay_out_with_ruff(ruff: Sequence[str], paths: Sequence[Path], root: Path) -> None:
+    """Mend files and lay them out, in place, with the settings of the folder that they lie in."""
+    for how in (("check", "--fix"), ("format",)):
+        run_child((*ruff, *how, "--quiet", "--no-cache", "--", *map(str, paths)), root, seconds=SECONDS)
+
+
 def version_of(ruff: Sequence[str]) -> str:
     """The version of ruff."""
     return run_child((*ruff, "--version"), Path.cwd(), seconds=SECONDS).output.strip().rpartition(" ")[2]

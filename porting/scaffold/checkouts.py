@@ -24,7 +24,8 @@ def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tu
     where = folder.relative_to(checkout.root)
     old = "its tests are copies, so the other model's checkpoint ids and expected values may still be in them"
     if folder.is_dir():
-        return (f"The skeleton is there, in {where}; {old}: porting check tests_are_own finds them.",)
+        own = "" if like in (None, name.snake) else " Without --like, the port is its own class."
+        return (f"The skeleton is there, in {where}; {old}: porting check tests_are_own finds them.{own}",)
     begin = like or "the nearest one: porting new NAME --checkpoint PATH --nearest"
     needed = () if find_spec(NEEDED) else (f"  it needs {NEEDED}, which is not here: pip install {NEEDED}",)
     return (
@@ -32,7 +33,7 @@ def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tu
         f"  cd {checkout.root} && {COMMAND}",
         *needed,
         f"  the model to start from: {begin}",
-        f"  the new model's name, in lower and in camel case: {name.snake}, {name.camel}",
+        f"  the new model's name, and how its page shows it: {name.snake}, {name.camel}",
         "  a new tokenizer or processor: no, unless the original has one that Transformers does not",
-        f"Then the model is in {where}, and {old}: run porting new again, then porting check tests_are_own.",
+        f"Then the model is in {where}, and {old}: porting check tests_are_own finds them.",
     )

@@ -23,6 +23,7 @@ from porting.errors import PortingError
 from porting.portfile import Portfile
 from porting.quieting import quiet
 from porting.runs import Side
+from porting.scaffold.settings import changed
 from porting.text import show
 from porting.trace import flatten
 
@@ -39,7 +40,7 @@ def main() -> int:
         os.write(request["messages"], (json.dumps(message) + "\n").encode("ascii"))
 
     with quiet():
-        {"explore": explore, "prove": prove}[request["do"]](request, tell)
+        {"explore": explore, "settle": settle_heads, "prove": prove}[request["do"]](request, tell)
     return 0
 
 
@@ -57,12 +58,43 @@ def explore(request: Mapping[str, Any], tell: Tell) -> None:
         functions["ported_class"] = lambda: getattr(transformers, chosen)
         if flags:
             functions["run_original"] = lambda model, inputs: model(**inputs, **flags)
+    if live is not None and request["infer"] and request["ways"]:
+        _attempt("settling the heads", tell, lambda: _settled_first(portfile, functions, request, tell))
     if live is None and not (request["runs"] and portfile.original_python):
         functions.pop("original")
     if request["infer"] and not _attempt("rules()", tell, lambda: _infer(portfile, functions, request, tell)):
         alone = {name: function for name, function in functions.items() if name != "original"}
         if alone != functions:
             _attempt("rules() by names and shapes alone", tell, lambda: _infer(portfile, alone, request, tell))
+
+
+def _settled_first(
+    portfile: Portfile, functions: dict[str, Callable[..., Any]], request: Mapping[str, Any], tell: Tell
+) -> None:
+    """Find numbers of heads with rules by names and shapes alone, so that better rules can be seen to be better."""
+    from porting.scaffold.settling import defining, settle
+    from porting.weights.inference.portfiles import infer_portfile
+
+    alone = {name: function for name, function in functions.items() if name != "original"}
+    found = infer_portfile(replace(portfile, functions=alone), request["checkpoint"])
+    config_class = getattr(transformers, request["config"])
+    with defining(portfile, rules=lambda: list(found.rules), ported_class=functions["ported_class"]):
+        chosen = settle(portfile, config_class, request["settings"], request["ways"])
+    config = config_class(**changed(request["settings"], chosen))
+    functions["config"] = lambda: config
+    tell({"chosen": chosen})
+
+
+def settle_heads(request: Mapping[str, Any], tell: Tell) -> None:
+    """Find the numbers of heads with which both sides return the same."""
+    from porting.scaffold.settling import settle
+
+    def settled() -> None:
+        portfile = Portfile.load(request["portfile"])
+        config_class = getattr(transformers, request["config"])
+        tell({"chosen": settle(portfile, config_class, request["settings"], request["ways"])})
+
+    _attempt("settling the heads", tell, settled)
 
 
 def prove(request: Mapping[str, Any], tell: Tell) -> None:
@@ -103,7 +135,10 @@ def _agreeing(portfile: Portfile, plain: Returned, request: Mapping[str, Any]) -
     """
     config = portfile.config()
     classes = {name: getattr(transformers, name) for name in request["classes"]}
-    wanted = {name: _shapes(portfile, "ported", kind(config).eval()) for name, kind in classes.items()}
+    wanted: dict[str, Returned] = {}
+    for name, kind in classes.items():
+        with contextlib.suppress(Exception):  # a class may need more than the inputs, as one with labels does
+            wanted[name] = _shapes(portfile, "ported", kind(config).eval())
     original = portfile.build("original")
     ways: list[tuple[dict[str, bool], Returned]] = [({}, plain)]
     for flag, value in request["flags"].items():

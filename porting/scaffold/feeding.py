@@ -37,6 +37,7 @@ class Feed:
         mask: whether there is an attention mask, which both sides take.
         types: whether there are token types, which both sides take.
         decoder: whether there are ids for a decoder.
+        beside: the name and the shape of images or sounds that go with a text.
         renamed: the original's names for them, where they are others.
         left: what a person has to write.
     """
@@ -53,6 +54,7 @@ class Feed:
     mask: bool = False
     types: bool = False
     decoder: bool = False
+    beside: tuple[str, tuple[int, ...]] | None = None
     renamed: tuple[tuple[str, str], ...] = ()
     left: tuple[str, ...] = ()
 
@@ -60,7 +62,8 @@ class Feed:
     def names(self) -> list[str]:
         """The names of the arguments, in their order."""
         more = {"attention_mask": self.mask, "token_type_ids": self.types, "decoder_input_ids": self.decoder}
-        return [self.main, *(name for name, there in more.items() if there)]
+        beside = [self.beside[0]] if self.beside else []
+        return [self.main, *beside, *(name for name, there in more.items() if there)]
 
 
 def feed_port(model_class: type, config: Any, forward: Sequence[Argument] | None) -> Feed:
@@ -95,9 +98,21 @@ def feed_port(model_class: type, config: Any, forward: Sequence[Argument] | None
             mask=kind == "text" and "attention_mask" in both,
             types=kind == "text" and "token_type_ids" in both and _number(settings, "type_vocab_size", 0) > 1,
             decoder=decoder,
+            beside=_beside(kind, model_class, settings, forward),
             left=() if kind else (f"inputs for {main}, which is not of a usual kind",),
         ),
     )
+
+
+def _beside(
+    kind: str, model_class: type, settings: Mapping[str, Any], forward: Sequence[Argument] | None
+) -> tuple[str, tuple[int, ...]] | None:
+    """Images or sounds that a port takes beside a text, where the original's forward takes such, too."""
+    takes = inspect.signature(model_class.forward).parameters  # type: ignore[attr-defined]
+    theirs = None if forward is None else {kind_of(each.name) for each in forward}
+    others = [(name, kind_of(name)) for name in takes if kind_of(name) not in ("", "text")]
+    found = [(name, other) for name, other in others if theirs is None or other in theirs]
+    return (found[0][0], _shape(found[0][1], settings)) if kind == "text" and found else None
 
 
 def feed_original(forward: Sequence[Argument] | None, settings: Mapping[str, Any], facts: Mapping[str, Any]) -> Feed:
@@ -134,13 +149,15 @@ def _named(forward: Sequence[Argument] | None, feed: Feed) -> Feed:
     if forward is None:
         return feed
     theirs = [each.name for each in forward]
-    wanted = [feed.main, *(["decoder_input_ids"] if feed.decoder else [])]
-    required = [each.name for each in forward if each.required] or theirs[:1]
+    beside = [feed.beside[0]] if feed.beside else []
+    wanted = [*beside, feed.main, *(["decoder_input_ids"] if feed.decoder else [])]
+    required = [each.name for each in forward if each.required] or theirs[: len(beside) + 1]
     pairs = {new: new if new in theirs else None for new in feed.names}
     spare = [name for name in required if name not in pairs.values()]
     for new in wanted:
         if pairs[new] is None and spare:
-            pairs[new] = spare.pop(0)
+            pairs[new] = next((name for name in spare if kind_of(name) == kind_of(new)), spare[0])
+            spare.remove(str(pairs[new]))
     left = [f"{name}, which the original's forward takes, too" for name in spare]
     left += [f"where the original's forward takes {new}" for new in wanted if pairs[new] is None]
     renamed = tuple((old, new) for new, old in pairs.items() if old is not None)

@@ -5,21 +5,17 @@ This file also runs alone, beside `trial`, in the original's own interpreter: Py
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 Shape = Tuple[int, ...]
 Shapes = Mapping[str, Shape]
 Settings = Dict[str, Any]
 Measure = Callable[[Settings], Optional[Shapes]]
 """The shapes of a model's tensors with some settings; None where there is no such model."""
-
-ROUNDS = 4
-WORDS, OTHERS = re.compile("emb|tok|wte|vocab", re.IGNORECASE), re.compile("pos|type|seg|patch", re.IGNORECASE)
-"""In the names of a table of tokens, and of other tables."""
-NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
+FAR = float("-inf")
+"""How near a model is that cannot be built."""
 
 
 def by_name(found: Shapes, wanted: Shapes) -> float:
@@ -47,45 +43,116 @@ def unmatched(found: Shapes, wanted: Shapes) -> int:
     return sum(((ones - others) + (others - ones)).values())
 
 
+def in_place_by_name(found: Shapes, wanted: Shapes, names: Set[str]) -> bool:
+    """Whether some tensors have the wanted shapes of their names."""
+    return all(name in wanted and tuple(wanted[name]) == tuple(found[name]) for name in names)
+
+
+def in_place_by_shape(found: Shapes, wanted: Shapes, names: Set[str]) -> bool:
+    """Whether there are no more tensors of the shapes of some than are wanted."""
+    ones, others = Counter(map(_canonical, found.values())), Counter(map(_canonical, wanted.values()))
+    return all(ones[shape] <= others[shape] for shape in {_canonical(found[name]) for name in names})
+
+
+class Criterion(NamedTuple):
+    """When shapes are the wanted ones.
+
+    Attributes:
+        near: how near they are; 0 is equal.
+        in_place: whether some of them, by their names, are what is wanted.
+    """
+
+    near: Callable[[Shapes, Shapes], float]
+    in_place: Callable[[Shapes, Shapes, Set[str]], bool]
+
+
+BY_NAME = Criterion(by_name, in_place_by_name)
+
+
 def fit(
     measure: Measure,
     start: Settings,
-    options: Mapping[str, Sequence[int]],
+    options: Mapping[str, Sequence[Any]],
     wanted: Shapes,
-    score: Callable[[Shapes, Shapes], float] = by_name,
+    by: Criterion = BY_NAME,
     seconds: float = 30.0,
+    ease: Optional[Settings] = None,
 ) -> Tuple[Settings, float]:
     """The settings with the nearest shapes, and how near they are (0 is equal).
 
     Args:
         measure: the shapes with some settings.
         start: the settings to begin with.
-        options: what each of them may be instead.
+        options: what each of them may be instead; of one that is a list, a number stands for any one of its members.
         wanted: the shapes.
-        score: how near shapes are.
+        by: when shapes are the wanted ones.
         seconds: that it may take; then the best until there is given.
+        ease: settings that are taken, too, where another one cannot be built without, as a single head.
     """
     until = time.monotonic() + seconds
     best, shapes = dict(start), measure(start)
-    nearest = float("-inf") if shapes is None else score(shapes, wanted)
-    for _ in range(ROUNDS):
-        before = nearest
-        for name, values in options.items():
-            for value in values:
-                if nearest == 0 or time.monotonic() > until:
-                    return best, nearest
-                if best.get(name) == value:
-                    continue
-                shapes = measure({**best, name: value})
-                near = float("-inf") if shapes is None else score(shapes, wanted)
-                if near > nearest:
-                    best, nearest = {**best, name: value}, near
-        if nearest == before:
-            break
+    nearest = FAR if shapes is None else by.near(shapes, wanted)
+    places, still = [(name, at) for name in options for at in slots(start.get(name))], 0
+    while still < len(places) and nearest < 0 and time.monotonic() < until:
+        place, before = places.pop(0), nearest
+        places.append(place)
+        for value in options[place[0]]:
+            changed = put(best, place, value)
+            if changed == best or time.monotonic() > until:
+                continue
+            tried, its = _eased(measure, changed, ease)
+            near = FAR if its is None else by.near(its, wanted)
+            if near > nearest:
+                best, shapes, nearest = tried, its, near
+            elif shapes and its and _settled(shapes, its, wanted, by):
+                break
+        still = 0 if nearest > before else still + 1
     return best, nearest
 
 
-def unseen(measure: Measure, settings: Settings, names: Sequence[str], together: Sequence[str] = ()) -> List[str]:
+Slot = Union[int, None]
+
+
+def slots(value: Any) -> List[Slot]:
+    """Where a setting can be changed: as a whole (None), or a member of a list."""
+    return [None, *range(len(value))] if isinstance(value, (list, tuple)) else [None]
+
+
+def put(settings: Settings, place: Tuple[str, Slot], value: Any) -> Settings:
+    """The settings with another value at a place; as they are where it is none for this place."""
+    name, at = place
+    current = settings.get(name)
+    if isinstance(current, (list, tuple)) is not (isinstance(value, (list, tuple)) or at is not None):
+        return settings
+    if at is None or not isinstance(current, (list, tuple)):
+        return {**settings, name: value}
+    if isinstance(value, (list, tuple)) or at >= len(current):
+        return settings
+    return {**settings, name: [*current[:at], value, *current[at + 1 :]]}
+
+
+def _eased(measure: Measure, changed: Settings, ease: Optional[Settings]) -> Tuple[Settings, Optional[Shapes]]:
+    """The settings with what makes them such that they can be built, and their shapes."""
+    shapes = measure(changed)
+    if shapes is not None or not ease:
+        return changed, shapes
+    eased = {**changed, **ease}
+    return eased, measure(eased)
+
+
+def _settled(shapes: Shapes, others: Shapes, wanted: Shapes, by: Criterion) -> bool:
+    """Whether all shapes that another value of a setting has changed were the wanted ones before."""
+    changed = {name for name in shapes if others.get(name) != shapes[name]}
+    return shapes.keys() == others.keys() and by.in_place(shapes, wanted, changed)
+
+
+def unseen(
+    measure: Measure,
+    settings: Settings,
+    names: Sequence[str],
+    together: Sequence[str] = (),
+    defaults: Optional[Settings] = None,
+) -> List[str]:
     """Those of some settings that can be otherwise without any other shape, by themselves or along with others.
 
     Args:
@@ -93,19 +160,32 @@ def unseen(measure: Measure, settings: Settings, names: Sequence[str], together:
         settings: as they are.
         names: of those in question.
         together: settings that may have to move along, as groups of heads do with heads.
+        defaults: what settings are that are not given.
     """
     shapes = measure(settings)
     found = []
     for name in names:
-        value = settings.get(name)
-        if type(value) is not int or value < 1:
-            continue
-        others = [other for other in (value * 2, value // 2, 1) if 0 < other != value]
-        changes = [{name: other} for other in others]
-        changes += [{**_scaled(settings, together, other / value), name: other} for other in others]
-        if any(measured is not None and measured == shapes for measured in map(measure, _changed(settings, changes))):
+        value = settings.get(name, (defaults or {}).get(name))
+        changes = [
+            {**_scaled(settings, more, factor), name: other}
+            for more in ((), together)
+            for factor, other in _others(value)
+        ]
+        measured = map(measure, _changed(settings, changes))
+        if any(each is not None and each == shapes for each in measured):
             found.append(name)
     return found
+
+
+def _others(value: Any) -> List[Tuple[float, Any]]:
+    """What a number, or a list of them, may be instead: the factor, and the other value; nothing for all else."""
+    counts = value if isinstance(value, (list, tuple)) else [value]
+    if not counts or not all(type(each) is int and each > 0 for each in counts):
+        return []
+    found = [(factor, [int(each * factor) for each in counts]) for factor in (2.0, 0.5)]
+    found.append((1 / max(counts), [1] * len(counts)))
+    wanted = [(factor, each) for factor, each in found if min(each) > 0 and each != list(counts)]
+    return [(factor, each if isinstance(value, (list, tuple)) else each[0]) for factor, each in wanted]
 
 
 def _scaled(settings: Settings, names: Sequence[str], factor: float) -> Settings:
@@ -120,49 +200,6 @@ def _changed(settings: Settings, changes: Sequence[Settings]) -> List[Settings]:
         if changed not in found:
             found.append(changed)
     return found
-
-
-def facts_of(shapes: Shapes) -> Dict[str, List[int]]:
-    """What shapes say of a model, by concept, the likeliest first."""
-    matrices = [shape for shape in shapes.values() if len(shape) == 2]
-    dims = Counter(dim for shape in shapes.values() for dim in set(shape) if len(shape) <= 3 and dim > 1)
-    hidden = [dim for dim, _ in dims.most_common(6)]
-    width = hidden[0] if hidden else 64
-    tables = sorted({shape[0] for shape in matrices if shape[1] == width}, reverse=True)
-    words = {shape[0] for name, shape in shapes.items() if WORDS.search(name) and not OTHERS.search(name)}
-    wide = [dim for dim in hidden if dim > width] + [4 * width, 3 * width]
-    kernels = [shape for shape in shapes.values() if len(shape) == 4]
-    patches = sorted({shape[-1] for shape in kernels}, reverse=True) or [16]
-    rows = sorted({dim for name, shape in shapes.items() if "pos" in name for dim in shape[:-1] if dim > 1})
-    return {
-        "hidden": hidden,
-        "layers": _lengths(shapes),
-        "vocabulary": sorted(tables, key=lambda rows: rows not in words),
-        "intermediate": wide,
-        "heads": [max(width // size, 1) for size in (64, 32, 128, 16, 8) if width % size == 0] or [1],
-        "groups": [count for count in (width // 64, width // 128, 8, 4, 2, 1) if count > 0],
-        "positions": [*rows, *tables],
-        "types": [dim for dim in reversed(tables) if dim <= 8] + [2],
-        "patch": patches,
-        "channels": [*Counter(shape[1] for shape in kernels).keys(), 3],
-        "image": [side * patch for row in rows for side in _sides(row) for patch in patches] + [224],
-        "classes": sorted({shape[0] for shape in shapes.values() if len(shape) == 1}),
-        "dims": sorted(dims),
-    }
-
-
-def _lengths(shapes: Shapes) -> List[int]:
-    """How long the lists of modules are, the longest first."""
-    found: Dict[str, Set[str]] = {}
-    for name in shapes:
-        for each in NUMBER.finditer(name):
-            found.setdefault(NUMBER.sub("*", name[: each.start()]), set()).add(each.group())
-    return sorted({len(numbers) for numbers in found.values()}, reverse=True)
-
-
-def _sides(rows: int) -> List[int]:
-    """The sides of a square of so many positions, with up to two more in front."""
-    return [round(n**0.5) for n in (rows - 1, rows, rows - 2) if n > 0 and round(n**0.5) ** 2 == n]
 
 
 def _canonical(shape: Shape) -> Shape:

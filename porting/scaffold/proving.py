@@ -13,6 +13,7 @@ from typing import Any
 from porting.atomic import write_text
 from porting.scaffold.filling import portfile_text
 from porting.scaffold.plan import Plan
+from porting.scaffold.settings import changed
 from porting.scaffold.trying import listen
 
 COMMAND = (sys.executable, "-m", "porting.scaffold.child")
@@ -60,6 +61,7 @@ def explored(plan: Plan, portfile: Path, found: Found, *, run: bool, seconds: fl
         return plan
     request = {
         "do": "explore",
+        **_heads(plan),
         "infer": infer,
         "live": live,
         "runs": run and plan.built is not None,
@@ -77,11 +79,35 @@ def explored(plan: Plan, portfile: Path, found: Found, *, run: bool, seconds: fl
             inferred=plan.inferred or "rules" in message,
             lacking=tuple(message.get("lacking", plan.lacking)),
         )
+        plan = _chosen(plan, message)
         if "failed" in message:
             found.troubles.append(f"{message['failed']}: {message.get('error', '')}")
         found.troubles += [message["ended"]] if "ended" in message else []
         found.done += [message["ran"]] if "ran" in message else []
     return plan
+
+
+def settled(plan: Plan, portfile: Path, *, seconds: float) -> Plan:
+    """The plan with the numbers of heads with which both sides return the same, as far as some do."""
+    port = plan.port
+    if port is None or not port.ways or not plan.inferred or plan.built is None:
+        return plan
+    for message in _told(plan, portfile, {"do": "settle", **_heads(plan)}, seconds):
+        plan = _chosen(plan, message)
+    return plan
+
+
+def _heads(plan: Plan) -> dict[str, Any]:
+    """What a child is told of heads that are open."""
+    port = plan.port
+    return {"ways": {}} if port is None else {"config": port.config_name, "settings": port.settings, "ways": port.ways}
+
+
+def _chosen(plan: Plan, message: Mapping[str, Any]) -> Plan:
+    """The plan with numbers of heads that a message names."""
+    if plan.port is None or "chosen" not in message:
+        return plan
+    return replace(plan, port=replace(plan.port, settings=changed(plan.port.settings, message["chosen"])))
 
 
 def proven(plan: Plan, portfile: Path, *, seconds: float) -> Proof:

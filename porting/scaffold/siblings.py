@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,20 +13,16 @@ import torch
 from porting.errors import PortingError
 from porting.nearest import Candidate
 from porting.quieting import quiet
-from porting.scaffold.concepts import by_concept, concept_of
-from porting.scaffold.fitting import Shapes, by_shape, facts_of, fit, unmatched, unseen
+from porting.scaffold.fitting import FAR, Shapes, unseen
+from porting.scaffold.heads import unseen_heads, usual_heads, with_heads
+from porting.scaffold.measuring import Measure, apart, lost_ids, nearness, shapes_with
+from porting.scaffold.options import known_settings
+from porting.scaffold.searching import LABELS, Search, search
+from porting.scaffold.settings import Layout, Settings, is_list
 from porting.text import show
-from porting.weights import build_on_meta
 
-SECONDS = 20.0
-MOST_OPTIONS = 12
-Options = dict[str, list[int]]
-TIED = "tied:"
-FLOATS = (
-    ("layer_norm_eps", "rms_norm_eps", "norm_eps", "layer_norm_epsilon", "norm_epsilon", "layernorm_epsilon", "eps"),
-    ("hidden_act", "hidden_activation", "activation", "activation_function", "act_fn"),
-)
-"""Other settings that go by several names."""
+MOST_WAYS = 12
+"""Numbers of heads that are tried, the most usual ones."""
 
 
 class ModelTypeError(PortingError):
@@ -49,6 +45,7 @@ class Sibling:
         open: settings that no shape tells and nothing else told.
         distance: how many shapes are not the checkpoint's; None where there is no checkpoint.
         others: classes that fit as well.
+        ways: of numbers of heads that no shape tells, what each may be, with what has to go along, by dotted names.
     """
 
     model_type: str
@@ -59,6 +56,7 @@ class Sibling:
     open: tuple[str, ...] = ()
     distance: float | None = None
     others: tuple[str, ...] = ()
+    ways: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def require_model_type(model_type: str) -> None:
@@ -112,13 +110,7 @@ def sibling_of(
         config_class = _config_class(model_type)
         config = _own_config(config_class, folder) if folder is not None and declared == model_type else None
         if config is not None:
-            built = {each.__name__: _Measure(each, lambda: config)({}) for each in _classes(model_type)}
-            near = {name: _near(its, shapes) for name, its in built.items() if its is not None}
-            chosen, *others = sorted(
-                _best(near or dict.fromkeys(built, 0.0)), key=lambda name: name not in architectures
-            )
-            distance = -near[chosen] if chosen in near else None
-            return Sibling(model_type, chosen, config_class.__name__, {}, True, (), distance, tuple(others))
+            return _declared(model_type, config, shapes, architectures)
         same = next((each for each in nearest if each.model_type == model_type), None)
         return _fitted(model_type, config_class, shapes, values, same)
 
@@ -131,169 +123,84 @@ def _own_config(config_class: Any, folder: str) -> Any:
         return None
 
 
+def _declared(model_type: str, config: Any, shapes: Shapes, architectures: tuple[str, ...]) -> Sibling:
+    """The class that fits with the checkpoint's own config."""
+    built = {kind.__name__: shapes_with(kind, config) for kind in _classes(model_type)}
+    near = {name: nearness(its, shapes) for name, its in built.items() if its is not None}
+    best = max(near.values(), default=0.0)
+    names = [name for name in built if near.get(name) == best] or list(built)
+    chosen, *others = sorted(names, key=lambda name: name not in architectures)
+    distance = apart(built[chosen], shapes) if chosen in near else None
+    return Sibling(model_type, chosen, type(config).__name__, {}, True, (), distance, tuple(others))
+
+
 def _fitted(
     model_type: str, config_class: Any, shapes: Shapes, values: Mapping[str, Any], near: Candidate | None
 ) -> Sibling:
-    defaults = config_class().to_dict()
-    known = _known(defaults, values)
+    layout = Layout.of(config_class)
+    known = known_settings(layout.defaults, values)
+    kinds = list(_classes(model_type))
     if not shapes:
-        return Sibling(model_type, next(_classes(model_type)).__name__, config_class.__name__, known)
-    hints = {name: value for name, value in near.config.items() if name in defaults} if near else {}
+        return Sibling(model_type, kinds[0].__name__, config_class.__name__, layout.arguments(known))
+    hints = {name: value for name, value in near.config.items() if name in layout.defaults} if near else {}
     first = near.class_name if near else ""
-    found = _search(model_type, config_class, shapes, hints | known, _free(defaults, known, shapes), first)
+    kinds = sorted(kinds, key=lambda kind: kind.__name__ != first)
+    found = search(layout, kinds, shapes, hints | known, known)
     if found.near < 0 and known:  # the original may mean something else by a name
-        freely = _search(model_type, config_class, shapes, known | hints, _free(defaults, {}, shapes), first)
+        freely = search(layout, kinds, shapes, known | hints, {})
         found, known = (freely, {}) if freely.apart < found.apart else (found, known)
-    if found.apart == float("inf"):
-        return Sibling(model_type, found.chosen, config_class.__name__, known, distance=found.apart)
-    settings = {**found.settings, **_lost_ids(defaults, found.settings)}
-    measure, free = _Measure(_class(found.chosen), config_class), sorted(settings.keys() - known.keys())
-    hidden = unseen(measure, settings, free)
-    counts = [name for name in free if concept_of(name) in ("heads", "groups")]
-    heads = tuple(unseen(measure, settings, [name for name in counts if concept_of(name) == "heads"], counts))
-    told = {name: value for name, value in settings.items() if name not in hidden and defaults.get(name, ...) != value}
-    told |= {name: settings[name] for name in heads}
+    if found.near == FAR:
+        told = layout.arguments(known)
+        return Sibling(model_type, found.chosen, config_class.__name__, told, distance=found.apart)
+    return _told(model_type, layout, found, known)
+
+
+def _told(model_type: str, layout: Layout, found: Search, known: Mapping[str, Any]) -> Sibling:
+    """The class with those of the settings that are known, or that a shape tells; heads are guessed."""
+    measure, defaults = Measure(_class(found.chosen), layout), layout.defaults
+    settings = found.settings
+    heads = unseen_heads(measure, settings, defaults, known)
+    for name in heads:
+        settings = _with_usual(measure, defaults, settings, name)
+    resized = [name for name, value in settings.items() if is_list(value) and len(value) != len(defaults[name])]
+    told = _needed(measure, settings, {*known, *heads})
+    told |= lost_ids(defaults, told)
     return Sibling(
-        model_type, found.chosen, config_class.__name__, told, False, heads, found.apart, tuple(found.others)
+        model_type=model_type,
+        class_name=found.chosen,
+        config_name=layout.config_class.__name__,
+        settings=layout.arguments({name: told[name] for name in [*defaults, LABELS] if name in told}),
+        open=(*heads, *unseen(measure, settings, resized)),
+        distance=found.apart,
+        others=found.others,
+        ways={name: _ways(measure, defaults, told, name) for name in heads},
     )
 
 
-def _lost_ids(defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, int]:
-    """Ids of special tokens that are a default, and none of a smaller vocabulary: the first of all instead."""
-    size = settings.get("vocab_size", defaults.get("vocab_size"))
-    ids = {name: value for name, value in defaults.items() if name.endswith("_token_id") and type(value) is int}
-    return {name: 0 for name, value in ids.items() if type(size) is int and value >= size and name not in settings}
+def _ways(measure: Measure, defaults: Settings, settings: Settings, name: str) -> list[Settings]:
+    """What each usual number of heads changes in the settings, of those that leave the shapes as they are."""
+    shapes = measure(settings)
+    counts = usual_heads(defaults, {**defaults, **settings}, name)
+    ways = [with_heads(settings, name, heads) for heads in counts]
+    fitting = [way for way in ways if way != settings and measure(way) == shapes][:MOST_WAYS]
+    return [{other: value for other, value in way.items() if settings.get(other, ...) != value} for way in fitting]
 
 
-@dataclass(frozen=True)
-class _Search:
-    """The nearest class, those that are as near, its settings, and how near it is.
-
-    Attributes:
-        near: 0 is equal, less is further; what a shape shares with another counts, too.
-        apart: how many tensors only one side has, whole ones; infinite if it cannot be built.
-    """
-
-    chosen: str
-    others: list[str]
-    settings: dict[str, Any]
-    near: float
-    apart: float
+def _needed(measure: Measure, settings: Settings, kept: set[str]) -> Settings:
+    """The settings without those that change no shape where they are left out."""
+    shapes = measure(settings)
+    for name in settings.keys() - kept:
+        less = {other: value for other, value in settings.items() if other != name}
+        settings = less if measure(less) == shapes else settings
+    return settings
 
 
-def _search(
-    model_type: str,
-    config_class: Any,
-    shapes: Shapes,
-    start: Mapping[str, Any],
-    free: tuple[Options, Options],
-    first: str,
-) -> _Search:
-    """Fit every class of a model type; of those that are as near, one named ``first`` comes first."""
-    named, rest = free
-    settings = {name: found[0] for name, found in named.items()} | dict(start)
-    defaults, sizes = config_class().to_dict(), facts_of(shapes)
-
-    def configured(**settings: Any) -> Any:
-        return config_class(**settings, **_lost_ids(defaults, settings))
-
-    fits = {}
-    for each in _classes(model_type):
-        options = dict(named)
-        if "Classification" in each.__name__:
-            options["num_labels"] = sizes["classes"][:MOST_OPTIONS]
-        fits[each.__name__] = fit(_Measure(each, configured), settings, options, shapes, _near, SECONDS)
-    best = _best({name: near for name, (_, near) in fits.items()})
-    chosen, *others = sorted(best, key=lambda name: name != first)
-    wider = {name: [*values, *sizes["dims"]][: 2 * MOST_OPTIONS] for name, values in named.items()}
-    measure = _Measure(_class(chosen), configured)
-    fitted, near = fit(measure, fits[chosen][0], wider | rest, shapes, _near, SECONDS)
-    built = measure(fitted)
-    apart = float("inf") if built is None else min(unmatched(each, shapes) for each in _once(built))
-    return _Search(chosen, others, fitted, near, apart)
-
-
-def _free(defaults: Mapping[str, Any], known: Mapping[str, Any], shapes: Shapes) -> tuple[Options, Options]:
-    """What each setting that is a whole number, and not known, may be: those with a usual meaning, and others."""
-    facts = facts_of(shapes)
-    found: Options = {}
-    rest: Options = {}
-    for name, default in defaults.items():
-        meaning = concept_of(name)
-        if name in known or name in _NOT_SETTINGS or not (type(default) is int or (default is None and meaning)):
-            continue
-        if meaning and facts.get(meaning):
-            found[name] = facts[meaning][:MOST_OPTIONS]
-        elif not name.endswith(("_id", "_ids")) and type(default) is int and default > 1:
-            rest[name] = facts["dims"][:MOST_OPTIONS]
-    return found, rest
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """The shapes of a class with settings."""
-
-    model_class: type[torch.nn.Module]
-    config_class: Callable[..., Any]
-
-    def __call__(self, settings: dict[str, Any]) -> Shapes | None:
-        try:
-            return _shapes(build_on_meta(self.model_class, self.config_class(**settings)))
-        except Exception:  # settings that do not go together raise anything
-            return None
-
-
-def _shapes(model: torch.nn.Module) -> Shapes:
-    """What it saves; a tensor's other names, where it is tied, marked as such."""
-    seen: set[int] = set()
-    found = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        found[f"{TIED}{name}" if id(tensor) in seen else name] = tuple(tensor.shape)
-        seen.add(id(tensor))
-    return found
-
-
-def _near(found: Shapes, wanted: Shapes) -> float:
-    """How near shapes are to a checkpoint's."""
-    return max(by_shape(each, wanted) for each in _once(found))
-
-
-def _once(found: Shapes) -> tuple[Shapes, Shapes]:
-    """The ways in which a checkpoint has tied tensors: under each of their names, or once."""
-    return found, {name: shape for name, shape in found.items() if not name.startswith(TIED)}
-
-
-def _best(near: Mapping[str, float]) -> list[str]:
-    """The nearest classes, in their order."""
-    return [name for name, each in near.items() if each == max(near.values())]
-
-
-def _known(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a config that are known from elsewhere: by its own names, else by what they say."""
-    meanings = by_concept(dict(values))
-    found: dict[str, Any] = {}
-    for name, default in defaults.items():
-        if name in _NOT_SETTINGS:
-            continue
-        value = values.get(name, _told(name, values))
-        if value is not None and _same_kind(value, default):
-            found[name] = value
-        elif type(default) is int and (meaning := concept_of(name)) in meanings:
-            found[name] = meanings[str(meaning)]
-    return found
-
-
-_NOT_SETTINGS = frozenset({"model_type", "architectures", "transformers_version", "_name_or_path", "dtype"})
-
-
-def _told(name: str, values: Mapping[str, Any]) -> Any:
-    names = next((group for group in FLOATS if name in group), ())
-    return next((values[other] for other in names if other in values), None)
-
-
-def _same_kind(value: Any, default: Any) -> bool:
-    numbers = (int, float)
-    return type(value) is type(default) or (type(value) in numbers and type(default) in numbers)
+def _with_usual(measure: Measure, defaults: Mapping[str, Any], settings: Settings, name: str) -> Settings:
+    """The settings with the most usual number of heads that leaves the shapes as they are."""
+    shapes = measure(settings)
+    ways = (with_heads(settings, name, heads) for heads in usual_heads(defaults, {**defaults, **settings}, name))
+    guess = settings | {name: settings.get(name, defaults[name])}
+    return next((each for each in ways if measure(each) == shapes), guess)
 
 
 def _config_class(model_type: str) -> Any:

@@ -100,7 +100,8 @@ def saved_tensors(request: Dict[str, Any]) -> Dict[str, Any]:
 
 def settings(candidate: Dict[str, Any], request: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     """Build it from settings: those that are known, and those with which it has the checkpoint's shapes."""
-    from porting_fitting import by_name, facts_of, fit, unseen  # type: ignore[import-not-found]
+    from porting_facts import facts_of  # type: ignore[import-not-found]
+    from porting_fitting import BY_NAME, fit, unseen  # type: ignore[import-not-found]
 
     wanted = {name: tuple(shape) for name, shape in request["tensors"].items()}
     kind = find(candidate)
@@ -132,7 +133,7 @@ def settings(candidate: Dict[str, Any], request: Dict[str, Any]) -> Optional[Dic
     if not wanted:
         return {"settings": start, "open": [], "missing": [], "unused": [], "prefix": "", "loader": ""}
     options = {name: list(dict.fromkeys([*facts[concepts[name] or "dims"], *facts["dims"]]))[:24] for name in guessed}
-    found, _ = fit(measure, start, options, wanted, by_name, SECONDS)
+    found, _ = fit(measure, start, options, wanted, BY_NAME, SECONDS)
     model = build(found, meta)
     have = {prefix + name: shape for name, shape in shapes_of(model).items()}
     wrong = sorted(name for name in have if name in wanted and wanted[name] != have[name])

@@ -27,7 +27,7 @@ from porting.scaffold.reading import Argument, SourceClass, Sources
 from porting.scaffold.saved import Saved
 from porting.text import show
 
-FILES = {"scaffold/trial.py": "porting_trial.py", "scaffold/fitting.py": "porting_fitting.py"}
+FILES = {f"scaffold/{name}.py": f"porting_{name}.py" for name in ("trial", "facts", "fitting")}
 CONFIG_WORDS = ("config", "args", "arguments", "params", "hparams", "dims", "dimensions", "cfg")
 MOST_CANDIDATES = 8
 LONGEST = 64 << 20
@@ -279,5 +279,11 @@ def _message(line: bytes) -> Mapping[str, Any]:
     return found if good and not _NEEDED.isdisjoint(found) else {"ended": "what it told is no message"}
 
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {"failed": (int, str), "built": dict, "flags": dict, "lacking": list}
-_NEEDED = frozenset(("built", "failed", "ended", "ran", "class", "rules", "verdict"))
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "failed": (int, str),
+    "built": dict,
+    "flags": dict,
+    "lacking": list,
+    "chosen": dict,
+}
+_NEEDED = frozenset(("built", "failed", "ended", "ran", "class", "rules", "verdict", "chosen"))

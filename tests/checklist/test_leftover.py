@@ -33,7 +33,17 @@ def test_parts_are_found_with_their_lines_by_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", [".git/a.md", ".venv/a.py", "traces/a.md", "env/pyvenv.cfg", "clone/.git/HEAD", "node_modules/a.md"]
+    "place",
+    [
+        ".git/a.md",
+        ".venv/a.py",
+        "traces/a.md",
+        "env/pyvenv.cfg",
+        "clone/.git/HEAD",
+        "node_modules/a.md",
+        "own/pyproject.toml",
+        "own/setup.py",
+    ],
 )
 def test_folders_of_others_are_not_looked_into(tmp_path: Path, place: str) -> None:
     write(tmp_path / place)

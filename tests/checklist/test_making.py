@@ -7,12 +7,15 @@ import pytest
 from evidenced import CLAIMS, add, change, complete, empty_port
 
 from porting.checklist import Checklist, make_checklist
+from porting.checklist.states import joint_state
 from porting.checks import iterate_checks
 from porting.evidence import FILE
 from porting.recipe import STEPS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from porting.portfile import Portfile
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +60,7 @@ def test_what_is_optional_never_makes_it_incomplete(tmp_path: Path) -> None:
     add(portfile, "check_float16", "failed", "it overflows")
     checklist = make_checklist(portfile)
     assert checklist.complete
+    assert checklist.next.command == "porting checklist --markdown"
     assert states(checklist)[1] == states(checklist)[13] == "to do"
     assert states(checklist)[8] == "by hand"
 
@@ -194,3 +198,46 @@ def test_json_keeps_its_fields(tmp_path: Path) -> None:
     assert {"claim", "text", "state", "figures", "time", "command"} <= set(claim)
     assert (claim["figures"], claim["state"], claim["next"]) == ({"largest": 0.5}, "done", None)
     assert {"step", "text", "command"} <= set(document["next"])
+
+
+def claim_state(portfile: Portfile, name: str) -> tuple[str, str]:
+    claim = next(each for each in make_checklist(portfile).claims if each.claim.name == name)
+    return claim.state, claim.why
+
+
+def test_what_a_person_has_to_say_is_no_reason_to_run_everything(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    complete(portfile, "left-out", "check_tree_clean")
+    following = make_checklist(portfile).next
+    assert (following.step, following.all) == (6, None)
+    add(portfile, "left-out", "ticked", by="Ada")
+    following = make_checklist(portfile).next
+    assert (following.command, following.all) == ("porting check tree_clean", None)
+
+
+@pytest.mark.parametrize(("count", "state"), [(0, "not applicable"), (2, "to do")])
+def test_a_figure_of_a_fresh_pass_settles_a_persons_claim(count: int, state: str, tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_weights_used", "passed", reasons_to_leave_out=count)
+    assert claim_state(portfile, "left-out")[0] == state
+    change(portfile)
+    assert claim_state(portfile, "left-out")[0] == "to do"
+
+
+def test_a_figure_does_not_stand_before_what_a_person_said(tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "left-out", "ticked", by="Ada")
+    add(portfile, "check_weights_used", "passed", reasons_to_leave_out=0)
+    assert claim_state(portfile, "left-out") == ("by hand", "ticked by Ada: seen")
+
+
+@pytest.mark.parametrize(("gpu", "state"), [("A100: equal", "done"), ("none here", "to do"), (None, "to do")])
+def test_a_run_on_a_gpu_needs_nobody_to_say_so(gpu: str | None, state: str, tmp_path: Path) -> None:
+    portfile = empty_port(tmp_path)
+    add(portfile, "check_follows_device", "passed", gpu=gpu)
+    assert claim_state(portfile, "ran-on-gpu")[0] == state
+
+
+def test_nothing_that_is_required_is_to_do() -> None:
+    assert joint_state([], ["done"]) == joint_state([]) == "to do"
+    assert joint_state(["done"], ["failed"]) == "done"

@@ -10,11 +10,10 @@ from evidenced import CLAIMS, add, change, complete, empty_port, is_fresh, newes
 from porting.checklist import TickError, make_checklist, set_aside, tick, untick
 from porting.errors import OutputError
 from porting.evidence import KEPT, Outcome, record, records_by_claim
+from porting.portfile import Portfile
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from porting.portfile import Portfile
 
 
 def state(portfile: Portfile, name: str) -> str:
@@ -115,6 +114,7 @@ def test_a_tick_on_stale_evidence_speaks_of_what_is_there_today(tmp_path: Path) 
 def test_a_person_speaks_of_files_and_functions_and_not_of_versions(tmp_path: Path) -> None:
     portfile = empty_port(tmp_path)
     about = {"version torch": "0.0", "expected check_structure": "known", "function ported": "0", "file code.py": "0"}
+    about |= {"evidence 5": "0", "until 2020-01-01 00:00 UTC": "to come"}
     record(portfile, [Outcome("check_structure", 5, "passed", about=about)], "porting check")
     tick(portfile, "read-every-line", "Ada", "read")
     assert set(newest(portfile, "read-every-line").about) == {"function ported", "file code.py"}
@@ -209,3 +209,31 @@ def test_a_tick_that_cannot_be_kept_is_an_error(tmp_path: Path, monkeypatch: pyt
             say()
         assert caught.value.exit_code == 4
     assert set(records_by_claim(portfile)) == {"theory"}
+
+
+def test_a_tick_is_taken_back_for_its_portfile_alone(tmp_path: Path) -> None:
+    one = empty_port(tmp_path)
+    (tmp_path / "other.py").write_text(one.path.read_text())
+    other = Portfile.load(tmp_path / "other.py")
+    for portfile in (one, other):
+        tick(portfile, "theory", "Ada", "read")
+    untick(one, "theory")
+    assert (records_by_claim(one), set(records_by_claim(other))) == ({}, {"theory"})
+
+
+@pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.person and claim.person.rests_on])
+def test_the_tick_of_a_claim_goes_stale_with_what_its_check_speaks_of(name: str, tmp_path: Path) -> None:
+    portfile, person = empty_port(tmp_path), CLAIMS[name].person
+    assert person is not None
+    add(portfile, person.rests_on, "passed")
+    tick(portfile, name, "Ada", "seen")
+    assert state(portfile, name) == "by hand"
+    change(portfile)
+    assert state(portfile, name) == "stale"
+
+
+def test_what_is_uploaded_and_written_rests_on_its_check() -> None:
+    rests = {name: claim.person.rests_on for name, claim in CLAIMS.items() if claim.person and claim.person.rests_on}
+    wanted = {"uploaded": "check_converted_folder", "page-complete": "check_doc_page"}
+    assert wanted.items() <= rests.items()
+    assert rests["read-every-line"] == rests["special-tests"] == "check_structure"

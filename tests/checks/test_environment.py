@@ -14,6 +14,7 @@ from processes import write_portfile
 
 from porting.checks import CheckContext, CheckResult
 from porting.environment.versions import PACKAGES, PYTHON, Version
+from porting.evidence.asking import listening
 from porting.portfile import Portfile
 
 VERSIONS, CHECKOUT, BRANCH, IMPORTS = (
@@ -79,6 +80,14 @@ def test_a_checkout_on_a_branch_with_both_remotes_passes(tmp_path: Path, monkeyp
         assert found[BRANCH].figures == {"branch": "add-first", "upstream": "upstream", "fork": "origin"}
 
 
+def test_the_branch_and_its_remotes_are_spoken_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = checkout_at(tmp_path / "it")
+    imported_from(monkeypatch, root)
+    with listening() as heard:
+        assert result_of(BRANCH, context_with(tmp_path)).status == "passed"
+    assert {f"path {root / '.git' / name}" for name in ("HEAD", "config")} <= heard
+
+
 def test_a_port_in_a_checkout_that_is_not_the_imported_one_is_refuted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +109,7 @@ def test_a_checkout_without_git_is_still_to_be_cloned(tmp_path: Path, monkeypatc
 
 MISTAKES: Mapping[str, tuple[list[list[str]], str]] = {
     "main": ([["switch", "main"]], "is on main"),
+    "master": ([["switch", "-c", "master"]], "is on master"),
     "detached": ([["checkout", "--detach"]], "is on no branch"),
     "no upstream": ([["remote", "remove", "upstream"]], "none of the remotes"),
     "no fork": ([["remote", "remove", "origin"]], "no fork"),

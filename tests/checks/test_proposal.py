@@ -42,6 +42,11 @@ def test_evidence_of_an_earlier_state_is_refuted_until_it_is_written_anew(portfi
     [
         ("AI assistance: said by a person", "", "whether AI assisted"),
         ("AI assistance: said by a person", "AI assistance:", "whether AI assisted"),
+        (
+            "AI assistance: said by a person",
+            "<!-- porting: own begin -->\nAI assistance: none\n<!-- porting: own end -->",
+            "whether AI assisted",
+        ),
         ("AI assistance: said by a person", "<INSERT A LINE HERE>", "is to be replaced"),
         ("<!-- steps:", "<!-- none:", "it has no evidence"),
     ],
@@ -64,3 +69,10 @@ def test_the_proof_of_the_text_goes_stale_when_a_claim_of_another_step_ends_othe
     assert changes(own, portfile) == ()
     assert record(portfile, [Outcome("check_outputs_equal", 7, "passed")], "porting verify") is None
     assert changes(own, portfile) == ("claims of other steps than 14 ended otherwise",)
+
+
+def test_what_is_found_of_the_text_itself_does_not_make_it_out_of_date(portfile: Portfile) -> None:
+    passed = outcome_of(portfile, result_of("check_pull_request", CheckContext(portfile)))
+    assert record(portfile, [passed], "porting check") is None
+    assert record(portfile, [Outcome("check_tree_clean", 14, "failed")], "porting check") is None
+    assert said(portfile) == ("passed", "")

@@ -9,7 +9,9 @@ from documented import clone_in, filled, llama, portfile_in, written
 
 from porting.checks import CheckContext, CheckResult
 from porting.checks.running.recording import outcome_of
+from porting.documents.reading import LARGEST, DocumentError, read_document
 from porting.evidence import changes, newest_records, record
+from porting.evidence.asking import listening
 from porting.portfile import Portfile
 
 CHECKS = {"check_doc_page": "docs/tiny_llama.md", "check_model_card": "converted/README.md"}
@@ -72,6 +74,7 @@ def test_documents_that_a_person_completed_pass(portfile: Portfile) -> None:
         ("check_model_card", "---\nbase_model", "base_model", "it has no metadata"),
         ("check_model_card", "## Intended use and limitations", "## Else", "no section says its limits"),
         ("check_model_card", "```", "", "it has no example code"),
+        ("check_model_card", "# ", "", "it has no title"),
     ],
 )
 def test_what_is_wrong_in_a_document_is_named(name: str, old: str, new: str, words: str, portfile: Portfile) -> None:
@@ -88,11 +91,23 @@ def test_a_page_in_a_clone_has_to_be_in_the_toctree(tmp_path: Path) -> None:
     toctree = clone_in(tmp_path)
     portfile = portfile_in(tmp_path)
     complete(portfile)
-    assert checked("check_doc_page", portfile).status == "passed"
+    with listening() as heard:
+        assert checked("check_doc_page", portfile).status == "passed"
+    assert f"path {toctree}" in heard
     toctree.write_text(toctree.read_text().replace("model_doc/tiny_llama", "model_doc/other"))
     result = checked("check_doc_page", portfile)
     assert result.status == "failed"
     assert "_toctree.yml has no entry" in result.message
+
+
+def test_a_document_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "page.md").open("wb") as file:
+        file.truncate(LARGEST)
+    assert read_document(tmp_path / "page.md") == "\0" * LARGEST
+    with (tmp_path / "page.md").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(DocumentError, match="too large"):
+        read_document(tmp_path / "page.md")
 
 
 def test_a_folder_of_other_weights_than_the_ports_is_refuted(portfile: Portfile) -> None:

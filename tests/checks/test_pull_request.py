@@ -50,6 +50,22 @@ def test_a_committed_branch_that_is_up_to_date_passes(root: Path) -> None:
     assert (recent.status, recent.figures["behind"], recent.figures["conflicts"]) == ("passed", 0, 0)
 
 
+def test_of_a_shallow_clone_nothing_is_said_that_git_cannot_know(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        commit(root, str(number), {"README.md": f"{number}\n"})
+    shallow = root.parent / "shallow"
+    git(root.parent, "clone", "--quiet", "--depth", "1", f"file://{root}", str(shallow))
+    git(shallow, "switch", "--quiet", "--create", "mine")
+    git(shallow, "remote", "add", "upstream", "https://github.com/huggingface/transformers.git")
+    git(shallow, "fetch", "--quiet", "--depth", "1", f"file://{root}", f"main:{MAIN}")
+    imported_from(monkeypatch, shallow)
+    result = said(RECENT, shallow)
+    assert (result.status, result.lacking, "shallow" in result.message) == ("skipped", True, True)
+    assert "git fetch upstream main --unshallow" in result.hint
+    git(shallow, "fetch", "--quiet", "--unshallow", f"file://{root}")
+    assert said(RECENT, shallow).status == "passed"
+
+
 @pytest.mark.parametrize("path", ["README.md", "tests/models/a\x1b[31m\nb.py"])
 def test_what_is_not_committed_is_named(path: str, root: Path) -> None:
     write(root, {path: "changed"})

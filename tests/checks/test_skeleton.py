@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig
 from transformers import initialization as init
 from weights.audit.silent import InTree, Tiny, TinyConfig, WithPlainTensor
 
+from porting.behaviour.starting import bytes_of
 from porting.checks import CheckResult
 
 BUILDS, COVERS, KEEPS = "check_default_config_builds", "check_init_covers_weights", "check_init_keeps_loaded"
@@ -90,9 +91,13 @@ def test_loaded_weights_that_are_initialised_again_are_named(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", [COVERS, KEEPS])
 def test_what_is_too_large_is_not_built_once_more(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("porting.checks.skeleton.MOST_BUILT", 8)
-    result = checked(name, ForgetsToken(TinyConfig()), tmp_path)
-    assert (result.status, "too much to be built once more" in result.message) == ("skipped", True)
+    model = Right(TinyConfig())
+    size = bytes_of(model)
+    for most, status in ((size - 1, "skipped"), (size, "passed")):
+        monkeypatch.setattr("porting.checks.skeleton.MOST_BUILT", most)
+        result = checked(name, model, tmp_path)
+        assert result.status == status, result.message
+        assert ("too much to be built once more" in result.message) == (status == "skipped")
 
 
 class NeedsWidth(PreTrainedConfig):  # type: ignore[misc]
@@ -113,6 +118,14 @@ class WidthOpen(TinyConfig):
         super().__init__(width, **rest)
 
 
+class FlagOpen(WidthOfNothing):
+    """What is open says nothing of a size, so that it is no reason not to build."""
+
+    def __init__(self, flag: bool | None = None, **rest: Any) -> None:
+        self.flag = flag
+        super().__init__(**rest)
+
+
 class WidthOfGiants(TinyConfig):
     def __init__(self, width: int = 1 << 20, **rest: Any) -> None:
         super().__init__(width, **rest)
@@ -123,6 +136,7 @@ class WidthOfGiants(TinyConfig):
     [
         (NeedsWidth, "failed", "NeedsWidth() raised TypeError"),
         (WidthOfNothing, "failed", "from its defaults: Tiny(config) cannot be built on the meta device"),
+        (lambda width: FlagOpen(width=width, flag=True), "failed", "from its defaults: Tiny(config) cannot be built"),
         (WidthOpen, "skipped", "the defaults leave open what every model says for itself: width"),
     ],
 )

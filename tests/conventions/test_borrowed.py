@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from porting.conventions.borrowed import Facts, borrowed
+from porting.conventions.borrowed import Facts, borrowed, cased_name
 from porting.conventions.files import Source
 
 PARENT = """
@@ -92,3 +92,34 @@ def test_a_row_of_few_precise_numbers_may_be_in_any_test() -> None:
 def test_the_lines_are_those_of_the_port() -> None:
     own = facts('import torch\n\nexpected = [\n    [0.4249, 0.1008, -0.7531],\n]\nM.from_pretrained("org/old-base")\n')
     assert [each.line for each in borrowed(own, facts(PARENT))] == [4, 6]
+
+
+@pytest.mark.parametrize(
+    ("line", "kinds"),
+    [
+        ('NewModel.from_pretrained("org/New-7B")', ["checkpoint"]),
+        ('NewModel.from_pretrained("org/Old-7B")', ["checkpoint"]),
+        ('expected_text = "The New model is good at this"', ["text"]),
+        ('NewModel.from_pretrained("org/Newest-7B")', []),
+        ('NewModel.from_pretrained("neworg/New-7B")', []),
+    ],
+)
+def test_a_name_that_was_replaced_in_what_was_copied_hides_nothing(line: str, kinds: list[str]) -> None:
+    parent = 'OldModel.from_pretrained("org/Old-7B")\nexpected_text = "The Old model is good at this"\n'
+    own = facts(f"{line}\n", "NewModel")
+    found = borrowed(own, facts(parent), ("Old", "New"))
+    assert [each.kind for each in found] == kinds
+    assert all(each.there == ("" if "Old" in each.what else each.what.replace("New", "Old")) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "cased"),
+    [
+        ("class BrandNewModelTest: ...", "brand_new", "BrandNew"),
+        ("xlnetconfig = XLNETConfig()", "xlnet", "XLNET"),
+        ("brandnew = GLM4vForIt()", "glm4v", "GLM4v"),
+        ("nothing", "brand_new", "BrandNew"),
+    ],
+)
+def test_a_model_is_called_in_classes_as_its_test_writes_it(text: str, name: str, cased: str) -> None:
+    assert cased_name(Source(Path("test_modeling_x.py"), text), name) == cased

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,8 @@ def record_other_hash(folder: Path) -> None:
 
 
 def record_path_outside(folder: Path) -> None:
-    files = {"../portfile.py": {"size": 1, "sha256": "0" * 64}}
+    (folder.parent / "portfile.py").touch()
+    files = {"../portfile.py": {"size": 0, "sha256": hashlib.sha256().hexdigest()}}
     (folder / "porting-conversion.json").write_text(json.dumps({"files": files}))
 
 
@@ -49,6 +51,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pickle": (lambda folder: (folder / "pytorch_model.bin").write_bytes(b""), "can run code"),
     "a key": (lambda folder: (folder / ".env").write_text("x"), "looks like a secret"),
     "a token": (lambda folder: (folder / "README.md").write_text("hf_" + "a1" * 17), "a token or a private key"),
+    "a token in a long text": (
+        lambda folder: (folder / "README.md").write_text("long " * 20_000 + "hf_" + "a1" * 17),
+        "a token or a private",
+    ),
     "a stray file": (lambda folder: (folder / "notes.docx").write_bytes(b""), "is no file of a model"),
     "a stray script": (lambda folder: (folder / "run.py").write_text(""), "is no file of a model"),
     "a link": (link_out, "is a link"),
@@ -106,3 +112,10 @@ def test_the_folder_is_what_was_converted_last(folder: Path, tmp_path: Path) -> 
 
 def test_the_uploads_command_is_quoted() -> None:
     assert upload_command(Path("x/a folder"), "org/a; rm") == "hf upload 'org/a; rm' './a folder' ."
+
+
+def test_the_card_may_be_written_after_the_conversion(folder: Path) -> None:
+    files = {"README.md": {"size": 1, "sha256": "0" * 64}}
+    (folder / "porting-conversion.json").write_text(json.dumps({"files": files}))
+    (folder / "README.md").write_text("by a person")
+    assert list(faults_of(folder, ())) == []

@@ -209,6 +209,30 @@ def test_the_nearest_models_are_told_with_their_figures(portfile: Portfile) -> N
     assert "has exactly these tensors." in block
 
 
+ASKED = """
+<!-- - [ ] never shown -->
+## Before submitting
+- [ ] I am a [person](https://example.com), and
+      read all of it.
+- [x] ticked by nobody
+* [ ] I wrote <b>tests</b>
+"""
+
+
+def test_the_boxes_of_the_repositorys_own_template_are_left_to_a_person(tmp_path: Path) -> None:
+    clone_in(tmp_path)
+    (tmp_path / ".github").mkdir()
+    (tmp_path / ".github" / "PULL_REQUEST_TEMPLATE.md").write_text(ASKED)
+    portfile = portfile_in(tmp_path)
+    (document,) = written(portfile, "pull-request").documents
+    text = document.path.read_text()
+    assert [line for line in text.splitlines() if line.startswith("- [ ]")] == [
+        "- [ ] `I am a person, and read all of it.`",
+        "- [ ] `I wrote <b>tests</b>`",
+    ]
+    assert any("tick what is so" in part.what for part in document.parts)
+
+
 def test_without_weights_no_model_is_said_to_be_near(tmp_path: Path) -> None:
     written(portfile_in(tmp_path, converted=False), "pull-request")
     assert "Nothing is known of the checkpoint's tensors" in (tmp_path / "pull-request.md").read_text()

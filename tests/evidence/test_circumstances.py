@@ -31,9 +31,9 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def state(folder: Path) -> tuple[str | None, bool | None]:
+def state(folder: Path, beside: Path | None = None) -> tuple[str | None, bool | None]:
     _asked.cache_clear()
-    return state_of(folder)
+    return state_of(folder, beside)
 
 
 def test_the_commit_is_kept_and_whether_the_tree_was_dirty(repository: Path) -> None:
@@ -41,8 +41,33 @@ def test_the_commit_is_kept_and_whether_the_tree_was_dirty(repository: Path) -> 
     assert state(repository) == (commit, False)
     (repository / FILE).write_text("{}")
     assert state(repository) == (commit, False)
+    (repository / "new.py").touch()
+    assert state(repository) == (commit, True)
+    (repository / "new.py").unlink()
     (repository / "portfile.py").write_text("# changed\n")
     assert state(repository) == (commit, True)
+
+
+def test_a_working_folder_that_git_knows_nothing_of_makes_no_tree_dirty(repository: Path) -> None:
+    folder = repository / "ports" / "brand_new"
+    folder.mkdir(parents=True)
+    (folder / "portfile.py").write_text("")
+    assert state(repository) == (state(repository)[0], True)
+    assert state(repository, folder)[1] is False
+    assert state(repository, repository)[1] is True
+    (repository / "src").mkdir()
+    (repository / "src" / "new.py").write_text("")
+    assert state(repository, folder)[1] is True
+
+
+def test_a_working_folder_that_git_knows_counts(repository: Path) -> None:
+    folder = repository / "port"
+    folder.mkdir()
+    (folder / "portfile.py").write_text("")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "second")
+    (folder / "helper.py").write_text("")
+    assert state(repository, folder)[1] is True
 
 
 def test_without_a_repository_or_a_commit_nothing_is_said(tmp_path: Path) -> None:

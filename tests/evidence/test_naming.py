@@ -92,3 +92,32 @@ def test_a_version_is_the_same_whether_the_package_is_loaded_or_not(
     for name in ("plainly", "computed"):
         monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
     assert (version_of("plainly"), version_of("computed")) == ("1.2", None)
+
+
+def test_in_a_checkout_of_transformers_files_of_the_working_folder_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "src" / "transformers"
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda _: importlib.machinery.PathFinder.find_spec("transformers", [str(package.parent)]),
+    )
+    folder = package / "models" / "first"
+    folder.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    assert subject_of(folder / "modeling_first.py", folder) == "file modeling_first.py"
+    assert subject_of(package / "cache.py", folder) == "package transformers/cache.py"
+
+
+def test_a_checkout_says_another_version_than_it_was_installed_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made_up_package").mkdir()
+    (tmp_path / "made_up_package-1.0.dist-info").mkdir()
+    (tmp_path / "made_up_package-1.0.dist-info" / "METADATA").write_text("Name: made_up_package\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "made_up_package" / "__init__.py").write_text("")
+    assert version_of("made_up_package") == "1.0"
+    (tmp_path / "made_up_package" / "__init__.py").write_text('__version__ = "2.0.dev0"\n')
+    assert version_of("made_up_package") == "2.0.dev0"

@@ -216,3 +216,14 @@ def test_an_interrupted_write_leaves_the_earlier_file(tmp_path: Path, monkeypatc
     assert warning is not None
     assert "No space left" in warning
     assert sorted((path.name, path.read_bytes()) for path in tmp_path.glob("*evidence*")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "earlier", "words"),
+    [("outputs", "0123", "outputs() was removed from"), ("inputs", "absent", "inputs() was added to")],
+)
+def test_a_function_that_came_or_went_is_told(name: str, earlier: str, words: str, tmp_path: Path) -> None:
+    loaded = portfile(tmp_path)
+    spoken = Outcome("a", 7, "passed", about={f"function {name}": earlier})
+    assert record(loaded, [spoken], "porting check") is None
+    assert changes(newest_records(loaded)["a"], loaded) == (f"{words} portfile.py",)

@@ -8,7 +8,7 @@ import pytest
 from checkouts import checkout_at, git, write
 
 from porting.checkout import Checkout
-from porting.linting.copying import changed_in, copied, restore
+from porting.linting.copying import changed_in, copied, keep, restore
 
 CODE = "src/transformers/models/first/modeling_first.py"
 OTHER = "src/transformers/models/second/modeling_second.py"
@@ -40,6 +40,9 @@ def test_what_is_done_in_a_copy_is_not_done_in_the_checkout(root: Path) -> None:
     with copied(Checkout(root), own(root)) as copy:
         write(copy.root, {CODE: "X = 2\n", "new.txt": ""})
         assert "+X = 2" in changed_in(copy)
+        keep(copy)
+        write(copy.root, {CODE: "X = 2\n\n"})
+        assert (bool(changed_in(copy)), changed_in(copy, blank_lines=False)) == (True, "")
         restore(copy)
         assert (changed_in(copy), (copy.root / "new.txt").exists()) == ("", False)
     assert (root / CODE).read_text() == "X = 1\n"

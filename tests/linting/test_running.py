@@ -12,6 +12,7 @@ from porting.linting.checkers import Said
 from porting.linting.mending import changes_in
 from porting.linting.naming import Naming
 from porting.linting.registry import Checker
+from porting.linting.ruff import find_ruff, version_of
 from porting.linting.running import run_checkers_of
 
 SCRIPT = "check_order.py"
@@ -125,3 +126,34 @@ index 1..2 100644
     first, second = changes_in(diff)
     assert (first.path, first.line, first.lines) == ("x/__init__.py", 5, ("-two", "+three"))
     assert (second.path, second.line, second.lines) == ("x/__init__.py", 22, ("+--- a/seven",))
+
+
+MODEL = "src/transformers/models/first/modeling_first.py"
+GENERATING = f"""
+# compares a file with what ruff makes of it
+import sys
+text = open("{MODEL}").read()
+if "--mend" in sys.argv:
+    open("{MODEL}", "w").write("X = [1]\\n\\nY = 2\\n")
+elif text != "X = [1]\\n\\nY = 2\\n":
+    raise ValueError("Differs: {MODEL}")
+"""
+
+
+@pytest.mark.skipif(find_ruff() is None, reason="ruff is not installed")
+@pytest.mark.parametrize(
+    ("text", "pin", "status"),
+    [
+        ("X = [ 1 ]\n\nY = 2\n", "ruff==0.0.1", "clean"),
+        ("X = [ 1 ]\nY = 2\n", "ruff==0.0.1", "clean"),
+        ("X = [ 2 ]\n\nY = 2\n", "ruff==0.0.1", "findings"),
+        ("X = [ 1 ]\n\nY = 2\n", "ruff=={version}", "findings"),
+        ("X = [ 1 ]\n\nY = 2\n", "ruff", "findings"),
+    ],
+)
+def test_what_another_ruff_explains_is_no_finding(text: str, pin: str, status: str, tmp_path: Path) -> None:
+    ruff = find_ruff()
+    assert ruff is not None
+    write(tmp_path, {MODEL: text, "setup.py": f'_deps = ["{pin.format(version=version_of(ruff))}"]\n'})
+    assert said(tmp_path, GENERATING, RIGHT).status == status
+    assert (tmp_path / MODEL).read_text() == text

@@ -31,3 +31,6 @@ def test_a_skeleton_that_is_there_is_checked_for_what_the_copy_left(tmp_path: Pa
     (said,) = skeleton_advice(checkout, ModelName.of("brand_new"), "llama")
     assert "checkpoint ids and expected values" in said
     assert "add-new-model-like" not in said
+    assert "Without --like, the port is its own class" in said
+    (own,) = skeleton_advice(checkout, ModelName.of("brand_new"), "brand_new")
+    assert "--like" not in own

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from porting.scaffold.fitting import Shapes, by_name, by_shape, facts_of, fit, unseen
+from porting.scaffold.facts import facts_of
+from porting.scaffold.fitting import BY_NAME, Criterion, Shapes, by_name, by_shape, fit, in_place_by_shape, unseen
+
+BY_SHAPE = Criterion(by_shape, in_place_by_shape)
 
 
 def measure(settings: dict[str, Any]) -> Shapes | None:
@@ -20,8 +23,8 @@ OPTIONS = {"width": [24, 50], "inner": [24, 50, 72], "depth": [1, 2, 3], "tokens
 
 
 def test_the_settings_of_wanted_shapes_are_found() -> None:
-    for score in (by_name, by_shape):
-        found, near = fit(measure, START, OPTIONS, WANTED, score)
+    for by in (BY_NAME, BY_SHAPE):
+        found, near = fit(measure, START, OPTIONS, WANTED, by)
         assert near == 0
         assert found == {"width": 24, "heads": 8, "inner": 72, "depth": 3, "tokens": 50}
 

@@ -20,7 +20,7 @@ from porting.nearest import nearest_architectures
 from porting.parts import parts_left
 from porting.portfile import Portfile
 from porting.scaffold import ModelName, Request, Scaffold, make_scaffold, making
-from porting.scaffold.making import feed_of
+from porting.scaffold.planning import feed_of
 from porting.scaffold.siblings import ModelTypeError, sibling_of
 from porting.verifying import verify_portfile
 
