@@ -81,27 +81,27 @@ def check_doc_page(context: CheckContext) -> Figures:
     """The model has a page whose entries exist, with nothing left to be written; in a checkout it is in the toctree.
 
     Recipe step 11: ``docs/source/en/model_doc/NAME.md`` of the checkout of Transformers that the port is written in,
-    else ``docs/NAME.md`` beside the portfile.
+    else ``docs/NAME.md`` beside the portfile. Models akin to each other may share a page.
 
     Raises:
         ClaimRefuted: an entry does not exist, the port has none, the line of dates or the entry in the toctree is
             missing, or a template's word is left.
         Lacking: there is no page, or parts of it are left to be written.
     """
-    from porting.documents.page import page_path
+    from porting.documents.page import found_page
     from porting.documents.port import Port
     from porting.documents.reading import left_in, page_faults, read_document
     from porting.documents.toctree import has_entry
 
     port = Port(context.portfile, context.ported_structure)
-    path = page_path(port)
+    path = found_page(port)
     text = text_of(context, path, "page")
     require_written(context, path, left_in(text), "page")
     found = list(page_faults(text, port.kind))
-    if port.checkout is not None and path == port.checkout.doc_page(port.name):
+    if port.checkout is not None and path.parent == port.checkout.pages:
         note(f"path {port.checkout.toctree}")
         toctree = read_document(port.checkout.toctree)
-        if toctree is not None and not has_entry(toctree, port.name):
+        if toctree is not None and not has_entry(toctree, path.stem):
             found.append(f"{show(port.checkout.toctree.name)} has no entry of it")
     require_right(path, found, f"mend {show(path.name)}, then: {context.command('check check_doc_page')}")
     return {"lines": len(text.splitlines())}

@@ -37,9 +37,16 @@ class Checkout:
         """Where the tests of a model are."""
         return self.root / "tests" / "models" / name
 
+    @property
+    def pages(self) -> Path:
+        """The folder of the models' pages."""
+        return self.root / "docs" / "source" / "en" / "model_doc"
+
     def doc_page(self, name: str) -> Path:
-        """The page of a model."""
-        return self.root / "docs" / "source" / "en" / "model_doc" / f"{name}.md"
+        """The page of a model: it is called as its folder, or was so with hyphens."""
+        older = self.pages / f"{name.replace('_', '-')}.md"
+        page = self.pages / f"{name}.md"
+        return older if older.is_file() and not page.is_file() else page
 
 
 def find_checkout(start: Path) -> Checkout | None:

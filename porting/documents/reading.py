@@ -154,7 +154,8 @@ def _exists(name: str, kind: type) -> bool:
     """Whether Transformers, or a module of the port, has an object of this name."""
     import transformers
 
-    return any(_reached(place, name) for place in (transformers, *_beside(kind)))
+    below = name.removeprefix("transformers.")
+    return any(_reached(place, below) for place in (transformers, *_beside(kind)))
 
 
 def _beside(kind: type) -> Iterator[object]:

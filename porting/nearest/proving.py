@@ -16,7 +16,7 @@ from porting.nearest.result import FAR, UNMODIFIED, Candidate, Proof, lines_of
 from porting.nearest.settling import Settled, Settling
 
 SECONDS = 3.0
-"""That one candidate may take."""
+"""Of a processor's time that one candidate may take."""
 FIRST = 2
 """Candidates that are built, until one is exactly the checkpoint."""
 OTHERS = 2
@@ -59,7 +59,7 @@ def _proof(candidate: Candidate, cells: Sequence[Cell], tensors: int) -> Proof |
             starts = starts_of(config_class, candidate.config)
         except Exception:  # a model of a checkout that somebody works on raises anything
             return None
-        search = Settling(cells, config_class, Limits(time.monotonic() + SECONDS, TIMES * tensors + MORE))
+        search = Settling(cells, config_class, Limits(time.thread_time() + SECONDS, TIMES * tensors + MORE))
         best = _best(search, classes, candidate.class_name, starts)
         if best is None:
             return None

@@ -13,6 +13,8 @@ from porting.scaffold.settings import Settings, is_list, last, scope
 HEADS = re.compile(r"(?:^|_)heads?$")
 SIZES = (64, 32, 128, 16, 8, 96, 80, 48, 40, 256, 24, 72, 112, 4)
 """Widths of a head, the most usual first."""
+MOST_HEADS = 32
+"""Heads up to which other widths are thought of, too."""
 
 
 def is_heads(name: str) -> bool:
@@ -59,9 +61,10 @@ def usual_heads(defaults: Mapping[str, Any], settings: Mapping[str, Any], name: 
     if not widths or len(widths) != len(_listed(settings[name])):
         return []
     own = [before[0] // heads[0]] if before and heads and heads[0] else []
-    sizes = [
-        size for size in dict.fromkeys([*own, *SIZES, *widths]) if size and not any(each % size for each in widths)
-    ]
+    least = min(widths)
+    others = [least // count for count in range(1, MOST_HEADS + 1) if least % count == 0]
+    sizes = [size for size in dict.fromkeys([*own, *SIZES, *others]) if size > 0]
+    sizes = [size for size in sizes if not any(width % size for width in widths)]
     counts = [[width // size for width in widths] for size in sizes]
     return counts if is_list(settings[name]) else [each[0] for each in counts]
 

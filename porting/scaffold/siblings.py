@@ -163,7 +163,7 @@ def _told(model_type: str, layout: Layout, found: Search, known: Mapping[str, An
     for name in heads:
         settings = _with_usual(measure, defaults, settings, name)
     resized = [name for name, value in settings.items() if is_list(value) and len(value) != len(defaults[name])]
-    told = _needed(measure, settings, {*known, *heads})
+    told = _needed(measure, settings, {*heads, *(name for name in known if known[name] != defaults.get(name, ...))})
     told |= lost_ids(defaults, told)
     return Sibling(
         model_type=model_type,

@@ -100,6 +100,24 @@ def test_a_page_in_a_clone_has_to_be_in_the_toctree(tmp_path: Path) -> None:
     assert "_toctree.yml has no entry" in result.message
 
 
+@pytest.mark.parametrize("shared", ["tiny-llama", "tiny"])
+def test_a_page_may_be_called_otherwise_or_shared_and_name_the_package(shared: str, tmp_path: Path) -> None:
+    toctree = clone_in(tmp_path)
+    portfile = portfile_in(tmp_path)
+    complete(portfile)
+    page = toctree.parent / "model_doc" / "tiny_llama.md"
+    page.rename(page.with_name(f"{shared}.md")).write_text(page_with_package(page.with_name(f"{shared}.md")))
+    page.with_name("another.md").write_text("# Another\n\n[[autodoc]] LlamaModelOfOthers\n")
+    toctree.write_text(toctree.read_text().replace("model_doc/tiny_llama", f"model_doc/{shared}"))
+    assert (checked("check_doc_page", portfile).status, page.exists()) == ("passed", False)
+    toctree.write_text(toctree.read_text().replace(f"model_doc/{shared}", "model_doc/gone"))
+    assert "has no entry" in checked("check_doc_page", portfile).message
+
+
+def page_with_package(page: Path) -> str:
+    return page.read_text().replace("[[autodoc]] Llama", "[[autodoc]] transformers.Llama")
+
+
 def test_a_document_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "page.md").open("wb") as file:
         file.truncate(LARGEST)

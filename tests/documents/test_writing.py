@@ -206,6 +206,7 @@ def test_the_nearest_models_are_told_with_their_figures(portfile: Portfile) -> N
     tensors = len(portfile.build("ported").state_dict())
     assert f"| {tensors} of {tensors} |" in block
     assert "`llama`" in block
+    assert "has exactly these tensors." in block
 
 
 ASKED = """

@@ -122,20 +122,20 @@ def test_nothing_is_left_behind() -> None:
 
 @pytest.mark.parametrize("most", [{"seconds": 0.3, "tensors": 1 << 40}, {"seconds": 60.0, "tensors": 1000}])
 def test_a_constructor_without_an_end_is_stopped(most: dict[str, float]) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     limits = Limits(started + most["seconds"], int(most["tensors"]))
     with pytest.raises(Exception, match="went on for too long"), limits.kept():
         torch.nn.ModuleList(torch.nn.Identity() for _ in count())
-    assert time.monotonic() - started < 20
+    assert time.thread_time() - started < 20
 
 
 def test_hostile_sizes_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proving, "SECONDS", 2.0)
     shapes = decoder() | {"tok_embeddings.weight": (2**46, 640), "output.weight": (2**46, 640)}
     shapes |= {f"layers.{layer}.feed_forward.w1.weight": (2**44, 640) for layer in range(5)}
-    started = time.monotonic()
+    started = time.thread_time()
     found = proving.prove(nearest_architectures(shapes, limit=2), shapes)
-    assert time.monotonic() - started < 30
+    assert time.thread_time() - started < 30
     assert not any(each.proof is not None and each.proof.exact for each in found)
 
 
