@@ -97,6 +97,7 @@ def test_what_another_version_may_not_find_is_no_failure(
         (None, None, "failed"),
         ("[rules.TRF900]", None, "failed"),
         ("[rules.TRF001]", None, "passed"),
+        ("[rules]", None, "failed"),
         (None, "0.1", "skipped"),
         ("[rules.TRF900]", "0.1", "failed"),
     ],
@@ -151,6 +152,19 @@ def test_the_checkers_of_a_step_are_one_claim(
     assert words in result.message
     assert script in result.figures
     assert result.lacking == (status == "skipped")
+
+
+def test_the_claims_speak_of_the_linters(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("porting.linting.mlinter.is_installed", lambda: True)
+    monkeypatch.setattr("porting.linting.mlinter.lint", lambda _paths: [])
+    path = root / FOLDER / "modeling_first.py"
+    with listening() as heard:
+        said("check_mlinter", path, tmp_path)
+    assert {"version transformers_mlinter", f"path {root / 'utils' / 'mlinter' / 'rules.toml'}"} <= heard
+    if find_ruff() is not None:
+        with listening() as heard:
+            said(RUFF, path, tmp_path)
+        assert {"version ruff", f"path {root / 'pyproject.toml'}"} <= heard
 
 
 def test_the_claims_speak_of_the_list_of_the_checkers(root: Path, tmp_path: Path) -> None:
