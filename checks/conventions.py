@@ -135,8 +135,8 @@ def check_ruff(context: CheckContext) -> Figures:
 def check_repository_conventions(context: CheckContext) -> Figures:
     """The checkout's own checkers of code find nothing in the port: copies, modular files, inits, configs.
 
-    Recipe, "today's way": ``make check-repo``. Each script of ``utils/`` runs as it is, and writes nothing; what it
-    finds in other models is theirs.
+    Recipe, "today's way": ``make check-repo``. Each script of ``utils/`` runs as it is, in a copy of the checkout;
+    what it finds in other models is theirs.
 
     Raises:
         ClaimRefuted: one finds something in the port.

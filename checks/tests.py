@@ -91,7 +91,8 @@ def check_tests_are_own(context: CheckContext) -> Figures:
 
     Raises:
         ClaimRefuted: a checkpoint or a row of expected numbers is another model's.
-        Inconclusive: only a text is, and the test names no checkpoint of its own that may rightly say it, too.
+        Inconclusive: only a text is, and the test names no checkpoint of its own that may rightly say it, too; or a
+            checkpoint is, but for the model's name in it.
         Skip: the port came with Transformers, or there is no other model's test.
         Lacking: it lies in no checkout, or has no model test there.
     """
@@ -238,21 +239,18 @@ def _all_own(
         names_checkpoint: whether it names one, so that a text may rightly be that of another model, too.
     """
     mine = str(context.portfile.constants.get("HUB_ID") or "")
-    found = sorted(((name, each) for name, each in found if each.what != mine), key=lambda each: _is_text(each[1]))
+    others = [(name, each) for name, each in found if each.what != mine]
+    found = sorted(others, key=lambda each: (not each[1].is_sure, each[1].kind == "text"))
     figures = {**figures, "found": len(found)}
-    if not found or (names_checkpoint and _is_text(found[0][1])):
+    if not found or (names_checkpoint and found[0][1].kind == "text"):
         return figures
     lines = [f"  {show(path.name)}:{_described(name, each)}" for name, each in found]
-    kind = Inconclusive if _is_text(found[0][1]) else ClaimRefuted
+    kind = ClaimRefuted if found[0][1].is_sure else Inconclusive
     raise kind(
         f"{lines[0].strip()}\n{listed(lines)}",
         hint=f"put the port's own checkpoint and the original's values there: {context.command('tests')}",
         figures=figures,
     )
-
-
-def _is_text(found: Borrowed) -> bool:
-    return found.kind == "text"
 
 
 def _described(name: str, found: Borrowed) -> str:

@@ -84,6 +84,11 @@ class Borrowed:
     what: str
     there: str = ""
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is another model's; a text may be both's, and an id with the model's own name in it its own."""
+        return self.kind != "text" and not self.there
+
 
 def borrowed(own: Facts, other: Facts, renamed: tuple[str, str] | None = None) -> list[Borrowed]:
     """What the tests of a model have from those of another, by line.

@@ -25,6 +25,7 @@ PARENT = """
 class BertModelIntegrationTest:
     def test_inference(self):
         model = BertModel.from_pretrained("google-bert/bert-base-uncased")
+        other = BertModel.from_pretrained("google/Bert-base")
         expected = torch.tensor([[0.4249, 0.1008, 0.7531]])
         expected_text = "the capital of france is paris"
 """
@@ -51,6 +52,7 @@ def said(name: str, root: Path, **constants: Any) -> CheckResult:
     [
         ('FirstModel.from_pretrained("me/first")', "passed", ""),
         ('FirstModel.from_pretrained("google-bert/bert-base-uncased")', "failed", "checkpoint google-bert/bert-base"),
+        ('FirstModel.from_pretrained("google/First-base")', "inconclusive", "(google/Bert-base)"),
         ("expected = torch.tensor([0.4249, 0.1008, 0.7531])", "failed", "expected numbers [0.4249, 0.1008, 0.7531]"),
         ('expected_text = "the capital of france is paris"', "inconclusive", "the capital of france"),
         ('AutoTokenizer.from_pretrained("google-bert/bert-base-uncased")', "passed", ""),
