@@ -8,6 +8,7 @@ from porting.checks.shared.checking import run_checkers
 from porting.checks.shared.outcomes import ClaimRefuted, Figures, Lacking, Skip
 from porting.checks.shared.wording import listed
 from porting.checks.shared.working import modeling_of, python_files, test_files
+from porting.evidence.asking import note
 from porting.text import show
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def check_mlinter(context: CheckContext) -> Figures:
     """
     from porting.checkout import find_checkout
     from porting.conventions.files import files_of, is_shipped
-    from porting.linting.mlinter import INSTALL, is_installed, lint, newer_than, rules_of
+    from porting.linting.mlinter import INSTALL, RULES, is_installed, lint, newer_than, rules_of
 
     path = modeling_of(context)
     if is_shipped(path):
@@ -68,6 +69,9 @@ def check_mlinter(context: CheckContext) -> Figures:
     paths = [source.path for source in files_of(path)]
     context.reads(*paths)
     checkout = find_checkout(path)
+    note("version transformers_mlinter")
+    if checkout is not None:
+        context.reads(checkout.root / RULES)
     rules = None if checkout is None else rules_of(checkout, path.parent.name)
     found = [each for each in lint(paths) if rules is None or each.rule in rules]
     figures: Figures = {"files": len(paths), "findings": len(found)}
@@ -107,6 +111,7 @@ def check_ruff(context: CheckContext) -> Figures:
     paths = [*python_files(path), *test_files(context, path)]
     context.reads(*paths)
     root, own = (path.parent, None) if checkout is None else (checkout.root, checkout.root / "pyproject.toml")
+    note("version ruff", *([] if own is None else [f"path {own.absolute()}"]))
     found = find_with_ruff(ruff, paths, root, own)
     version, pinned = version_of(ruff), pinned_version() or ""
     figures: Figures = {"files": len(paths), "findings": len(found), "ruff": version}

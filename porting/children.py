@@ -39,7 +39,7 @@ class Ended:
         code: its exit code, negative for a signal; None if its time was up.
         output: what it said on its standard output, the middle left out where it is long.
         errors: the same of its standard error.
-        whole: whether nothing of its output is left out.
+        whole: whether nothing of what it said is left out.
     """
 
     code: int | None
@@ -91,7 +91,7 @@ def run_child(
             for each in heard:
                 each.finish()
     output, errors = heard
-    return Ended(code, output.text(), errors.text(), whole=output.whole)
+    return Ended(code, output.text(), errors.text(), whole=output.whole and errors.whole)
 
 
 def _started(command: Sequence[str], folder: Path, environment: Mapping[str, str | None]) -> subprocess.Popen[bytes]:

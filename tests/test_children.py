@@ -23,11 +23,14 @@ ESCAPING = """
 import os, sys, time
 if os.fork() == 0:
     os.setsid()
+    begun, beginning = os.pipe()
     if os.fork() == 0:
         os.setsid()
         {quiet}
         print(os.getpid(), flush=True)
         os.execvp(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)"])
+    os.close(beginning)
+    os.read(begun, 1)
     os._exit(0)
 os.wait()
 time.sleep({seconds})

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 INSTALL = (
     'in the checkout: pip install -e ".[quality]"; if models are imported that need more: pip install -e ".[dev]"'
 )
+ROOM = "they run in a copy of the checkout: make room for it, or name another folder for such with TMPDIR"
 TABLES = ("__init__.py", "auto/configuration_auto.py", "auto/modeling_auto.py")
 """Where models are registered."""
 
@@ -33,7 +34,7 @@ def run_checkers(context: CheckContext, step: int) -> Figures:
     """
     from porting.environment.repository import RepositoryError
     from porting.linting.naming import Naming
-    from porting.linting.registry import checkers_of
+    from porting.linting.registry import LIST, checkers_of
     from porting.linting.running import run_checkers_of
 
     checkout, path = own_checkout(context)
@@ -42,12 +43,13 @@ def run_checkers(context: CheckContext, step: int) -> Figures:
         raise Skip(f"the checkout {show(checkout.root)} has no checkers of this in utils/")
     pages = (checkout.doc_page(path.parent.name), checkout.toctree)
     tables = (checkout.package / "models" / each for each in TABLES)
-    scripts = (checkout.root / "utils" / each.script for each in checkers)
+    scripts = (checkout.root / LIST, *(checkout.root / "utils" / each.script for each in checkers))
     context.reads(*python_files(path), *test_files(context, path), *pages, *tables, *scripts)
     try:
         said = run_checkers_of(checkout, Naming.of(path.parent), checkers)
     except (RepositoryError, OSError) as error:
-        raise Lacking(f"the checkers of {show(checkout.root)} cannot be run: {show(error, 300)}") from error
+        what = f"the checkers of {show(checkout.root)} cannot be run: {show(error, 300)}"
+        raise Lacking(what, hint=getattr(error, "hint", "") or ROOM) from error
     figures = {each.script: each.status for each in said}
     _refute(context, said, {each.script: each.fix for each in checkers}, figures)
     for each in said:

@@ -39,8 +39,8 @@ class Said:
 
     Attributes:
         script: the checker.
-        status: ``elsewhere``: it objects to other models only; ``unclear``: it objects and names no model;
-            ``unable``: it did not come to an end.
+        status: ``elsewhere``: it objects to other models only; ``unclear``: it objects and names no model, or
+            says more than is kept; ``unable``: it did not come to an end.
         lines: those about the model; else the last of all.
     """
 
@@ -98,7 +98,8 @@ def _judge(script: str, ended: Ended, root: str, naming: Naming) -> Said:
     if ended.code < 0:
         return Said(script, "unable", (ended.last_line,))
     message = text[raised[-1].start() :] if raised else text
-    return Said(script, "elsewhere" if naming.names_others(message) else "unclear", (ended.last_line,))
+    elsewhere = ended.whole and naming.names_others(message)
+    return Said(script, "elsewhere" if elsewhere else "unclear", (ended.last_line,))
 
 
 def _failed(script: str, text: str, at: int, naming: Naming) -> Said:

@@ -15,7 +15,9 @@ from porting.environment.repository import SAFE, RepositoryError, quiet_git
 
 SECONDS = 120.0
 MOST_BYTES = 1 << 20
-"""Of a file that is copied; a larger one is no code, and is linked."""
+"""Of a file that is copied, whatever it is; a larger one is linked, unless it is a text that a script may write."""
+TEXTS = (".py", ".md", ".yml", ".yaml", ".toml", ".cfg", ".json", ".txt")
+MOST_OF_TEXT = 1 << 26
 SETTINGS = {
     **SAFE,
     "user.name": "porting",
@@ -47,7 +49,9 @@ def copied(checkout: Checkout, own: Sequence[Path]) -> Iterator[Checkout]:
     """
     with tempfile.TemporaryDirectory(prefix="porting-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder).resolve() / "transformers"
-        shutil.copytree(checkout.root, copy, symlinks=True, ignore=_left_out, copy_function=_copy)
+        _copy_tree(checkout.root, copy)
+        for path in own:
+            _bring_in(path, copy / path.relative_to(checkout.root))
         without = [f":(exclude,literal){path.relative_to(checkout.root).as_posix()}" for path in own]
         _git(copy, "init", "--quiet", "--template=", "--initial-branch=port")
         _git(copy, "add", "--all", "--", ".", *without)
@@ -67,7 +71,7 @@ def changed_in(copy: Checkout, *, blank_lines: bool = True) -> str:
         blank_lines: whether lines without anything on them count.
 
     Raises:
-        RepositoryError: git cannot say.
+        RepositoryError: git cannot say, or that is more than is read.
     """
     ignoring = () if blank_lines else ("--ignore-blank-lines",)
     plainly = ("--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--unified=3")
@@ -105,8 +109,33 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
     }
 
 
+def _copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder, its links as they are.
+
+    Raises:
+        OSError: of the first file that cannot be copied.
+    """
+    try:
+        shutil.copytree(source, target, symlinks=True, ignore=_left_out, copy_function=_copy)
+    except shutil.Error as error:
+        raise OSError(error.args[0][0][-1]) from None
+
+
+def _bring_in(path: Path, target: Path) -> None:
+    """What links of the port lead to is copied in their place, so that nobody writes through them."""
+    for link in [each for each in (target, *target.rglob("*")) if each.is_symlink()]:
+        real = (path / link.relative_to(target)).resolve()
+        if real.is_dir() or real.is_file():
+            link.unlink()
+            if real.is_dir():
+                _copy_tree(real, link)
+            else:
+                _copy(str(real), str(link))
+
+
 def _copy(source: str, target: str) -> None:
-    if os.stat(source).st_size > MOST_BYTES:  # noqa: PTH116
+    most = MOST_OF_TEXT if source.endswith(TEXTS) else MOST_BYTES
+    if os.stat(source).st_size > most:  # noqa: PTH116
         os.symlink(os.path.abspath(source), target)  # noqa: PTH100, PTH211
     else:
         shutil.copy2(source, target)
@@ -119,4 +148,6 @@ def _git(root: Path, *arguments: str) -> str:
         raise RepositoryError(error.message, hint="install git") from error
     if ended.code != 0:
         raise RepositoryError(f"git {arguments[0]} in a copy of the checkout: {ended.last_line}")
+    if not ended.whole:
+        raise RepositoryError(f"git {arguments[0]} in a copy of the checkout says too much")
     return ended.output

@@ -21,6 +21,8 @@ from porting.text import show
 SECONDS = 120.0
 PACKAGE = "transformers-mlinter"
 INSTALL = f"pip install {PACKAGE}"
+RULES = Path("utils", "mlinter", "rules.toml")
+"""Where a checkout that brings a linter of its own lists its rules."""
 
 
 class LinterError(PortingError):
@@ -50,21 +52,20 @@ def is_installed() -> bool:
 
 
 def rules_of(checkout: Checkout, name: str) -> frozenset[str] | None:
-    """The rules that a checkout itself holds a model to, where it brings its own linter; None if it brings none.
+    """The rules that a checkout itself holds a model to, where it brings its own linter; None if it lists none.
 
     Args:
-        checkout: that may have ``utils/mlinter``.
+        checkout: that may have `RULES`.
         name: of the model's folder, which may be excepted from some.
     """
     try:
-        rules = tomllib.loads((checkout.root / "utils" / "mlinter" / "rules.toml").read_text(encoding="utf-8"))[
-            "rules"
-        ]
-        return frozenset(
+        rules = tomllib.loads((checkout.root / RULES).read_text(encoding="utf-8"))["rules"]
+        held = frozenset(
             rule
             for rule, each in rules.items()
             if each.get("default_enabled", True) and name not in each.get("allowlist_models", ())
         )
+        return held if rules else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,7 +52,7 @@ class Checker:
     @property
     def fix(self) -> str | None:
         """The command that mends what it finds."""
-        return None if self.fixing is None else " ".join(("python", f"utils/{self.script}", *self.fixing))
+        return None if self.fixing is None else shlex.join(("python", f"utils/{self.script}", *self.fixing))
 
 
 CHECKERS = (
@@ -98,17 +99,18 @@ def _listed(checkout: Checkout) -> Iterator[Checker]:
 
 
 def _options(values: object) -> tuple[str, ...] | None:
-    """A list of texts; None if it is none."""
+    """A list of texts that can be shown; None if it is none."""
     if not isinstance(values, list):
         return None
-    texts = tuple(each for each in values if isinstance(each, str))
+    texts = tuple(each for each in values if isinstance(each, str) and each.isprintable())
     return texts if len(texts) == len(values) else None
 
 
 def _entries(path: Path) -> list[object]:
     """The literal values of a dictionary ``CHECKERS`` in a file; none if it has none or cannot be parsed."""
     try:
-        tree = ast.parse(path.read_bytes()[:MOST_BYTES])
+        with path.open("rb") as file:
+            tree = ast.parse(file.read(MOST_BYTES))
         given = [node.value for node in tree.body if isinstance(node, ast.Assign) and _is_named(node.targets)]
         found = ast.literal_eval(given[-1]) if given else {}
     except (OSError, SyntaxError, ValueError, TypeError, RecursionError, MemoryError):

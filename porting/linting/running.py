@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from porting.checkout import Checkout
+from porting.environment.repository import RepositoryError
 from porting.linting.checkers import Said, run_checker
 from porting.linting.copying import changed_in, copied, keep, restore
 from porting.linting.mending import changes_in
@@ -54,12 +56,15 @@ def _run(checker: Checker, copy: Checkout, naming: Naming) -> Said:
 
 def _understood(said: Said, checker: Checker, copy: Checkout, naming: Naming) -> Said:
     """What an objection is about, by what mends it."""
-    _mend(checker, copy, naming)
-    changes = list(changes_in(changed_in(copy)))
-    own = tuple(words for each in changes if (words := each.words_about(naming)))
-    if not changes:
+    ended = _mend(checker, copy, naming)
+    try:
+        changes = list(changes_in(changed_in(copy)))
+    except RepositoryError:  # it changes more than can be read
         return said
-    return Said(said.script, "findings", own) if own else replace(said, status="elsewhere")
+    own = tuple(words for each in changes if (words := each.words_about(naming)))
+    if own:
+        return Said(said.script, "findings", own)
+    return replace(said, status="elsewhere") if changes and ended else said
 
 
 def _same_otherwise(checker: Checker, copy: Checkout, naming: Naming) -> Said | None:
@@ -70,9 +75,9 @@ def _same_otherwise(checker: Checker, copy: Checkout, naming: Naming) -> Said | 
     return again if again.status == "clean" and not changed_in(copy, blank_lines=False) else None
 
 
-def _mend(checker: Checker, copy: Checkout, naming: Naming) -> None:
-    if checker.mending is not None:
-        run_checker(checker.mending, copy, naming)
+def _mend(checker: Checker, copy: Checkout, naming: Naming) -> bool:
+    """Run the checker's fix; whether there is one that came to its end."""
+    return checker.mending is not None and run_checker(checker.mending, copy, naming).status != "unable"
 
 
 def _laid_out(copy: Checkout, name: str) -> bool:
@@ -83,11 +88,16 @@ def _laid_out(copy: Checkout, name: str) -> bool:
     ruff, setup = find_ruff(), copy.root / "setup.py"
     pinned = PIN.search(setup.read_text(encoding="utf-8", errors="replace")) if setup.is_file() else None
     folders = (copy.model_folder(name), copy.tests_folder(name))
-    paths = [path for each in folders for path in sorted(each.glob("*.py"))]
+    paths = [path for each in folders for path in sorted(each.glob("*.py")) if _is_in(copy, path)]
     if ruff is None or pinned is None or pinned["version"] == version_of(ruff) or not paths:
         return False
     lay_out_with_ruff(ruff, paths, copy.root)
     return True
+
+
+def _is_in(copy: Checkout, path: Path) -> bool:
+    """Whether a file is one of the copy, and no link that leads out of it."""
+    return path.resolve().is_relative_to(copy.root)
 
 
 def _narrowed(checker: Checker, text: str, copy: Checkout, name: str) -> Checker:

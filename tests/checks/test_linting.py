@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,7 @@ def test_what_another_version_may_not_find_is_no_failure(
         (None, None, "failed"),
         ("[rules.TRF900]", None, "failed"),
         ("[rules.TRF001]", None, "passed"),
+        ("[rules]", None, "failed"),
         (None, "0.1", "skipped"),
         ("[rules.TRF900]", "0.1", "failed"),
     ],
@@ -150,6 +152,36 @@ def test_the_checkers_of_a_step_are_one_claim(
     assert words in result.message
     assert script in result.figures
     assert result.lacking == (status == "skipped")
+
+
+def test_the_claims_speak_of_the_linters(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("porting.linting.mlinter.is_installed", lambda: True)
+    monkeypatch.setattr("porting.linting.mlinter.lint", lambda _paths: [])
+    path = root / FOLDER / "modeling_first.py"
+    with listening() as heard:
+        said("check_mlinter", path, tmp_path)
+    assert {"version transformers_mlinter", f"path {root / 'utils' / 'mlinter' / 'rules.toml'}"} <= heard
+    if find_ruff() is not None:
+        with listening() as heard:
+            said(RUFF, path, tmp_path)
+        assert {"version ruff", f"path {root / 'pyproject.toml'}"} <= heard
+
+
+def test_the_claims_speak_of_the_list_of_the_checkers(root: Path, tmp_path: Path) -> None:
+    write(root, {"utils/check_copies.py": ""})
+    with listening() as heard:
+        said("check_repository_conventions", root / FOLDER / "modeling_first.py", tmp_path)
+    assert {f"path {root / 'utils' / name}" for name in ("check_copies.py", "checkers.py")} <= heard
+
+
+def test_without_room_for_a_copy_the_claim_is_to_do(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, {"utils/check_copies.py": ""})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    result = said("check_repository_conventions", root / FOLDER / "modeling_first.py", tmp_path)
+    assert (result.status, result.lacking) == ("skipped", True)
+    assert "TMPDIR" in result.hint
 
 
 @pytest.mark.parametrize("name", REPOSITORY)

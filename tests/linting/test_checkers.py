@@ -51,6 +51,8 @@ OTHER = "- src/transformers/models/second/modeling_second.py: copy does not matc
         ("import helper, transformers, sys; assert sys.argv[1:] == ['--look']", "clean", ""),
         ("import os, subprocess; print(subprocess.check_output(['git', 'status']))", "unable", "git"),
         (f"print('x' * 10**7); raise Exception('{OWN}')", "findings", OWN),
+        (f"print('-' * 10**7); raise Exception('{OTHER}')", "unclear", OTHER),
+        (f"raise Exception('{OTHER}\\n' * 10**5)", "unclear", OTHER),
         ("raise Exception('\\x1b[31m\\u202esrc/transformers/models/first/x.py')", "findings", "\\u202e"),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from pathlib import Path
 
 import pytest
 from checkouts import checkout_at, git, write
 
 from porting.checkout import Checkout
+from porting.linting import copying
 from porting.linting.copying import changed_in, copied, keep, restore
 
 CODE = "src/transformers/models/first/modeling_first.py"
@@ -77,3 +80,33 @@ def test_no_program_that_the_checkout_names_is_run(root: Path, tmp_path: Path) -
         write(copy.root, {CODE: "X = 2\n"})
         assert changed_in(copy)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_large_text_is_copied_and_what_a_link_of_the_port_leads_to(root: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"mine/test.py": "Z = 1\n", "large.md": "-" * (1 << 21)})
+    (root / PAGE).parent.mkdir(parents=True, exist_ok=True)
+    (root / PAGE).symlink_to(tmp_path / "large.md")
+    (root / "tests" / "models").mkdir(parents=True)
+    (root / "tests" / "models" / "first").symlink_to(tmp_path / "mine")
+    write(root, {"src/large.py": "#" * (1 << 21)})
+    with copied(Checkout(root), own(root)) as copy:
+        for name in (PAGE, "tests/models/first/test.py", "src/large.py"):
+            assert (copy.root / name).resolve().is_relative_to(copy.root)
+        assert PAGE in git(copy.root, "diff", "--name-only", "main").split()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_copy_that_is_not_finished_is_not_left(
+    error: BaseException, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(source: str, target: str) -> None:
+        raise error
+
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setattr(copying, "_copy", stop)
+    said = r"^$|^\[Errno \d+\] No space left on device$"
+    with pytest.raises((KeyboardInterrupt, OSError), match=said), copied(Checkout(root), own(root)):
+        pass
+    assert not any(scratch.iterdir())

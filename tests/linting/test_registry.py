@@ -32,6 +32,7 @@ CHECKERS = {
     "far": ("Far", "../evil.py", [], None),
     "odd": ("Odd", "unlisted.py", [1], None),
     "odder": 3,
+    "hidden": ("Hidden", "unlisted.py", ["\\x1b[2J"], None),
 }
 raise SystemExit("this was run")
 """
@@ -50,6 +51,12 @@ def test_what_a_checkout_lists_is_what_is_run(tmp_path: Path) -> None:
 )
 def test_without_a_list_that_can_be_read_the_known_ones_are_run(listed: str, tmp_path: Path) -> None:
     assert [each.script for each in found(tmp_path, listed)] == ["check_copies.py", "check_repo.py"]
+
+
+def test_a_fix_can_be_typed_as_it_is_told(tmp_path: Path) -> None:
+    listed = "CHECKERS = {'x': ('X', 'check_copies.py', [], ['--mend', '; rm -rf x'])}"
+    (copies,) = found(tmp_path, listed)
+    assert copies.fix == "python utils/check_copies.py --mend '; rm -rf x'"
 
 
 def test_what_is_left_out_is_not_known_otherwise() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,18 @@ def test_an_entry_of_several_lines_is_one(place: int, status: str, tmp_path: Pat
     found = said(tmp_path, script, [*entries[:place], "- local: model_doc/first\n  title: First", *entries[place:]])
     assert found.status == status
     assert all("model_doc/first" in line for line in found.lines)
+
+
+@pytest.mark.parametrize("ending", ["pass", "raise SystemError('it fell over')", "print('done'); raise SystemExit(1)"])
+def test_a_fix_that_did_not_come_to_its_end_shows_nothing_of_the_rest(ending: str, tmp_path: Path) -> None:
+    fixing = SORTING.replace("sorted(lines)))", f"sorted(lines))); {ending}")
+    status = "unclear" if "SystemError" in ending else "elsewhere"
+    assert said(tmp_path, fixing, moved("a", 1)).status == status
+
+
+def test_a_fix_that_changes_more_than_is_read_explains_nothing(tmp_path: Path) -> None:
+    script = SORTING.replace('"".join(sorted(lines))', "'OtherModel\\n' * 10**5")
+    assert said(tmp_path, script, moved("a", 1)).status == "unclear"
 
 
 def test_an_objection_that_no_fix_explains_stays_open(tmp_path: Path) -> None:
@@ -157,3 +170,17 @@ def test_what_another_ruff_explains_is_no_finding(text: str, pin: str, status: s
     write(tmp_path, {MODEL: text, "setup.py": f'_deps = ["{pin.format(version=version_of(ruff))}"]\n'})
     assert said(tmp_path, GENERATING, RIGHT).status == status
     assert (tmp_path / MODEL).read_text() == text
+
+
+@pytest.mark.skipif(find_ruff() is None, reason="ruff is not installed")
+@pytest.mark.parametrize("place", ["file", "folder", "absolute"])
+def test_a_port_that_is_linked_into_the_checkout_stays_as_it_is(place: str, tmp_path: Path) -> None:
+    root, folder, text = tmp_path / "it", Path(MODEL).parent, "X = [ 1 ]\n\nY = 2\n"
+    write(root, {"setup.py": '_deps = ["ruff==0.0.1"]\n', f"{folder.parent}/second/x.py": ""})
+    write(tmp_path, {"mine/modeling_first.py": text})
+    real = tmp_path / "mine" if place == "folder" else tmp_path / "mine" / "modeling_first.py"
+    link = root / (folder if place == "folder" else MODEL)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(real if place == "absolute" else os.path.relpath(real, link.parent))
+    assert said(root, GENERATING, RIGHT).status == "clean"
+    assert (tmp_path / "mine" / "modeling_first.py").read_text() == text
