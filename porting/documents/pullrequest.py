@@ -20,7 +20,7 @@ OWN_STEP = 14
 """The step of the text itself: what is said of it before it is there says nothing of the port."""
 REPOSITORY_TEMPLATE = Path(".github", "PULL_REQUEST_TEMPLATE.md")
 """What a repository asks of whoever opens a pull request, in a checkout of it."""
-LARGEST = 100_000
+LARGEST = 20_000
 """Bytes of it."""
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 BOX = re.compile(r"^[-*] \[ \] (?P<text>\S.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)

@@ -48,7 +48,7 @@ class Names:
         return re.compile(
             rf"\bmodels[/\\.]{folder}(?![\w-])|\bmodel_doc/{page}(?![\w-])|(?<![\w/.-]){page}\.md\b"
             rf"|^[ \t]*- {folder}$|:[ ](?:[\w-]+,[ ]?)*{folder}(?:,[ ]?[\w-]+)*\.?$"
-            rf"|^(?!.*\[[^\]]*{quoted}).*{quoted}"
+            rf"|^(?!.*\[[^\[\]]*{quoted}).*{quoted}"
         )
 
     def are_in(self, line: str) -> bool:

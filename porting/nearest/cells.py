@@ -25,8 +25,6 @@ MOST_HELD = 600
 MANY = 3
 """Members of a list inside a block from which they are one tensor, as experts are."""
 NOTHING: Mapping[str, int] = MappingProxyType({})
-BIASES = re.compile(r"[._]?(weight|bias|kernel|gamma|beta|scale|offset)$")
-STATISTICS = frozenset({"mean", "var", "count"})
 
 
 @lru_cache(maxsize=1 << 16)
@@ -232,29 +230,3 @@ def _under(path: str, name: str) -> str:
 
 def _starred(name: str) -> str:
     return re.sub(r"\d+$", "*", name)
-
-
-def roles(cell: Cell) -> list[str]:
-    """What each tensor of a block is by its place.
-
-    ``""`` for a matrix and more, else one number per channel: ``weight``, ``bias`` beside a matrix, ``shift`` beside
-    a weight of its own kind (as a norm has), ``mean`` and ``var`` of a batch norm.
-    """
-    ranks = {_stem(held.name): len(held.dims) for held in cell.held if _bare_role(held) == "weight"}
-    return [_role(held, ranks) for held in cell.held]
-
-
-def _role(held: Held, ranks: Mapping[str, int]) -> str:
-    if len(held.dims) > 1:
-        return ""
-    bare = _bare_role(held)
-    return "shift" if bare == "bias" and ranks.get(_stem(held.name), 2) < 2 else bare
-
-
-def _bare_role(held: Held) -> str:
-    found = leaf(held.name)
-    return found if found in ("bias", "mean", "var") else "weight"
-
-
-def _stem(name: str) -> str:
-    return BIASES.sub("", name)

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from porting.nearest.cells import Cell, Held, Shape, roles
+from porting.nearest.cells import Cell, Held, Shape
+from porting.nearest.roles import roles
 
 Key = tuple[str, Shape]
 Binding = Mapping[int, tuple[int, ...]]

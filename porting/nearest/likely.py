@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from porting.nearest.cells import Cell, Held, roles
+from porting.nearest.cells import Cell, Held
 from porting.nearest.parts import JOINED
+from porting.nearest.roles import roles
 from porting.weights.inference.words import words
 
 NAMED = 0.3

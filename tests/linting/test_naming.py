@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,10 @@ def test_other_models_are_known_by_the_folders_beside(text: str, others: bool, t
         (tmp_path / name).mkdir()
         (tmp_path / name / "modeling.py").write_text(f"class {words}:\n    pass\n\n\nclass Attention:\n    pass\n")
     assert Naming.of(tmp_path / "first").names_others(text) is others
+
+
+@pytest.mark.parametrize("line", ["[" * 200_000, "[x " * 60_000, ": a," * 50_000, "'first " * 50_000, "a." * 100_000])
+def test_a_line_without_an_end_is_read_in_no_time(line: str) -> None:
+    began = time.monotonic()
+    assert Naming("first", ["FirstModel"]).lines(line) == []
+    assert time.monotonic() - began < 5

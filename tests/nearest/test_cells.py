@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nearest.named import decoder, experts
 
-from porting.nearest.cells import MOST_HELD, cells_of, roles
+from porting.nearest.cells import MOST_HELD, cells_of
+from porting.nearest.roles import roles
 
 
 def test_equal_layers_are_one_block_and_the_rest_stands_outside() -> None:
