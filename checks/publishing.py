@@ -22,7 +22,7 @@ def check_converted_folder(context: CheckContext) -> Figures:
 
     Recipe step 12: config, weights as safetensors, what the portfile's tokenizer and processor are loaded from; no
     pickle, no link, no secret, no stray file; what the conversion wrote is unchanged; ``from_pretrained`` gives every
-    tensor of the live port.
+    tensor of the live port, and every setting of the portfile's processor.
 
     Raises:
         ClaimRefuted: something is missing, is too much, or differs.
@@ -30,7 +30,7 @@ def check_converted_folder(context: CheckContext) -> Figures:
         Skip: the port is no ``PreTrainedModel``.
     """
     from porting.documents.contents import faults_of, upload_command
-    from porting.documents.reloaded import unlike_port
+    from porting.documents.reloaded import unlike_port, unlike_processor
     from porting.pretrained import is_pretrained
 
     folder = folder_of(context)
@@ -43,6 +43,8 @@ def check_converted_folder(context: CheckContext) -> Figures:
         if not is_pretrained(context.ported_structure):
             raise Skip("the port is no PreTrainedModel, so that no from_pretrained loads the folder", figures=figures)
         found = list(unlike_port(folder, context.ported_model))
+        if "ported_processor" in context.portfile.functions:
+            found += unlike_processor(folder, context.portfile.call("ported_processor"))
     hint = f"mend that, or convert anew, then: {context.command('check check_converted_folder')}"
     require_right(folder, found, hint, figures)
     hub_id = str(context.portfile.constants.get("HUB_ID") or "")

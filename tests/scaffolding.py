@@ -102,7 +102,8 @@ def write_checkpoint(repository: Path, path: Path, **beside: Any) -> Path:
     spec.loader.exec_module(module)
     del sys.modules[spec.name]
     torch.manual_seed(0)
-    model = module.TinyGPT(module.TinyConfig(**SIZES))
+    known = module.TinyConfig.__dataclass_fields__
+    model = module.TinyGPT(module.TinyConfig(**{name: size for name, size in SIZES.items() if name in known}))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)

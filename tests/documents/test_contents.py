@@ -10,7 +10,7 @@ import torch
 from documented import llama
 
 from porting.documents.contents import faults_of, upload_command
-from porting.documents.reloaded import unlike_port
+from porting.documents.reloaded import unlike_port, unlike_processor
 from porting.weights.conversion.latest import converted_folder
 
 
@@ -119,3 +119,20 @@ def test_the_card_may_be_written_after_the_conversion(folder: Path) -> None:
     (folder / "porting-conversion.json").write_text(json.dumps({"files": files}))
     (folder / "README.md").write_text("by a person")
     assert list(faults_of(folder, ())) == []
+
+
+def test_a_processor_that_was_changed_after_it_was_saved_is_named(tmp_path: Path) -> None:
+    from transformers import ViTImageProcessorPil
+
+    ViTImageProcessorPil(size={"height": 8, "width": 8}).save_pretrained(tmp_path)
+    assert list(unlike_processor(tmp_path, ViTImageProcessorPil(size={"height": 8, "width": 8}))) == []
+    assert list(unlike_processor(tmp_path, ViTImageProcessorPil.from_pretrained(tmp_path))) == []
+    (fault,) = unlike_processor(tmp_path, ViTImageProcessorPil(size={"height": 9, "width": 8}, do_convert_rgb=True))
+    assert "do_convert_rgb, size" in fault
+
+
+def test_a_processor_that_does_not_load_is_no_match(tmp_path: Path) -> None:
+    from transformers import ViTImageProcessorPil
+
+    (fault,) = unlike_processor(tmp_path, ViTImageProcessorPil())
+    assert fault.startswith("its processor cannot be loaded: ")

@@ -76,6 +76,16 @@ def test_heads_that_nothing_tells_stay_a_part_of_the_original(tmp_path: Path) ->
     assert any(what.startswith("whether the settings that no shape tells") for what in listed(made))
 
 
+def test_heads_that_only_the_originals_code_knows_are_found_by_running_both_sides(tmp_path: Path) -> None:
+    text = MODEL.replace("    n_head: int = 4\n", "").replace("self.heads = config.n_head", "self.heads = 2")
+    repository = write_repository(tmp_path, text)
+    sizes = {name: size for name, size in SIZES.items() if name != "n_head"}
+    checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=sizes)
+    made = make(tmp_path, original=str(repository), checkpoint=checkpoint, like="gpt2")
+    assert made.verdict == "match", made.troubles
+    assert Portfile.load(made.files[0]).config().n_head == 2
+
+
 def test_an_original_that_cannot_be_imported_leaves_its_part_and_the_rest_is_written(tmp_path: Path) -> None:
     repository = write_repository(tmp_path)
     checkpoint = write_checkpoint(repository, tmp_path / "model.pt", model_args=SIZES)
