@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.util import find_spec
 
 from porting.checkout import Checkout
 from porting.scaffold.naming import ModelName
+from porting.text import show
 
 COMMAND = "transformers add-new-model-like"
 NEEDED = "libcst"
@@ -30,7 +32,7 @@ def skeleton_advice(checkout: Checkout, name: ModelName, like: str | None) -> tu
     needed = () if find_spec(NEEDED) else (f"  it needs {NEEDED}, which is not here: pip install {NEEDED}",)
     return (
         "You are in a checkout of Transformers, whose own command writes the skeleton; it asks, and has no options:",
-        f"  cd {checkout.root} && {COMMAND}",
+        f"  cd {shlex.quote(show(checkout.root))} && {COMMAND}",
         *needed,
         f"  the model to start from: {begin}",
         f"  the new model's name, and how its page shows it: {name.snake}, {name.camel}",

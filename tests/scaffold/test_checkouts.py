@@ -34,3 +34,9 @@ def test_a_skeleton_that_is_there_is_checked_for_what_the_copy_left(tmp_path: Pa
     assert "Without --like, the port is its own class" in said
     (own,) = skeleton_advice(checkout, ModelName.of("brand_new"), "brand_new")
     assert "--like" not in own
+
+
+def test_the_way_to_a_checkout_with_spaces_in_its_path_can_be_typed(tmp_path: Path) -> None:
+    (tmp_path / "my clone").mkdir()
+    said = skeleton_advice(Checkout(tmp_path / "my clone"), ModelName.of("brand_new"), "llama")
+    assert f"  cd '{tmp_path}/my clone' && transformers add-new-model-like" in said
