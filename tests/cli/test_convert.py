@@ -129,7 +129,7 @@ def test_an_interrupted_conversion_leaves_nothing(number: signal.Signals, exit_c
         assert process.stderr.readline() == "SLEEPING\n"
         assert [path.name for path in folder.glob("out.partial-*/*.txt")] == ["vocab.txt"]
         process.send_signal(number)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == exit_code
     assert json.loads(out)["error"]["code"] == "interrupted"
     assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
