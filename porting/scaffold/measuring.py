@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from porting.nearest.building import tensors_of
 from porting.scaffold.fitting import Criterion, Shapes, by_shape, in_place_by_shape, unmatched
 from porting.scaffold.settings import Layout, Settings, scope
-from porting.weights import build_on_meta
 
 TIED = "tied:"
 
@@ -45,16 +45,12 @@ class Measure:
 
 
 def shapes_with(model_class: type[torch.nn.Module], config: Any) -> Shapes | None:
-    """The shapes of a class with a config; None where it cannot be built."""
-    from transformers.initialization import no_init_weights
-
+    """The shapes of a class with a config, a tensor's other names marked as tied; None where it cannot be built."""
     try:
-        with no_init_weights():
-            model = build_on_meta(model_class, config)
-            model.tie_weights()  # type: ignore[operator]
+        tensors, tied = tensors_of(model_class, lambda: config)
     except Exception:  # so may what only the model finds
         return None
-    return _shapes(model)
+    return tensors | {f"{TIED}{name}": shape for name, shape in tied.items()}
 
 
 def lost_ids(defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, int]:
@@ -66,16 +62,6 @@ def lost_ids(defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
         lost = type(value) is int and type(size) is int and value >= size
         if lost and name.endswith("_token_id") and name not in settings:
             found[name] = 0
-    return found
-
-
-def _shapes(model: torch.nn.Module) -> Shapes:
-    """What it saves; a tensor's other names, where it is tied, marked as such."""
-    seen: set[int] = set()
-    found = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        found[f"{TIED}{name}" if id(tensor) in seen else name] = tuple(tensor.shape)
-        seen.add(id(tensor))
     return found
 
 
